@@ -1,0 +1,212 @@
+//! A client comes, is replaced by another of its name, or goes: the life of sessions and their wills.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Broker;
+use crate::message::{Qos, SessionId};
+use crate::session::{
+    Deliver, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will,
+};
+use crate::store::{Record, StoreError};
+use crate::turn::Turn;
+
+/// What a protocol asks for when its client was admitted.
+pub struct NewConnection<M, A> {
+    /// Protocol and client identifier.
+    pub key: SessionKey,
+    /// The number of a session that has to be made.
+    pub id: SessionId,
+    /// Whether a session that is there is ended first. [MQTT-3.1.2-4]
+    pub clean_start: bool,
+    /// How long the session outlives the connection, in seconds.
+    pub expiry_secs: u32,
+    /// What to publish when the client is lost.
+    pub will: Option<Will>,
+    /// The connection.
+    pub link: Arc<Link>,
+    /// Makes the protocol's half of a new session.
+    pub make: M,
+    /// Fits the session to this connection: limits that the client announced, what must be sent again.
+    pub attach: A,
+}
+
+/// The session that a connection got.
+pub struct Connected {
+    /// The session.
+    pub session: Arc<Session>,
+    /// Whether it was there before. [MQTT-3.2.2-2]
+    pub present: bool,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// The client said goodbye: its will is withdrawn. [MQTT-3.14.4-3]
+    Normal,
+    /// It was lost, was thrown out, or asked for its will to be published.
+    WithWill,
+}
+
+impl Broker {
+    /// Gives a connection its session, taking it over from the connection that has it. [MQTT-3.1.4-3]
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the session cannot be stored; nothing is attached then.
+    pub fn connect<M, A>(&self, turn: &mut Turn<'_>, request: NewConnection<M, A>) -> Result<Connected, StoreError>
+    where
+        M: Fn() -> Box<dyn Deliver>,
+        A: FnOnce(&mut SessionState),
+    {
+        let NewConnection { key, id, clean_start, expiry_secs, will, link, make, attach } = request;
+        let (session, made) = loop {
+            let (session, made) = self.registry.find_or_insert(&key, || {
+                let limits = self.config.session.outbox_limits();
+                Arc::new(Session::new(id, key.clone(), expiry_secs, limits, make()))
+            });
+            if made || (!clean_start && !session.lock().ended) {
+                break (session, made);
+            }
+            self.end_session(turn, &session);
+            self.registry.remove(&session);
+        };
+        // What ends with its connection need not survive anything.
+        if expiry_secs > 0 || !made {
+            turn.record(|| Record::SessionOpened {
+                session: session.id().0,
+                client_id: Arc::clone(&key.client_id),
+                expiry_secs,
+            });
+            turn.record(|| match &will {
+                Some(will) => Record::WillSet {
+                    session: session.id().0,
+                    message: Arc::clone(&will.message),
+                    delay_secs: will.delay_secs,
+                },
+                None => Record::WillCleared { session: session.id().0 },
+            });
+        }
+        turn.apply()?;
+        let replaced = {
+            let mut state = session.lock();
+            state.attachments += 1;
+            state.detached_at = None;
+            state.outbox.discard_ready();
+            state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
+            attach(&mut state);
+            let old_link = state.link.replace(link);
+            // A will that is not delayed belongs to the connection and is due now that it ends; a delayed one is
+            // withdrawn, because its client is back before the delay is over. [MQTT-3.1.3-9]
+            let old_will = std::mem::replace(&mut state.will, will);
+            old_link.map(|link| (link, old_will.filter(|will| will.delay_secs == 0)))
+        };
+        session.set_expiry_secs(expiry_secs);
+        if let Some((old_link, old_will)) = replaced {
+            old_link.end(Signal::TakenOver);
+            if let Some(will) = old_will {
+                self.publish_will(turn, &session, &will);
+            }
+        }
+        Ok(Connected { session, present: !made })
+    }
+
+    /// Detaches a connection from its session. What follows from it is for the session's expiry and the will's delay
+    /// to say. Nothing happens if another connection has taken the session over.
+    pub fn disconnect(&self, turn: &mut Turn<'_>, session: &Arc<Session>, link: &Link, departure: Departure) {
+        let expiry_secs = session.expiry_secs();
+        let mut state = session.lock();
+        if !state.is_attached(link) {
+            return;
+        }
+        state.link = None;
+        state.detached_at = Some(turn.now.instant);
+        if departure == Departure::Normal {
+            state.will = None;
+            turn.record(|| Record::WillCleared { session: session.id().0 });
+        }
+        if expiry_secs == 0 {
+            drop(state);
+            self.end_session(turn, session);
+            return;
+        }
+        state.outbox.discard_ready();
+        state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
+        let attachments = state.attachments;
+        let will_now = state.will.take_if(|will| will.delay_secs == 0);
+        let will_later = state.will.as_ref().map(|will| will.delay_secs);
+        drop(state);
+        let at_unix_ms = turn.now.unix_ms;
+        turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms });
+        if let Some(will) = will_now {
+            self.publish_will(turn, session, &will);
+        }
+        let due_after = |secs: u32| {
+            if secs != EXPIRY_NEVER {
+                let at = turn.now.instant + Duration::from_secs(secs.into());
+                self.schedule.add(at, session, attachments);
+            }
+        };
+        if let Some(delay_secs) = will_later.filter(|delay_secs| *delay_secs < expiry_secs) {
+            due_after(delay_secs);
+        }
+        due_after(expiry_secs);
+    }
+
+    /// Ends a session: its subscriptions go, what waited for it goes, and a will that is still there is published,
+    /// however long its delay [MQTT-3.1.2-10]. A connection that still serves it is asked to end.
+    pub fn end_session(&self, turn: &mut Turn<'_>, session: &Arc<Session>) {
+        let (subscriptions, will, link) = {
+            let mut state = session.lock();
+            if std::mem::replace(&mut state.ended, true) {
+                return;
+            }
+            state.outbox.discard_ready();
+            state.outbox.retain(|_| false);
+            (std::mem::take(&mut state.subscriptions), state.will.take(), state.link.take())
+        };
+        for key in subscriptions.keys() {
+            self.router.unsubscribe(key.filter.as_filter(), session.id(), key.local, || ());
+        }
+        self.registry.remove(session);
+        turn.record(|| Record::SessionEnded { session: session.id().0 });
+        if let Some(link) = link {
+            link.end(Signal::TakenOver);
+        }
+        if let Some(will) = will {
+            self.publish_will(turn, session, &will);
+        }
+    }
+
+    /// Deals with one entry of the schedule.
+    pub(super) fn handle_due(&self, turn: &mut Turn<'_>, due: &Due) {
+        let Some(session) = due.session.upgrade() else { return };
+        let will = {
+            let mut state = session.lock();
+            let Some(detached_at) = state.detached_at else { return };
+            if state.ended || state.attachments != due.attachments {
+                return;
+            }
+            let waited = turn.now.instant.saturating_duration_since(detached_at);
+            let is_due = |secs: u32| secs != EXPIRY_NEVER && waited >= Duration::from_secs(secs.into());
+            if is_due(session.expiry_secs()) {
+                drop(state);
+                self.end_session(turn, &session);
+                return;
+            }
+            state.will.take_if(|will| is_due(will.delay_secs))
+        };
+        if let Some(will) = will {
+            self.publish_will(turn, &session, &will);
+        }
+    }
+
+    fn publish_will(&self, turn: &mut Turn<'_>, session: &Session, will: &Will) {
+        turn.record(|| Record::WillCleared { session: session.id().0 });
+        let expires_at = will.expiry_secs.map(|secs| turn.now.unix_ms_after(Duration::from_secs(secs.into())));
+        let publication = will.message.publish_again(expires_at);
+        if let Err(error) = self.publish(turn, &publication) {
+            tracing::warn!(client_id = %session.key().client_id, %error, "the will could not be stored");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A message's way from its publisher to everyone who receives it.
+
+use std::sync::Arc;
+
+use super::Broker;
+use crate::message::{Publication, Qos};
+use crate::router::{MatchSet, Target};
+use crate::session::{DeliveryOptions, Offered, Session, Signal};
+use crate::store::{CommitId, Record, StoreError};
+use crate::turn::Turn;
+
+impl Broker {
+    /// Publishes a message: retains it if it says so, stores it for the sessions it must survive for, and hands it
+    /// to each. Returns whether anybody receives it.
+    ///
+    /// Stored before seen: the records of this turn so far, the message's own included, are applied before any other
+    /// task can find the message. Matches are collected under the router's lock and acted upon after it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it must survive and cannot be stored; nobody has received it then.
+    pub fn publish(&self, turn: &mut Turn<'_>, publication: &Publication<'_>) -> Result<bool, StoreError> {
+        self.counters.published.add(1);
+        let matches = self.matches(publication);
+        let is_stored = publication.qos != Qos::AtMostOnce || publication.retain;
+        if is_stored && turn.keeps_records() {
+            self.publish_stored(turn, &[(publication, &matches)])?;
+        } else {
+            self.retain(publication);
+            self.for_each_receiver(publication, &matches, |session, options| {
+                self.offer(turn, session, publication, options, CommitId::NONE);
+            });
+        }
+        Ok(!matches.is_empty())
+    }
+
+    /// Publishes several messages that belong together: all of them survive, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when they cannot be stored; nobody has received any of them then.
+    pub fn publish_together(
+        &self,
+        turn: &mut Turn<'_>,
+        publications: &[Publication<'_>],
+    ) -> Result<(), StoreError> {
+        self.counters.published.add(publications.len() as u64);
+        let matches: Vec<_> = publications.iter().map(|publication| self.matches(publication)).collect();
+        let matched: Vec<_> = publications.iter().zip(matches.iter().map(Arc::as_ref)).collect();
+        self.publish_stored(turn, &matched)
+    }
+
+    fn matches(&self, publication: &Publication<'_>) -> Arc<MatchSet> {
+        let matches = self.router.matches(publication.topic);
+        if matches.targets.len() + matches.groups.len() > 1 {
+            publication.expect_fan_out();
+        }
+        matches
+    }
+
+    /// For messages that the store must hear of: every receiver is known, and recorded with its place in the
+    /// session's order, before the first of them is offered anything.
+    fn publish_stored(
+        &self,
+        turn: &mut Turn<'_>,
+        publications: &[(&Publication<'_>, &MatchSet)],
+    ) -> Result<(), StoreError> {
+        let mut deliveries = Vec::new();
+        for (publication, matches) in publications {
+            if publication.retain {
+                self.record_retained(turn, publication);
+            }
+            self.for_each_receiver(publication, matches, |session, mut options| {
+                self.record_queued(turn, session, publication, &mut options);
+                deliveries.push((*publication, Arc::clone(session), options));
+            });
+        }
+        let commit = turn.apply()?;
+        for (publication, _) in publications {
+            self.retain(publication);
+        }
+        for (publication, session, options) in deliveries {
+            self.offer(turn, &session, publication, options, commit);
+        }
+        Ok(())
+    }
+
+    /// Numbers and records a delivery that must survive.
+    pub(super) fn record_queued(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Session,
+        publication: &Publication<'_>,
+        options: &mut DeliveryOptions,
+    ) {
+        if options.qos == Qos::AtMostOnce || !session.is_persistent() || !turn.keeps_records() {
+            return;
+        }
+        options.sequence = session.next_sequence();
+        turn.record(|| Record::Queued {
+            session: session.id().0,
+            sequence: options.sequence,
+            message: Arc::clone(publication.keep()),
+            qos: options.qos,
+        });
+    }
+
+    fn for_each_receiver(
+        &self,
+        publication: &Publication<'_>,
+        matches: &MatchSet,
+        mut receive: impl FnMut(&Arc<Session>, DeliveryOptions),
+    ) {
+        let options = |target: &Target| {
+            let terms = target.terms_for(publication.publisher)?;
+            Some(DeliveryOptions {
+                qos: publication.qos.min(terms.qos),
+                retain: publication.retain && terms.retain_as_published,
+                identifiers: terms.identifiers.clone(),
+                local: target.local,
+                sequence: 0,
+            })
+        };
+        for target in &matches.targets {
+            if let Some(options) = options(target) {
+                receive(&target.session, options);
+            }
+        }
+        for group in &matches.groups {
+            let chosen = choose_member(group.in_turn());
+            if let Some((target, options)) = chosen.and_then(|target| Some((target, options(target)?))) {
+                receive(&target.session, options);
+            }
+        }
+    }
+
+    fn offer(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        publication: &Publication<'_>,
+        options: DeliveryOptions,
+        commit: CommitId,
+    ) {
+        let mut state = session.lock();
+        let offered =
+            state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
+        match offered {
+            Offered::Taken => {
+                let wake = state.wants_wake();
+                drop(state);
+                self.counters.delivered.add(1);
+                if wake {
+                    turn.touch(session);
+                }
+            }
+            Offered::Absent => {}
+            Offered::Dropped => self.counters.dropped.add(1),
+            Offered::Overflowed => {
+                self.counters.dropped.add(1);
+                if let Some(link) = &state.link {
+                    link.end(Signal::Overflowed);
+                }
+            }
+        }
+    }
+
+    fn record_retained(&self, turn: &mut Turn<'_>, publication: &Publication<'_>) {
+        if publication.payload.is_empty() {
+            turn.record(|| Record::RetainedCleared { topic: publication.topic.as_str().into() });
+        } else {
+            turn.record(|| Record::Retained { message: Arc::clone(publication.keep()) });
+        }
+    }
+
+    fn retain(&self, publication: &Publication<'_>) {
+        if !publication.retain {
+            return;
+        }
+        if publication.payload.is_empty() {
+            self.retained.clear(publication.topic);
+        } else {
+            self.retained.set(Arc::clone(publication.keep()));
+        }
+    }
+}
+
+/// The member of a shared subscription that gets the next message: the next in turn who is connected; if none is,
+/// the next in turn whose session will come back for it.
+fn choose_member<'t>(members: impl Iterator<Item = &'t Target>) -> Option<&'t Target> {
+    let mut absent = None;
+    for member in members {
+        let state = member.session.lock();
+        if state.link.is_some() {
+            return Some(member);
+        }
+        if absent.is_none() && !state.ended && member.session.is_persistent() {
+            absent = Some(member);
+        }
+    }
+    absent
+}

@@ -1,0 +1,150 @@
+//! A session subscribes and unsubscribes.
+
+use std::sync::Arc;
+
+use tidewire_protocols::topic::TopicFilter;
+
+use super::Broker;
+use crate::message::Qos;
+use crate::router::{Subscription, SubscriptionOptions};
+use crate::session::{Delivery, DeliveryOptions, Session, SubscriptionKey};
+use crate::store::{CommitId, Record, StoreError};
+use crate::turn::Turn;
+
+/// One subscription that a client asks for and is allowed to have.
+#[derive(Clone, Copy)]
+pub struct SubscribeRequest<'a> {
+    /// The filter, `$share` included.
+    pub filter: TopicFilter<'a>,
+    /// Its options.
+    pub options: SubscriptionOptions,
+    /// The options as they are recorded: MQTT's option byte.
+    pub option_byte: u8,
+    /// The subscription's own number: 0 in MQTT.
+    pub local: u32,
+}
+
+/// Why there is no subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeRefused {
+    /// The session holds as many as it may.
+    #[error("the session has as many subscriptions as it may have")]
+    TooMany,
+    /// The session is over.
+    #[error("the session is over")]
+    SessionEnded,
+    /// It cannot be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Broker {
+    /// Makes or replaces a subscription. Returns whether it was there before.
+    ///
+    /// # Errors
+    ///
+    /// See [`SubscribeRefused`].
+    pub fn subscribe(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        request: SubscribeRequest<'_>,
+    ) -> Result<bool, SubscribeRefused> {
+        let key = SubscriptionKey { filter: request.filter.to_buf(), local: request.local };
+        {
+            let state = session.lock();
+            let is_new = !state.subscriptions.contains_key(&key);
+            if is_new && state.subscriptions.len() >= self.config.limits.subscriptions_per_session_max {
+                return Err(SubscribeRefused::TooMany);
+            }
+        }
+        if session.is_persistent() {
+            turn.record(|| Record::Subscribed {
+                session: session.id().0,
+                filter: request.filter.as_str().into(),
+                qos: request.options.qos,
+                options: request.option_byte,
+                identifier: request.options.identifier.map_or(0, std::num::NonZeroU32::get),
+            });
+            turn.apply()?;
+        }
+        let subscription =
+            Subscription { session: Arc::clone(session), options: request.options, local: request.local };
+        let admitted = self.router.subscribe(request.filter, subscription, || {
+            let mut state = session.lock();
+            if !state.ended {
+                state.subscriptions.insert(key, request.options);
+            }
+            !state.ended
+        });
+        admitted.ok_or(SubscribeRefused::SessionEnded)
+    }
+
+    /// Removes a subscription; whether there was one. Deliveries that wait already are still made. [MQTT-3.10.4-2]
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the removal cannot be stored; the subscription stays then.
+    pub fn unsubscribe(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        filter: TopicFilter<'_>,
+        local: u32,
+    ) -> Result<bool, StoreError> {
+        if session.is_persistent() {
+            turn.record(|| Record::Unsubscribed {
+                session: session.id().0,
+                filter: filter.as_str().into(),
+            });
+            turn.apply()?;
+        }
+        let key = SubscriptionKey { filter: filter.to_buf(), local };
+        Ok(self.router.unsubscribe(filter, session.id(), local, || {
+            session.lock().subscriptions.remove(&key);
+        }))
+    }
+
+    /// Hands the retained messages that match a new subscription to its session. They are not bounded by the
+    /// outbox's limits: the broker holds them anyway, and a client that asked for them wants all. A shared
+    /// subscription gets none. [MQTT-3.3.1-9, MQTT-4.8.2]
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when they must survive and cannot be stored.
+    pub fn send_retained(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        request: SubscribeRequest<'_>,
+    ) -> Result<(), StoreError> {
+        if request.filter.share_name().is_some() {
+            return Ok(());
+        }
+        let messages = self.retained.matching(request.filter, turn.now);
+        let mut deliveries = Vec::with_capacity(messages.len());
+        for message in messages {
+            let mut options = DeliveryOptions {
+                qos: message.qos().min(request.options.qos),
+                retain: true,
+                identifiers: request.options.identifier.into_iter().collect(),
+                local: request.local,
+                sequence: 0,
+            };
+            self.record_queued(turn, session, &message.publication(), &mut options);
+            deliveries.push(Delivery { message, options, commit: CommitId::NONE });
+        }
+        let commit = turn.apply()?;
+        let mut state = session.lock();
+        if state.ended {
+            return Ok(());
+        }
+        for mut delivery in deliveries {
+            if delivery.options.qos == Qos::ExactlyOnce {
+                delivery.commit = commit;
+            }
+            state.outbox.push_unbounded(delivery);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! Time as an argument: the shell reads the clock once a turn, everything below it takes a [`Now`].
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// One reading of both clocks. `instant` measures how long things took; `unix_ms` is what crosses the wire and the
+/// disk (STOMP's `expires`, a message's expiry), since an [`Instant`] means nothing to another process.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Monotonic time: deadlines and intervals.
+    pub instant: Instant,
+    /// Wall-clock time in milliseconds since the Unix epoch.
+    pub unix_ms: u64,
+}
+
+impl Now {
+    /// The wall-clock time that lies `after` from now, in milliseconds since the epoch.
+    pub fn unix_ms_after(&self, after: Duration) -> u64 {
+        self.unix_ms.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Where [`Now`] comes from.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// In tests the wall clock is tied to the runtime's clock, which can be paused; a daemon that runs for months
+    /// asks the system instead, because the two drift apart.
+    tied: Option<(tokio::time::Instant, u64)>,
+}
+
+impl Clock {
+    /// The system's clocks.
+    pub fn system() -> Self {
+        Self { tied: None }
+    }
+
+    /// A wall clock that starts at `unix_ms` and then follows the runtime's clock, virtual time included.
+    pub fn tied_to_runtime(unix_ms: u64) -> Self {
+        Self { tied: Some((tokio::time::Instant::now(), unix_ms)) }
+    }
+
+    /// Reads both clocks. Must be called inside a runtime.
+    pub fn now(&self) -> Now {
+        let instant = tokio::time::Instant::now();
+        let unix_ms = match self.tied {
+            Some((start, unix_ms)) => unix_ms + millis(instant.duration_since(start)),
+            None => millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+        };
+        Now { instant: instant.into_std(), unix_ms }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

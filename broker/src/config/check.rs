@@ -1,0 +1,83 @@
+//! What is wrong with a configuration although it can be read.
+
+use std::net::SocketAddr;
+
+use super::{Config, Transport};
+
+/// Every fault, each with the key it belongs to; empty when there is none.
+pub fn check(config: &Config) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    let mut fault = |key: &str, text: String| faults.push((key.to_owned(), text));
+    if config.listeners.is_empty() {
+        fault("listeners", "nobody can connect without a listener: add a [[listeners]] table".into());
+    }
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let key = |name: &str| format!("listeners[{index}].{name}");
+        if listener.bind.parse::<SocketAddr>().is_err() {
+            let text = format!("\"{}\" is not an address and port such as \"0.0.0.0:8080\" or \"[::1]:8080\"", listener.bind);
+            fault(&key("bind"), text);
+        }
+        if listener.protocols.is_empty() {
+            fault(&key("protocols"), "name at least one of \"mqtt\" and \"stomp\"".into());
+        }
+        if listener.max_connections == 0 {
+            fault(&key("max_connections"), "0 would let nobody in: use at least 1".into());
+        }
+        if listener.transport == Transport::Tcp {
+            for (name, is_set) in [("paths", listener.paths.is_some()), ("origins", listener.origins.is_some())] {
+                if is_set {
+                    fault(&key(name), format!("{name} are for transport = \"ws\"; this listener is \"tcp\""));
+                }
+            }
+        }
+        for path in listener.paths.iter().flatten().filter(|path| !path.starts_with('/')) {
+            fault(&key("paths"), format!("\"{path}\" must begin with \"/\""));
+        }
+        if config.listeners[..index].iter().any(|earlier| earlier.bind == listener.bind && !listener.bind.ends_with(":0")) {
+            fault(&key("bind"), format!("{} is bound by another listener already", listener.bind));
+        }
+        if !listener.is_loopback() && config.auth.anonymous.is_none() {
+            let text = format!(
+                "{} can be reached from other machines: say auth.anonymous = true if everybody may connect, or false",
+                listener.bind
+            );
+            fault(&key("bind"), text);
+        }
+    }
+    if config.auth.anonymous == Some(false) {
+        fault("auth.anonymous", "false leaves nobody who could connect: no source of users is configured".into());
+    }
+    let at_least_one = [
+        ("limits.connections_max", config.limits.connections_max),
+        ("limits.topic_levels_max", config.limits.topic_levels_max),
+        ("limits.subscriptions_per_session_max", config.limits.subscriptions_per_session_max),
+        ("limits.header_count_max", config.limits.header_count_max),
+        ("session.outbox_messages_max", config.session.outbox_messages_max),
+        ("session.receive_maximum", config.session.receive_maximum.into()),
+        ("session.inflight_max", config.session.inflight_max.into()),
+    ];
+    for (key, _) in at_least_one.iter().filter(|(_, value)| *value == 0) {
+        fault(key, "0 would let nothing through: use at least 1".into());
+    }
+    let ranges = [
+        ("limits.handshake_size_max", config.limits.handshake_size_max.0, 8 << 10, 1 << 20),
+        ("limits.packet_size_max", config.limits.packet_size_max.0, 1 << 10, 268_435_460),
+        ("limits.connect_packet_size_max", config.limits.connect_packet_size_max.0, 128, 268_435_460),
+        ("limits.topic_levels_max", config.limits.topic_levels_max, 1, 1_000),
+        // A header becomes an MQTT user property, which has 16 bits for its length.
+        ("limits.header_line_max", config.limits.header_line_max.0, 256, 65_535),
+        ("mqtt.maximum_qos", config.mqtt.maximum_qos.into(), 0, 2),
+    ];
+    for (key, value, low, high) in ranges {
+        if value < low || value > high {
+            fault(key, format!("{value} is out of range: use {low} to {high}"));
+        }
+    }
+    if config.mqtt.server_keep_alive_max.secs() == 0 || config.mqtt.server_keep_alive_max.secs() > 65_535 {
+        fault("mqtt.server_keep_alive_max", "use 1s to 65535s".into());
+    }
+    if config.limits.connect_timeout.0.is_zero() {
+        fault("limits.connect_timeout", "0 would let nobody connect in time".into());
+    }
+    faults
+}

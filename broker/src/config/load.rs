@@ -1,0 +1,199 @@
+//! Where settings come from: the file, then `TIDEWIRE_SECTION__KEY` of the environment, then `--set section.key=value`;
+//! the later ones win. Every error names the place, what is wrong, and what would be right.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{Config, check};
+
+/// The prefix of the environment variables that set something.
+const ENVIRONMENT_PREFIX: &str = "TIDEWIRE_";
+
+/// Where to read settings from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file; without one, the embedded default.
+    pub file: Option<PathBuf>,
+    /// Environment variables; the ones that begin with `TIDEWIRE_` count.
+    pub environment: Vec<(String, String)>,
+    /// `section.key=value`, in order.
+    pub overrides: Vec<String>,
+}
+
+/// What is wrong, with the place where it can be put right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// File, line and column, the environment variable, or the key.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub text: String,
+    /// The line with a mark under the spot, where there is one.
+    pub excerpt: Option<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.place, self.text)?;
+        match &self.excerpt {
+            Some(excerpt) => write!(formatter, "\n{excerpt}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads, merges and checks a configuration.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, as far as it could be read.
+pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
+    let text = match &sources.file {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| vec![at(path.display(), error)])?,
+        None => String::new(),
+    };
+    let file_name = sources.file.as_deref().unwrap_or(Path::new("embedded default"));
+    // The file alone first: an error in it is shown at its line, which a merged table no longer knows.
+    parse_file(file_name, &text).map_err(|error| vec![error])?;
+    let mut table: Table = text.parse().map_err(|error| vec![at(file_name.display(), error)])?;
+    let mut origins = Vec::new();
+    for (name, value) in &sources.environment {
+        if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX).filter(|key| is_setting(key)) {
+            let key = key.to_lowercase().replace("__", ".");
+            set(&mut table, &key, value).map_err(|text| vec![at(name, text)])?;
+            origins.push((key, format!("environment variable {name}")));
+        }
+    }
+    for assignment in &sources.overrides {
+        let place = format!("--set {assignment}");
+        let (key, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| vec![at(&place, "expected section.key=value, as in log.level=debug")])?;
+        set(&mut table, key.trim(), value.trim()).map_err(|text| vec![at(&place, text)])?;
+        origins.push((key.trim().to_owned(), place));
+    }
+    let config = Config::deserialize(Value::Table(table)).map_err(|error| {
+        let text = describe(error.message());
+        let origin = origins.iter().rev().find(|(key, _)| is_about(&error.to_string(), key));
+        vec![at(origin.map_or("--set or environment", |(_, origin)| origin), text)]
+    })?;
+    let faults = check(&config);
+    if faults.is_empty() {
+        return Ok(config);
+    }
+    let locate = |(key, fault): (String, String)| match origins.iter().rev().find(|(set, _)| *set == key) {
+        Some((_, origin)) => at(origin, fault),
+        None => locate_in_file(file_name, &text, &key, fault),
+    };
+    Err(faults.into_iter().map(locate).collect())
+}
+
+/// `TIDEWIRE_LOG__LEVEL` is a setting; `TIDEWIRE_BIN` and the like are somebody else's, but for `TIDEWIRE_DATA_DIR`,
+/// the one setting outside a section.
+fn is_setting(key: &str) -> bool {
+    key.contains("__") || key == "DATA_DIR"
+}
+
+fn parse_file(name: &Path, text: &str) -> Result<Config, ConfigError> {
+    toml::from_str::<Config>(text).map_err(|error| {
+        let place = match error.span() {
+            Some(span) => place(name, text, span.start),
+            None => name.display().to_string(),
+        };
+        let excerpt = error.span().map(|span| excerpt(text, span));
+        ConfigError { place, text: describe(error.message()), excerpt }
+    })
+}
+
+/// Puts `value` at the dotted `key`: read as TOML where it is TOML, else as a string, so that both
+/// `limits.connections_max=5` and `log.level=debug` work.
+fn set(table: &mut Table, key: &str, value: &str) -> Result<(), String> {
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut parsed| parsed.remove("value"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    let mut names = key.split('.').peekable();
+    let mut table = table;
+    while let Some(name) = names.next() {
+        if name.is_empty() {
+            return Err(format!("\"{key}\" is not a key: expected section.key"));
+        }
+        if names.peek().is_none() {
+            table.insert(name.to_owned(), value);
+            return Ok(());
+        }
+        let entry = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
+        table = entry.as_table_mut().ok_or_else(|| format!("\"{name}\" in \"{key}\" is not a section"))?;
+    }
+    Err("the key is empty".to_owned())
+}
+
+/// serde's words, with the nearest known key for one that is unknown.
+fn describe(message: &str) -> String {
+    let message = message.trim().replace('`', "\"");
+    let Some(rest) = message.strip_prefix("unknown field \"") else { return message };
+    let Some((unknown, known)) = rest.split_once('"') else { return message };
+    let known: Vec<_> = known.split('"').skip(1).step_by(2).collect();
+    let nearest = known.iter().max_by(|left, right| {
+        strsim::jaro_winkler(unknown, left).total_cmp(&strsim::jaro_winkler(unknown, right))
+    });
+    let listed = known.join(", ");
+    match nearest.filter(|nearest| strsim::jaro_winkler(unknown, nearest) > 0.7) {
+        Some(nearest) => format!("unknown key \"{unknown}\": did you mean \"{nearest}\"? (known here: {listed})"),
+        None => format!("unknown key \"{unknown}\" (known here: {listed})"),
+    }
+}
+
+/// The place of `key` in the file, as far as its last name can be found under its section.
+fn locate_in_file(name: &Path, text: &str, key: &str, fault: String) -> ConfigError {
+    let (section, field) = key.rsplit_once('.').unwrap_or(("", key));
+    let (section, index) = match section.split_once('[') {
+        Some((section, index)) => (section, index.trim_end_matches(']').parse().unwrap_or(0)),
+        None => (section, 0_usize),
+    };
+    let mut current = String::new();
+    let mut seen = 0_usize;
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim();
+        if trimmed.starts_with('[') {
+            current = trimmed.split(']').next().unwrap_or("").trim_matches(['[', ' ']).to_owned();
+            seen += usize::from(current == section);
+        }
+        let is_field = trimmed.strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with('='));
+        if is_field && current == section && (section.is_empty() || seen == index + 1) {
+            let start = offset + (line.len() - line.trim_start().len());
+            let excerpt = excerpt(text, start..start + field.len());
+            let fault = format!("{key}: {fault}");
+            return ConfigError { place: place(name, text, start), text: fault, excerpt: Some(excerpt) };
+        }
+        offset += line.len();
+    }
+    at(format!("{}: {key}", name.display()), fault)
+}
+
+fn place(name: &Path, text: &str, offset: usize) -> String {
+    let before = &text[..offset.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    format!("{}:{line}:{column}", name.display())
+}
+
+fn excerpt(text: &str, span: std::ops::Range<usize>) -> String {
+    let start = span.start.min(text.len());
+    let line_start = text[..start].rfind('\n').map_or(0, |position| position + 1);
+    let line = text[line_start..].lines().next().unwrap_or("");
+    let column = text[line_start..start].chars().count();
+    let marked = text[start..span.end.clamp(start, text.len())].lines().next().unwrap_or("").chars().count();
+    format!("    {line}\n    {}{}", " ".repeat(column), "^".repeat(marked.max(1)))
+}
+
+fn is_about(error: &str, key: &str) -> bool {
+    key.rsplit('.').next().is_some_and(|field| error.contains(field))
+}
+
+fn at(place: impl fmt::Display, text: impl fmt::Display) -> ConfigError {
+    ConfigError { place: place.to_string(), text: text.to_string(), excerpt: None }
+}

@@ -1,0 +1,401 @@
+//! The configuration: every setting and limit, its unit, its default.
+//!
+//! Durations are written `"10s"`, sizes `"64KiB"`. A file names only what differs from the defaults below; see
+//! [`load`] for where else settings come from, and [`check`] for what is wrong though it can be read.
+
+mod check;
+mod load;
+mod units;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use tidewire_protocols::mqtt::Qos;
+use tidewire_protocols::stomp;
+
+pub use self::check::check;
+pub use self::load::{ConfigError, Sources, load};
+pub use self::units::{Size, Span};
+use crate::session::{OutboxLimits, Overflow};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where stored data lies.
+    pub data_dir: PathBuf,
+    /// Bound addresses.
+    pub listeners: Vec<ListenerConfig>,
+    /// Who may connect.
+    pub auth: AuthConfig,
+    /// Limits that hold for every protocol.
+    pub limits: Limits,
+    /// Sessions and their outboxes.
+    pub session: SessionConfig,
+    /// MQTT.
+    pub mqtt: MqttConfig,
+    /// STOMP.
+    pub stomp: StompConfig,
+    /// What survives.
+    pub storage: StorageConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// One bound address.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerConfig {
+    /// Its name in logs.
+    pub name: String,
+    /// Address and port.
+    pub bind: String,
+    /// WebSocket or bare TCP.
+    pub transport: Transport,
+    /// What it serves: on `ws` by subprotocol, on `tcp` by the first bytes where it serves both.
+    pub protocols: Vec<ProtocolName>,
+    /// Paths of the upgrade; absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<String>>,
+    /// Origins that may upgrade; absent: the same host, and clients that send none; `"*"`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Vec<String>>,
+    /// Connections it serves at once.
+    #[serde(default = "default_max_connections")]
+    pub max_connections: usize,
+}
+
+fn default_max_connections() -> usize {
+    100_000
+}
+
+/// How bytes reach a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// WebSocket.
+    Ws,
+    /// TCP.
+    Tcp,
+}
+
+/// A protocol a listener may serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProtocolName {
+    /// MQTT 3.1, 3.1.1 and 5.0.
+    Mqtt,
+    /// STOMP 1.0, 1.1 and 1.2.
+    Stomp,
+}
+
+/// Who may connect.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Whether clients without credentials may; absent: only while every address is loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<bool>,
+}
+
+/// Limits that hold for every protocol.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections on all listeners together.
+    pub connections_max: usize,
+    /// From accepting a connection to its CONNECT, the upgrade included.
+    pub connect_timeout: Span,
+    /// Largest HTTP request head of an upgrade; at least 8 KiB.
+    pub handshake_size_max: Size,
+    /// Largest MQTT packet, fixed header included; announced to MQTT 5 clients.
+    pub packet_size_max: Size,
+    /// The same before the client has connected.
+    pub connect_packet_size_max: Size,
+    /// Topic levels in a name or filter.
+    pub topic_levels_max: usize,
+    /// Subscriptions one session may hold.
+    pub subscriptions_per_session_max: usize,
+    /// STOMP: headers in a frame.
+    pub header_count_max: usize,
+    /// STOMP: length of one header line.
+    pub header_line_max: Size,
+    /// STOMP: length of a body.
+    pub body_size_max: Size,
+    /// Bytes of a connection's replies that wait for the disk before it is read from again.
+    pub held_bytes_max: Size,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            connect_timeout: Span(std::time::Duration::from_secs(10)),
+            handshake_size_max: Size(16 << 10),
+            packet_size_max: Size(16 << 20),
+            connect_packet_size_max: Size(64 << 10),
+            topic_levels_max: 128,
+            subscriptions_per_session_max: 100_000,
+            header_count_max: 100,
+            header_line_max: Size(16 << 10),
+            body_size_max: Size(16 << 20),
+            held_bytes_max: Size(64 << 10),
+        }
+    }
+}
+
+/// Sessions and their outboxes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionConfig {
+    /// The longest a session may outlive its connection.
+    pub expiry_max: Span,
+    /// Messages that may wait for one session.
+    pub outbox_messages_max: usize,
+    /// Bytes of those messages.
+    pub outbox_bytes_max: Size,
+    /// What happens beyond them: `"drop-oldest"`, `"drop-newest"` or `"disconnect"`.
+    pub overflow: Overflow,
+    /// QoS 1 and 2 publishes a client may have under way; announced to MQTT 5 clients.
+    pub receive_maximum: u16,
+    /// Deliveries a client may have unacknowledged, unless it announces less.
+    pub inflight_max: u16,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            expiry_max: Span(std::time::Duration::from_secs(7 * 86_400)),
+            outbox_messages_max: 10_000,
+            outbox_bytes_max: Size(16 << 20),
+            overflow: Overflow::DropNewest,
+            receive_maximum: 100,
+            inflight_max: 1_000,
+        }
+    }
+}
+
+/// MQTT.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttConfig {
+    /// The longest keep alive a 5.0 client is granted; a longer one, or none, gets this as Server Keep Alive.
+    pub server_keep_alive_max: Span,
+    /// Topic aliases accepted from a client, and the most that are used towards one.
+    pub topic_alias_maximum: u16,
+    /// The highest QoS of a publish: 0, 1 or 2.
+    pub maximum_qos: u8,
+    /// Whether messages are retained.
+    pub retain_available: bool,
+    /// Whether filters may have wildcards.
+    pub wildcard_subscriptions: bool,
+    /// Whether there are shared subscriptions.
+    pub shared_subscriptions: bool,
+    /// Whether MQTT 3.1 clients (`MQIsdp`) are served.
+    pub mqtt31: bool,
+}
+
+impl Default for MqttConfig {
+    fn default() -> Self {
+        Self {
+            server_keep_alive_max: Span(std::time::Duration::from_secs(600)),
+            topic_alias_maximum: 64,
+            maximum_qos: 2,
+            retain_available: true,
+            wildcard_subscriptions: true,
+            shared_subscriptions: true,
+            mqtt31: true,
+        }
+    }
+}
+
+/// STOMP.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StompConfig {
+    /// How frames travel over WebSocket.
+    pub websocket_frame: WebSocketFrame,
+    /// What the server offers: it sends at least every first, and wants to hear at least every second.
+    pub heart_beat: [Span; 2],
+    /// What a frame that is not authorised gets.
+    pub denied: Denied,
+    /// The ack mode of a SUBSCRIBE that names none.
+    pub default_ack: DefaultAck,
+    /// Transactions a connection may have open.
+    pub transactions_max: usize,
+    /// Frames in one transaction.
+    pub transaction_frames_max: usize,
+    /// Bytes of a transaction's messages.
+    pub transaction_bytes_max: Size,
+}
+
+impl Default for StompConfig {
+    fn default() -> Self {
+        let ten_seconds = Span(std::time::Duration::from_secs(10));
+        Self {
+            websocket_frame: WebSocketFrame::Auto,
+            heart_beat: [ten_seconds; 2],
+            denied: Denied::Error,
+            default_ack: DefaultAck::Auto,
+            transactions_max: 100,
+            transaction_frames_max: 10_000,
+            transaction_bytes_max: Size(16 << 20),
+        }
+    }
+}
+
+/// How STOMP frames travel over WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebSocketFrame {
+    /// As text when the frame is UTF-8, else binary.
+    Auto,
+    /// Always binary.
+    Binary,
+    /// As text; a frame that is not UTF-8 is binary all the same, since text could not carry it.
+    Text,
+}
+
+/// What a STOMP frame that is not authorised gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Denied {
+    /// ERROR, and the end of the connection.
+    Error,
+    /// Nothing, its receipt included.
+    Ignore,
+}
+
+/// The ack mode of a SUBSCRIBE that names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultAck {
+    /// A message counts as received once sent.
+    Auto,
+    /// Cumulative acknowledgement.
+    Client,
+    /// Each message is acknowledged.
+    ClientIndividual,
+}
+
+/// What survives.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// When an acknowledgement is given.
+    pub sync: Sync,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { sync: Sync::Memory }
+    }
+}
+
+/// When an acknowledgement is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sync {
+    /// At once; nothing is kept.
+    Memory,
+}
+
+/// Logs.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a list such as `"info,tidewire::mqtt=debug"`.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text; coloured on a terminal.
+    Auto,
+    /// Text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let listener = |name: &str, bind: &str, transport, protocols: &[ProtocolName]| ListenerConfig {
+            name: name.to_owned(),
+            bind: bind.to_owned(),
+            transport,
+            protocols: protocols.to_vec(),
+            paths: None,
+            origins: None,
+            max_connections: default_max_connections(),
+        };
+        Self {
+            data_dir: PathBuf::from("./tidewire-data"),
+            listeners: vec![
+                listener("ws", "127.0.0.1:8080", Transport::Ws, &[ProtocolName::Mqtt, ProtocolName::Stomp]),
+                listener("mqtt", "127.0.0.1:1883", Transport::Tcp, &[ProtocolName::Mqtt]),
+                listener("stomp", "127.0.0.1:61613", Transport::Tcp, &[ProtocolName::Stomp]),
+            ],
+            auth: AuthConfig::default(),
+            limits: Limits::default(),
+            session: SessionConfig::default(),
+            mqtt: MqttConfig::default(),
+            stomp: StompConfig::default(),
+            storage: StorageConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether clients without credentials may connect.
+    pub fn allows_anonymous(&self) -> bool {
+        self.auth.anonymous.unwrap_or_else(|| self.listeners.iter().all(ListenerConfig::is_loopback))
+    }
+}
+
+impl ListenerConfig {
+    /// Whether only this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        self.bind.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
+    }
+}
+
+impl SessionConfig {
+    /// The bounds of a session's outbox.
+    pub fn outbox_limits(&self) -> OutboxLimits {
+        OutboxLimits {
+            messages_max: self.outbox_messages_max,
+            bytes_max: self.outbox_bytes_max.0,
+            overflow: self.overflow,
+        }
+    }
+}
+
+impl MqttConfig {
+    /// The highest QoS of a publish.
+    pub fn maximum_qos(&self) -> Qos {
+        Qos::from_u8(self.maximum_qos).unwrap_or(Qos::ExactlyOnce)
+    }
+}
+
+impl Limits {
+    /// The limits of a STOMP decoder.
+    pub fn stomp(&self) -> stomp::Limits {
+        stomp::Limits {
+            header_count_max: self.header_count_max,
+            header_line_max: self.header_line_max.0,
+            body_size_max: self.body_size_max.0,
+        }
+    }
+}

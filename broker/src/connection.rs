@@ -1,0 +1,371 @@
+//! One network connection: the loop, and the trait that MQTT and STOMP fill in.
+//!
+//! ```text
+//!            ┌────────────────────────────── one turn ─────────────────────────────┐
+//!   read ──▶ handle_input / handle_wake / handle_timeout ──▶ commit ──▶ wake others │──▶ poll_transmit ──▶ write
+//!            └──────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Everything between the awaits is synchronous and takes its time from the [`Turn`]. There is one poll function and
+//! no second task, so nothing has to be shared between a reader and a writer.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use tokio::time::Sleep;
+
+use crate::broker::Broker;
+use crate::clock::Now;
+use crate::net::{Received, Stream};
+use crate::output::Output;
+use crate::session::Link;
+use crate::store::CommitId;
+use crate::turn::Turn;
+
+/// Turns a connection may take before it lets others on its thread have theirs.
+const TURNS_MAX: usize = 8;
+/// Memory a connection keeps for output between writes, so that an idle one holds next to nothing.
+const OUTPUT_KEPT_BYTES: usize = 1024;
+/// How long a connection that ends may take to send its last words, and its peer to close in return.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// One protocol on one connection. Calls come in this order, over and over: any of the `handle_*`, then
+/// [`handle_commit`](Self::handle_commit), then the `poll_*`; at the end [`handle_closed`](Self::handle_closed).
+pub trait Protocol: Send {
+    /// Handles bytes that have arrived; `input` begins where the last call left off. Returns how many were used: an
+    /// incomplete packet or frame is offered again with more behind it.
+    fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow);
+
+    /// Said before each [`handle_input`](Self::handle_input) over WebSocket: whether its bytes came as text.
+    fn note_text(&mut self, _is_text: bool) {}
+
+    /// Looks whether the connection's [`Link`] carries a signal. What the session's outbox holds needs no handling:
+    /// [`poll_transmit`](Self::poll_transmit) fetches it.
+    fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow;
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow;
+
+    /// The turn was committed: its replies may leave once `commit` is durable.
+    fn handle_commit(&mut self, commit: CommitId);
+
+    /// The network connection is gone or about to be: lets go of the session. May be called after a protocol has
+    /// done that itself.
+    fn handle_closed(&mut self, turn: &mut Turn<'_>);
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Writes what may leave now that the store is durable up to `durable`: replies first, then deliveries. Returns
+    /// the commit that the next held reply or delivery waits for, if any is held.
+    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId>;
+
+    /// Bytes of replies that have not left yet. Beyond a bound the connection is not read from.
+    fn held_bytes(&self) -> usize;
+
+    /// Whether text WebSocket messages carry this protocol. MQTT's must be binary. [MQTT-6.0.0-1]
+    fn takes_text(&self) -> bool;
+}
+
+/// What follows from input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// There is more to handle in what has arrived; the turn is long enough.
+    Yield,
+    /// Send what is due, then close.
+    Close(Close),
+}
+
+/// How a connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// WebSocket close code.
+    pub code: CloseCode,
+    /// Why, for the log and, over WebSocket, for the peer.
+    pub reason: Cow<'static, str>,
+}
+
+/// WebSocket close codes that Tidewire sends. (RFC 6455, section 7.4.1)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCode {
+    /// 1000: after the protocol's own words.
+    Normal,
+    /// 1001: the server goes away.
+    GoingAway,
+    /// 1002: bytes that cannot be parsed.
+    Protocol,
+    /// 1003: a kind of data that is not accepted.
+    Unsupported,
+    /// 1007: text that is not UTF-8.
+    InvalidData,
+    /// 1009: too large.
+    TooLarge,
+}
+
+impl Close {
+    /// A close with this code and reason.
+    pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+/// Serves one connection until it ends. A panic ends this connection alone.
+pub async fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protocol>, link: Arc<Link>) {
+    broker.counters.connections.add(1);
+    broker.counters.connections_total.add(1);
+    let mut connection = Connection {
+        stream,
+        protocol,
+        link,
+        tail: BytesMut::new(),
+        has_more: false,
+        output: Output::default(),
+        timer: None,
+        awaited: CommitId::NONE,
+        closing: None,
+        broker,
+    };
+    std::future::poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| connection.poll(cx))).unwrap_or_else(|_| {
+            connection.broker.counters.panics.add(1);
+            tracing::error!(link = connection.link.id(), "a panic ended this connection; all others go on");
+            Poll::Ready(())
+        })
+    })
+    .await;
+    connection.let_go();
+}
+
+struct Connection {
+    broker: Arc<Broker>,
+    stream: Stream,
+    protocol: Box<dyn Protocol>,
+    link: Arc<Link>,
+    /// What has arrived and does not make a whole packet or frame yet.
+    tail: BytesMut,
+    /// The tail may hold whole packets, since the protocol yielded.
+    has_more: bool,
+    output: Output,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The commit whose durability wakes this connection.
+    awaited: CommitId,
+    closing: Option<Closing>,
+}
+
+/// A connection on its way out: no more input is handled; what is due is sent, then the stream is closed.
+struct Closing {
+    close: Close,
+    deadline: Pin<Box<Sleep>>,
+    is_flushed: bool,
+}
+
+impl Connection {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.link.register(cx.waker());
+        for _ in 0..TURNS_MAX {
+            if self.closing.is_some() {
+                return self.poll_close(cx);
+            }
+            let has_read = match self.poll_turn(cx) {
+                Ok(has_read) => has_read,
+                Err(Lost) => return Poll::Ready(()),
+            };
+            if self.closing.is_some() {
+                continue;
+            }
+            if self.poll_write(cx).is_err() {
+                return Poll::Ready(());
+            }
+            if !has_read {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One turn: signals, timeouts, input, commit. Returns whether anything was read, so that another turn may find
+    /// more.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+        // The broker is borrowed by the turn while the rest of the connection is changed.
+        let broker = Arc::clone(&self.broker);
+        let mut turn = broker.turn();
+        let mut flow = self.protocol.handle_wake(&mut turn);
+        if flow == Flow::Continue && self.is_timeout_due(cx, &turn) {
+            flow = self.protocol.handle_timeout(&mut turn);
+        }
+        let mut input = Input::Nothing;
+        if flow == Flow::Continue && self.protocol.held_bytes() <= broker.config.limits.held_bytes_max.0 {
+            (input, flow) = self.poll_input(cx, &mut turn);
+        }
+        let is_lost = matches!(input, Input::Ended);
+        if is_lost {
+            self.protocol.handle_closed(&mut turn);
+        }
+        match turn.finish() {
+            Ok(commit) => self.protocol.handle_commit(commit),
+            Err(error) => {
+                tracing::error!(link = self.link.id(), %error, "the connection ends, since its changes were not stored");
+                return Err(Lost);
+            }
+        }
+        if is_lost {
+            return Err(Lost);
+        }
+        self.has_more = flow == Flow::Yield;
+        if let Flow::Close(close) = flow {
+            self.begin_close(close);
+        }
+        // Input may have brought the next timeout nearer than the timer that runs.
+        self.set_timer(cx);
+        Ok(matches!(input, Input::Some))
+    }
+
+    fn poll_input(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> (Input, Flow) {
+        let Self { stream, protocol, tail, has_more, .. } = self;
+        if *has_more {
+            return (Input::Some, handle(protocol.as_mut(), turn, tail, &[]));
+        }
+        let mut handle_bytes = |bytes: &[u8], is_text: bool| {
+            protocol.note_text(is_text);
+            handle(protocol.as_mut(), turn, tail, bytes)
+        };
+        match stream.poll_receive(cx, &mut handle_bytes) {
+            Poll::Pending => (Input::Nothing, Flow::Continue),
+            Poll::Ready(Received::Bytes(flow)) => (Input::Some, flow),
+            Poll::Ready(Received::Refused(close)) => (Input::Some, Flow::Close(close)),
+            Poll::Ready(Received::End) => (Input::Ended, Flow::Continue),
+        }
+    }
+
+    /// Writes what is due, as much as the socket takes.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Lost> {
+        loop {
+            if self.output.is_empty() {
+                self.fill_output(cx);
+                if self.output.is_empty() && !self.stream.has_unsent() {
+                    return Ok(Poll::Ready(()));
+                }
+            }
+            match self.stream.poll_send(cx, &mut self.output) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(link = self.link.id(), %error, "the connection broke while it was written to");
+                    return Err(Lost);
+                }
+                Poll::Ready(Ok(())) => self.output.clear(OUTPUT_KEPT_BYTES),
+            }
+        }
+    }
+
+    fn fill_output(&mut self, cx: &mut Context<'_>) {
+        let store = self.broker.store();
+        let held = self.protocol.poll_transmit(self.broker.now(), store.durable(), &mut self.output);
+        if let Some(commit) = held.filter(|commit| *commit != self.awaited) {
+            self.awaited = commit;
+            store.wake_when_durable(commit, cx.waker());
+        }
+        if held.is_none() {
+            self.awaited = CommitId::NONE;
+        }
+    }
+
+    fn is_timeout_due(&mut self, cx: &mut Context<'_>, turn: &Turn<'_>) -> bool {
+        self.set_timer(cx);
+        self.protocol.poll_timeout().is_some_and(|at| at <= turn.now.instant)
+    }
+
+    /// Keeps one timer running that fires no later than the protocol's next timeout. It is moved only when it fires
+    /// or would fire too late: a deadline that moves on with every packet costs nothing.
+    fn set_timer(&mut self, cx: &mut Context<'_>) {
+        let Some(at) = self.protocol.poll_timeout() else { return };
+        let at = tokio::time::Instant::from_std(at);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if timer.deadline() > at || timer.is_elapsed() {
+            timer.as_mut().reset(at);
+        }
+        // A timer that has fired is set anew, unless the timeout is due: then the caller deals with it.
+        while timer.as_mut().poll(cx).is_ready() && at > tokio::time::Instant::now() {
+            timer.as_mut().reset(at);
+        }
+    }
+
+    fn begin_close(&mut self, close: Close) {
+        tracing::debug!(link = self.link.id(), code = ?close.code, reason = %close.reason, "closing");
+        let deadline = Box::pin(tokio::time::sleep(LINGER));
+        self.closing = Some(Closing { close, deadline, is_flushed: false });
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(mut closing) = self.closing.take() else { return Poll::Ready(()) };
+        if closing.deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if !closing.is_flushed {
+            let written = self.poll_write(cx);
+            match written {
+                Err(Lost) => return Poll::Ready(()),
+                // A reply that is held for the disk is still owed.
+                Ok(Poll::Ready(())) if self.awaited == CommitId::NONE => closing.is_flushed = true,
+                Ok(_) => {
+                    self.closing = Some(closing);
+                    return Poll::Pending;
+                }
+            }
+        }
+        let poll = self.stream.poll_close(cx, &closing.close);
+        self.closing = Some(closing);
+        poll
+    }
+
+    /// The end, however it came about: the session is let go of, even after a panic.
+    fn let_go(mut self) {
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut turn = self.broker.turn();
+            self.protocol.handle_closed(&mut turn);
+            if let Err(error) = turn.finish() {
+                tracing::error!(link = self.link.id(), %error, "the end of a connection could not be stored");
+            }
+        }));
+        if result.is_err() {
+            self.broker.counters.panics.add(1);
+            tracing::error!(link = self.link.id(), "a panic while a connection was let go of");
+        }
+        self.broker.remove_link(&self.link);
+        self.broker.counters.connections.subtract(1);
+    }
+}
+
+/// The connection is of no more use.
+struct Lost;
+
+enum Input {
+    Nothing,
+    Some,
+    Ended,
+}
+
+/// Lets the protocol handle `bytes`, behind what is left from before. In the usual case nothing is, and whole packets
+/// are handled right where they were read.
+fn handle(protocol: &mut dyn Protocol, turn: &mut Turn<'_>, tail: &mut BytesMut, bytes: &[u8]) -> Flow {
+    if tail.is_empty() {
+        let (used, flow) = protocol.handle_input(turn, bytes);
+        tail.extend_from_slice(&bytes[used..]);
+        return flow;
+    }
+    tail.extend_from_slice(bytes);
+    let (used, flow) = protocol.handle_input(turn, tail);
+    tail.advance(used);
+    if tail.is_empty() {
+        *tail = BytesMut::new();
+    }
+    flow
+}

@@ -1,0 +1,43 @@
+//! What is counted about the running broker. Plain atomics: nothing here locks, allocates or is read on the hot path.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One count that only grows, or a gauge that also falls.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// One less, for gauges.
+    pub fn subtract(&self, amount: u64) {
+        self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Network connections that are open.
+    pub connections: Counter,
+    /// Network connections there have been.
+    pub connections_total: Counter,
+    /// Upgrades and connections that were refused.
+    pub refused: Counter,
+    /// Connections that a panic ended.
+    pub panics: Counter,
+    /// Messages published by clients.
+    pub published: Counter,
+    /// Deliveries given to sessions.
+    pub delivered: Counter,
+    /// Deliveries dropped because an outbox was full.
+    pub dropped: Counter,
+}

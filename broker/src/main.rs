@@ -1,0 +1,202 @@
+//! The daemon `tidewire`.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tidewire::broker::Broker;
+use tidewire::clock::Clock;
+use tidewire::config::{Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load};
+use tidewire::net;
+use tidewire::store::{MemoryStore, Store};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+/// Message broker: MQTT 3.1.1 and 5.0 and STOMP 1.0 to 1.2, over WebSocket and TCP.
+#[derive(Parser)]
+#[command(name = "tidewire", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the broker; without a file, with the embedded default.
+    Serve(ConfigArgs),
+    /// Test a configuration: exit 0, or 1 with every fault and its place.
+    Check(ConfigArgs),
+    /// Print the effective configuration, defaults included.
+    Config(ConfigArgs),
+}
+
+#[derive(Args)]
+struct ConfigArgs {
+    /// The configuration file (TOML).
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Override one setting, as in --set log.level=debug. May be given again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// How long connections may take to end when the broker is stopped.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// tokio looks for I/O events after this many tasks. Its default of 61 breaks the batches of a large fan-out.
+const EVENT_INTERVAL: u32 = 2048;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let (Command::Serve(args) | Command::Check(args) | Command::Config(args)) = &cli.command;
+    let sources = Sources {
+        file: args.config.clone(),
+        environment: std::env::vars().collect(),
+        overrides: args.set.clone(),
+    };
+    let config = match load(&sources) {
+        Ok(config) => config,
+        Err(errors) => return fail(&errors),
+    };
+    match cli.command {
+        Command::Serve(_) => serve(config),
+        Command::Check(_) => say(&format!("{}: no fault found\n", name(&sources))),
+        Command::Config(_) => match toml::to_string(&config) {
+            Ok(text) => say(&text),
+            Err(error) => complain(&error.to_string()),
+        },
+    }
+}
+
+fn serve(config: Config) -> ExitCode {
+    if let Err(error) = start_log(&config.log) {
+        return complain(&format!("log.level: {error}"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run(config)),
+        Err(error) => complain(&format!("cannot start: {error}")),
+    }
+}
+
+/// Binds every listener, serves until a signal, and stops: accepts nobody any more, tells every client, and waits for
+/// them to go. A second signal stops at once.
+async fn run(config: Config) -> ExitCode {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
+    tracing::warn!("{}", store.promise());
+    let broker = Arc::new(Broker::new(config, store, Clock::system()));
+    let mut bound = Vec::new();
+    for listener in &broker.config.listeners {
+        match net::bind(listener.clone()) {
+            Ok(listener) => bound.push(listener),
+            Err(error) => return complain(&error.to_string()),
+        }
+    }
+    let (stop, stopped) = watch::channel(false);
+    let schedule = tokio::spawn({
+        let broker = Arc::clone(&broker);
+        async move { broker.run_schedule().await }
+    });
+    for listener in bound {
+        tracing::info!("listening on {}", describe(&listener));
+        tokio::spawn(net::serve(Arc::clone(&broker), listener, stopped.clone()));
+    }
+    let who = if broker.config.allows_anonymous() { "everybody may connect" } else { "nobody may connect" };
+    tracing::info!("ready: {who}");
+    let Ok(mut signals) = Signals::new() else {
+        return complain("cannot listen for signals");
+    };
+    let first = signals.next().await;
+    tracing::info!(signal = first, connections = broker.link_count(), "stopping; once more stops at once");
+    stop.send_replace(true);
+    broker.end_all_links();
+    let drained = tokio::time::timeout(STOP_TIMEOUT, all_gone(&broker));
+    tokio::select! {
+        result = drained => if result.is_err() {
+            tracing::warn!(connections = broker.link_count(), "stopped, though some connections did not end in time");
+        },
+        again = signals.next() => tracing::warn!(signal = again, "stopping at once"),
+    }
+    schedule.abort();
+    tracing::info!("stopped");
+    ExitCode::SUCCESS
+}
+
+/// Waits until no connection is left. Looks again at intervals: this happens once, and needs no machinery.
+async fn all_gone(broker: &Broker) {
+    let mut interval = tokio::time::interval(Duration::from_millis(10));
+    while broker.link_count() > 0 {
+        interval.tick().await;
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// An address as a person would type it, and what is spoken there.
+fn describe(bound: &net::Bound) -> String {
+    let spoken = |protocol: &ProtocolName| match protocol {
+        ProtocolName::Mqtt => "MQTT",
+        ProtocolName::Stomp => "STOMP",
+    };
+    let protocols: Vec<_> = bound.config.protocols.iter().map(spoken).collect();
+    let scheme = match (bound.config.transport, bound.config.protocols.as_slice()) {
+        (Transport::Ws, _) => "ws",
+        (Transport::Tcp, [ProtocolName::Mqtt]) => "mqtt",
+        (Transport::Tcp, [ProtocolName::Stomp]) => "stomp",
+        (Transport::Tcp, _) => "tcp",
+    };
+    format!("{scheme}://{} ({}: {})", bound.address, bound.config.name, protocols.join(" and "))
+}
+
+fn start_log(config: &LogConfig) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.level).map_err(|error| error.to_string())?;
+    let is_terminal = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder.with_ansi(false).with_target(false).init(),
+        LogFormat::Auto => builder.with_ansi(is_terminal).with_target(false).init(),
+    }
+    Ok(())
+}
+
+fn name(sources: &Sources) -> String {
+    sources.file.as_ref().map_or_else(|| "embedded default".to_owned(), |file| file.display().to_string())
+}
+
+fn fail(errors: &[ConfigError]) -> ExitCode {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    complain(&lines.join("\n"))
+}
+
+/// A reader that has gone away is no failure of ours.
+fn say(text: &str) -> ExitCode {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn complain(text: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,246 @@
+//! The neutral message: what was published, whichever protocol it came in by and whichever it leaves by.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
+
+use bytes::Bytes;
+pub use tidewire_protocols::mqtt::Qos;
+use tidewire_protocols::mqtt::{Properties, PropertiesBuf, Property};
+use tidewire_protocols::topic::{TopicName, TopicNameBuf};
+
+use crate::clock::Now;
+
+/// Names a session for as long as the process runs; never used again for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+impl SessionId {
+    /// The broker itself, as a publisher.
+    pub const BROKER: Self = Self(0);
+}
+
+/// One published application message that somebody has to remember: a session's backlog, its inflight window, the
+/// retained messages. Always behind an `Arc`; holds its own copy of a small payload, so that a 20-byte retained
+/// message does not pin the network buffer it arrived in.
+#[derive(Debug)]
+pub struct Message {
+    topic: TopicNameBuf,
+    payload: Bytes,
+    attributes: Bytes,
+    qos: Qos,
+    retain: bool,
+    expires_at: Option<u64>,
+    publisher: SessionId,
+}
+
+impl Message {
+    /// A view of this message that can be delivered like one that has just arrived.
+    pub fn publication(self: &Arc<Self>) -> Publication<'_> {
+        let publication = self.publish_again(self.expires_at);
+        let _ = publication.kept.set(Arc::clone(self));
+        publication
+    }
+
+    /// A view of this message for publishing it anew, with an expiry that begins to run only now: a will, or a
+    /// message of a transaction.
+    pub fn publish_again(&self, expires_at: Option<u64>) -> Publication<'_> {
+        Publication {
+            attributes: Attributes { raw: &self.attributes },
+            qos: self.qos,
+            retain: self.retain,
+            expires_at,
+            ..Publication::new(self.topic.as_name(), &self.payload, self.publisher)
+        }
+    }
+
+    /// Its topic name.
+    pub fn topic(&self) -> TopicName<'_> {
+        self.topic.as_name()
+    }
+
+    /// Its payload.
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// The QoS it was published with.
+    pub fn qos(&self) -> Qos {
+        self.qos
+    }
+
+    /// Whether its expiry has come.
+    pub fn is_expired(&self, now: Now) -> bool {
+        self.expires_at.is_some_and(|at| at <= now.unix_ms)
+    }
+
+    /// What it weighs against a limit in bytes: payload, topic and attributes.
+    pub fn weight(&self) -> usize {
+        self.payload.len() + self.attributes.len() + self.topic.as_name().as_str().len()
+    }
+}
+
+/// What travels with a payload from end to end: payload format, content type, response topic, correlation data, and
+/// user properties in their order, repeats kept. Held in MQTT 5's own encoding, since that is the richest of the
+/// formats and the one in which most of it comes and goes: between two MQTT 5 clients it is a copy of bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attributes<'a> {
+    raw: &'a [u8],
+}
+
+impl<'a> Attributes<'a> {
+    /// Borrows what an [`AttributesBuf`] has gathered.
+    pub fn of(buffer: &'a AttributesBuf) -> Self {
+        Self { raw: buffer.properties.raw() }
+    }
+
+    /// The attributes, in order.
+    pub fn iter(self) -> impl Iterator<Item = Property<'a>> {
+        Properties::assume_valid(self.raw).iter()
+    }
+
+    /// Their encoding as a run of MQTT 5 properties, ready to stand in a PUBLISH.
+    pub fn encoded(self) -> &'a [u8] {
+        self.raw
+    }
+}
+
+/// Gathers [`Attributes`]; reused by a connection from message to message.
+#[derive(Debug, Default)]
+pub struct AttributesBuf {
+    properties: PropertiesBuf,
+}
+
+impl AttributesBuf {
+    /// Adds `property` if it is one that travels from end to end. What concerns one hop only (topic alias,
+    /// subscription identifier) or is kept elsewhere (expiry) is not taken, and said so by `false`.
+    pub fn push(&mut self, property: Property<'_>) -> bool {
+        let travels = matches!(
+            property,
+            Property::PayloadFormatIndicator(_)
+                | Property::ContentType(_)
+                | Property::ResponseTopic(_)
+                | Property::CorrelationData(_)
+                | Property::UserProperty(..)
+        );
+        if travels {
+            self.properties.push(property);
+        }
+        travels
+    }
+
+    /// Forgets all of them and keeps the memory.
+    pub fn clear(&mut self) {
+        self.properties.clear();
+    }
+}
+
+/// A message on its way through the router, borrowed from the buffer it arrived in. It is copied into an
+/// [`Arc<Message>`] only once somebody must remember it, and then once for all of them.
+pub struct Publication<'a> {
+    /// Its topic name.
+    pub topic: TopicName<'a>,
+    /// Its payload.
+    pub payload: &'a [u8],
+    /// What travels with it.
+    pub attributes: Attributes<'a>,
+    /// The QoS it was published with.
+    pub qos: Qos,
+    /// The publisher's RETAIN flag.
+    pub retain: bool,
+    /// When it expires: milliseconds since the Unix epoch.
+    pub expires_at: Option<u64>,
+    /// Whose it is, for No Local.
+    pub publisher: SessionId,
+    fan_out: Cell<bool>,
+    is_utf8: OnceCell<bool>,
+    kept: OnceCell<Arc<Message>>,
+    encoded: RefCell<Vec<(LayoutKey, Encoded)>>,
+}
+
+impl<'a> Publication<'a> {
+    /// A publication of QoS 0 without retain, attributes or expiry: the start from which fields are set.
+    pub fn new(topic: TopicName<'a>, payload: &'a [u8], publisher: SessionId) -> Self {
+        Self {
+            topic,
+            payload,
+            attributes: Attributes::default(),
+            qos: Qos::AtMostOnce,
+            retain: false,
+            expires_at: None,
+            publisher,
+            fan_out: Cell::new(false),
+            is_utf8: OnceCell::new(),
+            kept: OnceCell::new(),
+            encoded: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The message in a form that outlives the buffer; made at the first call, shared by all others.
+    pub fn keep(&self) -> &Arc<Message> {
+        self.kept.get_or_init(|| {
+            Arc::new(Message {
+                topic: self.topic.to_buf(),
+                payload: Bytes::copy_from_slice(self.payload),
+                attributes: Bytes::copy_from_slice(self.attributes.raw),
+                qos: self.qos,
+                retain: self.retain,
+                expires_at: self.expires_at,
+                publisher: self.publisher,
+            })
+        })
+    }
+
+    /// Whether the payload is UTF-8; looked at once, however many ask.
+    pub fn payload_is_utf8(&self) -> bool {
+        *self.is_utf8.get_or_init(|| std::str::from_utf8(self.payload).is_ok())
+    }
+
+    /// Whole seconds that are left until it expires, at least 1 while it has not; `None` without an expiry.
+    /// [MQTT-3.3.2-6]
+    pub fn expiry_left_secs(&self, now: Now) -> Option<u32> {
+        let left_ms = self.expires_at?.saturating_sub(now.unix_ms);
+        Some(u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX))
+    }
+
+    /// Whether its expiry has come.
+    pub fn is_expired(&self, now: Now) -> bool {
+        self.expires_at.is_some_and(|at| at <= now.unix_ms)
+    }
+
+    /// Says that several sessions receive this message, so that an encoding of it is worth keeping.
+    pub fn expect_fan_out(&self) {
+        self.fan_out.set(true);
+    }
+
+    /// Whether an encoding of this message is worth keeping: see [`Publication::encoded`].
+    pub fn is_fan_out(&self) -> bool {
+        self.fan_out.get()
+    }
+
+    /// Calls `copy` with this message encoded in the layout `key`, which `encode` makes at the first call: a message
+    /// for five hundred subscribers that share a layout is encoded once and copied five hundred times.
+    pub fn encoded<R>(
+        &self,
+        key: LayoutKey,
+        encode: impl FnOnce() -> Encoded,
+        copy: impl FnOnce(&Encoded) -> R,
+    ) -> R {
+        let mut cache = self.encoded.borrow_mut();
+        let index = cache.iter().position(|(cached, _)| *cached == key).unwrap_or_else(|| {
+            cache.push((key, encode()));
+            cache.len() - 1
+        });
+        copy(&cache[index].1)
+    }
+}
+
+/// Names one way of writing a message, among all that the protocols know; each protocol hands out its own keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayoutKey(pub u32);
+
+/// A message's bytes in one layout, with zeroes where a receiver's own part goes.
+#[derive(Debug)]
+pub struct Encoded {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}

@@ -1,0 +1,240 @@
+//! CONNECT: who comes, what it asks for, and the CONNACK that says what it gets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidewire_protocols::mqtt::{
+    ConnAck, Connect, Packet, PropertiesBuf, Property, Qos, ReasonCode, Version, Will as WireWill,
+};
+use tidewire_protocols::topic::TopicName;
+
+use super::alias::{InboundAliases, OutboundAliases};
+use super::deliver::{MqttDeliver, Terms};
+use super::refuse::Refusal;
+use super::{Client, Mqtt, State};
+use crate::auth::{Action, Credentials, Identity};
+use crate::broker::{Connected, NewConnection};
+use crate::message::{AttributesBuf, Publication, SessionId};
+use crate::session::{Deliver, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
+use crate::store::StoreError;
+use crate::turn::Turn;
+
+/// What a CONNECT's properties ask for, with the defaults of MQTT 5. (section 3.1.2.11)
+struct Wishes {
+    session_expiry_secs: u32,
+    receive_maximum: u16,
+    packet_size_max: usize,
+    topic_alias_maximum: u16,
+    wants_reasons: bool,
+}
+
+impl Wishes {
+    fn of(connect: &Connect<'_>) -> Result<Self, Refusal> {
+        let mut wishes = Self {
+            // 3.1.1's sessions that are not clean last for ever. [MQTT-3.1.2-4, 3.1.2-23]
+            session_expiry_secs: if connect.version.is_v5() || connect.clean_start { 0 } else { EXPIRY_NEVER },
+            receive_maximum: u16::MAX,
+            packet_size_max: usize::MAX,
+            topic_alias_maximum: 0,
+            wants_reasons: true,
+        };
+        for property in connect.properties.iter() {
+            match property {
+                Property::SessionExpiryInterval(secs) => wishes.session_expiry_secs = secs,
+                Property::ReceiveMaximum(maximum) => wishes.receive_maximum = maximum.get(),
+                Property::MaximumPacketSize(size) => wishes.packet_size_max = size.get() as usize,
+                Property::TopicAliasMaximum(maximum) => wishes.topic_alias_maximum = maximum,
+                Property::RequestProblemInformation(wanted) => wishes.wants_reasons = wanted,
+                Property::AuthenticationMethod(method) => {
+                    let detail = format!("authentication method {method} is not known here");
+                    return Err(Refusal::new(ReasonCode::BadAuthenticationMethod, detail));
+                }
+                _ => {}
+            }
+        }
+        Ok(wishes)
+    }
+}
+
+impl Mqtt {
+    pub(super) fn handle_connect(&mut self, turn: &mut Turn<'_>, connect: &Connect<'_>) -> Result<(), Refusal> {
+        let config = &self.broker.config;
+        if connect.version == Version::V31 && !config.mqtt.mqtt31 {
+            let detail = "MQTT 3.1 is not served here: use 3.1.1 or 5.0";
+            return Err(Refusal::new(ReasonCode::UnsupportedProtocolVersion, detail));
+        }
+        let wishes = Wishes::of(connect)?;
+        let client_id = client_id(connect)?;
+        let identity = self.authenticate(connect, &client_id)?;
+        let session_id = self.broker.new_session_id();
+        let will = match &connect.will {
+            Some(will) => Some(self.examine_will(will, &identity, session_id)?),
+            None => None,
+        };
+        let expiry_max = config.session.expiry_max.secs();
+        let expiry_secs = wishes.session_expiry_secs.min(expiry_max);
+        let keep_alive_max = u16::try_from(config.mqtt.server_keep_alive_max.secs()).unwrap_or(u16::MAX);
+        let keep_alive = match connect.keep_alive {
+            0 if connect.version.is_v5() => keep_alive_max,
+            asked if connect.version.is_v5() => asked.min(keep_alive_max),
+            asked => asked,
+        };
+        let terms = Terms {
+            version: connect.version,
+            receive_maximum: wishes.receive_maximum.min(config.session.inflight_max),
+            packet_size_max: wishes.packet_size_max,
+            aliases: OutboundAliases::new(wishes.topic_alias_maximum.min(config.mqtt.topic_alias_maximum)),
+        };
+        let mut unreleased = 0;
+        let connected = self.broker.connect(
+            turn,
+            NewConnection {
+                key: SessionKey { protocol: ProtocolKind::Mqtt, client_id: Arc::clone(&client_id) },
+                id: session_id,
+                clean_start: connect.clean_start,
+                expiry_secs,
+                will,
+                link: Arc::clone(&self.link),
+                make: || -> Box<dyn Deliver> { Box::new(MqttDeliver::default()) },
+                attach: |state: &mut SessionState| {
+                    if let Some(deliver) = state.deliver_as::<MqttDeliver>() {
+                        unreleased = deliver.attach(terms);
+                    }
+                },
+            },
+        );
+        let Connected { session, present } = connected.map_err(|StoreError::Unavailable| {
+            Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
+        })?;
+        tracing::info!(
+            link = self.link.id(), %client_id, version = ?connect.version, present, keep_alive, expiry_secs, "connected"
+        );
+        let mut properties = PropertiesBuf::default();
+        if connect.version.is_v5() {
+            self.announce(&mut properties);
+            if connect.client_id.is_empty() {
+                properties.push(Property::AssignedClientIdentifier(&client_id));
+            }
+            if expiry_secs != wishes.session_expiry_secs {
+                properties.push(Property::SessionExpiryInterval(expiry_secs));
+            }
+            if keep_alive != connect.keep_alive {
+                properties.push(Property::ServerKeepAlive(keep_alive));
+            }
+        }
+        let conn_ack = Packet::ConnAck(ConnAck {
+            session_present: present,
+            reason: ReasonCode::Success,
+            properties: properties.as_properties(),
+        });
+        // A client that takes no packet of this size could not even be told so.
+        conn_ack.encode(connect.version, &mut self.replies.promised().bytes);
+        self.state = State::Connected(Box::new(Client {
+            session,
+            identity,
+            version: connect.version,
+            silence_max: (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500)),
+            last_heard: turn.now.instant,
+            wants_reasons: wishes.wants_reasons,
+            packet_size_max: wishes.packet_size_max,
+            aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
+            unreleased,
+            connected_at: None,
+        }));
+        Ok(())
+    }
+
+    /// Where a client is let in or not.
+    fn authenticate(&self, connect: &Connect<'_>, client_id: &str) -> Result<Identity, Refusal> {
+        let credentials =
+            Credentials { user_name: connect.user_name, password: connect.password, client_id };
+        self.broker.authority.authenticate(&credentials).ok_or_else(|| {
+            match connect.user_name.is_some() || connect.password.is_some() {
+                true => Refusal::new(ReasonCode::BadUserNameOrPassword, "user name or password is wrong"),
+                false => Refusal::new(ReasonCode::NotAuthorized, "this server wants a user name and password"),
+            }
+        })
+    }
+
+    /// A will is checked as the publish that it may become. [MQTT-3.1.2-8 to -15]
+    fn examine_will(
+        &self,
+        will: &WireWill<'_>,
+        identity: &Identity,
+        publisher: SessionId,
+    ) -> Result<Will, Refusal> {
+        let config = &self.broker.config;
+        let topic = TopicName::parse(will.topic)
+            .map_err(|error| Refusal::new(ReasonCode::TopicNameInvalid, format!("will topic: {error}")))?;
+        if topic.level_count() > config.limits.topic_levels_max {
+            return Err(Refusal::new(ReasonCode::TopicNameInvalid, "the will topic has too many levels"));
+        }
+        if will.qos > config.mqtt.maximum_qos() {
+            return Err(Refusal::new(ReasonCode::QosNotSupported, "the will's QoS is higher than served here"));
+        }
+        if will.retain && !config.mqtt.retain_available {
+            return Err(Refusal::new(ReasonCode::RetainNotSupported, "messages are not retained here"));
+        }
+        if !self.broker.authority.authorize(identity, Action::Publish, topic.as_str()) {
+            return Err(Refusal::new(ReasonCode::NotAuthorized, "the will topic may not be published to"));
+        }
+        let mut attributes = AttributesBuf::default();
+        let (mut delay_secs, mut expiry_secs) = (0, None);
+        for property in will.properties.iter() {
+            match property {
+                Property::WillDelayInterval(secs) => delay_secs = secs,
+                Property::MessageExpiryInterval(secs) => expiry_secs = Some(secs),
+                other => {
+                    attributes.push(other);
+                }
+            }
+        }
+        let mut publication = Publication::new(topic, will.payload, publisher);
+        publication.qos = will.qos;
+        publication.retain = will.retain;
+        publication.attributes = crate::message::Attributes::of(&attributes);
+        Ok(Will { message: Arc::clone(publication.keep()), delay_secs, expiry_secs })
+    }
+
+    /// What the server does not do, or not without bounds. (section 3.2.2.3)
+    fn announce(&self, properties: &mut PropertiesBuf) {
+        let config = &self.broker.config;
+        if let Some(maximum) = std::num::NonZeroU16::new(config.session.receive_maximum) {
+            properties.push(Property::ReceiveMaximum(maximum));
+        }
+        if config.mqtt.maximum_qos() < Qos::ExactlyOnce {
+            properties.push(Property::MaximumQos(config.mqtt.maximum_qos()));
+        }
+        let size_max = u32::try_from(config.limits.packet_size_max.0).ok().and_then(std::num::NonZeroU32::new);
+        if let Some(size_max) = size_max {
+            properties.push(Property::MaximumPacketSize(size_max));
+        }
+        properties.push(Property::TopicAliasMaximum(config.mqtt.topic_alias_maximum));
+        if !config.mqtt.retain_available {
+            properties.push(Property::RetainAvailable(false));
+        }
+        if !config.mqtt.wildcard_subscriptions {
+            properties.push(Property::WildcardSubscriptionAvailable(false));
+        }
+        if !config.mqtt.shared_subscriptions {
+            properties.push(Property::SharedSubscriptionAvailable(false));
+        }
+    }
+}
+
+/// The client's own identifier, or one that no other has where it may leave that to the server.
+/// [MQTT-3.1.3-5 to -9]
+fn client_id(connect: &Connect<'_>) -> Result<Arc<str>, Refusal> {
+    if !connect.client_id.is_empty() {
+        return Ok(connect.client_id.into());
+    }
+    if connect.version == Version::V31 || (connect.version == Version::V311 && !connect.clean_start) {
+        let detail = "an empty client identifier needs a clean session [MQTT-3.1.3-8]";
+        return Err(Refusal::new(ReasonCode::ClientIdentifierNotValid, detail));
+    }
+    let mut random = [0; 12];
+    getrandom::fill(&mut random)
+        .map_err(|_| Refusal::new(ReasonCode::UnspecifiedError, "no random numbers for a client identifier"))?;
+    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("auto-{digits}").into())
+}

@@ -1,0 +1,325 @@
+//! The half of MQTT that lives in the session: the inflight window towards the client, the QoS 2 publishes from it,
+//! and how a message becomes a PUBLISH.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::{BufMut, BytesMut};
+use tidewire_protocols::mqtt::{
+    Ack, PacketId, PacketType, Property, Qos, Version, encode_variable_byte_integer, variable_byte_integer_len,
+};
+
+use super::acknowledge::Settled;
+use super::alias::{Aliased, OutboundAliases};
+use crate::clock::Now;
+use crate::message::{Encoded, LayoutKey, Publication};
+use crate::output::Output;
+use crate::session::{Deliver, Delivered, DeliveryOptions, Inflight, InflightState};
+
+/// Bytes of resent packets that may stand ready at once.
+const RESEND_BYTES_MAX: usize = 64 * 1024;
+
+/// What a connection's client can take.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) version: Version,
+    /// QoS 1 and 2 deliveries it may have unacknowledged.
+    pub(super) receive_maximum: u16,
+    /// The largest packet, fixed header included.
+    pub(super) packet_size_max: usize,
+    pub(super) aliases: OutboundAliases,
+}
+
+/// See the module.
+pub struct MqttDeliver {
+    terms: Terms,
+    inflight: Inflight,
+    /// Deliveries that may still be sent before one is acknowledged; per connection. [MQTT-4.9.0-1]
+    quota: u16,
+    /// Deliveries of earlier connections wait to be sent again.
+    must_resend: bool,
+    /// QoS 2 publishes from the client that it has not released.
+    received: HashSet<PacketId, foldhash::fast::RandomState>,
+}
+
+impl Default for MqttDeliver {
+    fn default() -> Self {
+        let aliases = OutboundAliases::default();
+        let terms = Terms { version: Version::V5, receive_maximum: 0, packet_size_max: usize::MAX, aliases };
+        Self {
+            terms,
+            inflight: Inflight::new(),
+            quota: 0,
+            must_resend: false,
+            received: HashSet::default(),
+        }
+    }
+}
+
+/// What became of a PUBREC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Received {
+    /// The delivery has arrived; its place among the stored ones, or 0.
+    Now { sequence: u64 },
+    /// It had been acknowledged so already.
+    Before,
+    /// There is no such delivery.
+    #[default]
+    Unknown,
+    /// It is not QoS 2.
+    WrongQos,
+}
+
+impl MqttDeliver {
+    /// Fits the session to a new connection; what was sent on an earlier one will be sent again [MQTT-4.4.0-1].
+    /// Returns how many of the client's QoS 2 publishes are unreleased.
+    pub(super) fn attach(&mut self, terms: Terms) -> usize {
+        self.quota = terms.receive_maximum;
+        self.terms = terms;
+        self.must_resend = !self.inflight.is_empty();
+        for (_, step) in self.inflight.iter_mut() {
+            step.sent_here = false;
+        }
+        self.received.len()
+    }
+
+    /// Notes a QoS 2 publish from the client; `false` if it is a repeat.
+    pub(super) fn receive(&mut self, packet_id: PacketId) -> bool {
+        self.received.insert(packet_id)
+    }
+
+    /// Whether a QoS 2 publish with this packet identifier is unreleased.
+    pub(super) fn is_received(&self, packet_id: PacketId) -> bool {
+        self.received.contains(&packet_id)
+    }
+
+    /// The client has released it; whether it was there.
+    pub(super) fn release(&mut self, packet_id: PacketId) -> bool {
+        self.received.remove(&packet_id)
+    }
+
+    /// Settles a delivery by an acknowledgement that is meant for `qos`.
+    pub(super) fn settle(&mut self, packet_id: PacketId, qos: Qos) -> Settled {
+        match self.inflight.find(packet_id) {
+            None => Settled::Unknown,
+            Some(step) if step.options.qos != qos => Settled::WrongQos,
+            Some(_) => self.remove(packet_id),
+        }
+    }
+
+    /// Settles a QoS 2 delivery that has been released. [MQTT-4.3.3-7]
+    pub(super) fn complete(&mut self, packet_id: PacketId) -> Settled {
+        match self.inflight.find(packet_id) {
+            None => Settled::Unknown,
+            Some(step) if !matches!(step.state, InflightState::Released) => Settled::WrongQos,
+            Some(_) => self.remove(packet_id),
+        }
+    }
+
+    /// The client has a QoS 2 delivery: its message is let go, and only PUBREL is owed.
+    pub(super) fn mark_received(&mut self, packet_id: PacketId) -> Received {
+        let Some(step) = self.inflight.find(packet_id) else { return Received::Unknown };
+        if step.options.qos != Qos::ExactlyOnce {
+            return Received::WrongQos;
+        }
+        // PUBREL goes out in answer, on this connection.
+        step.sent_here = true;
+        match std::mem::replace(&mut step.state, InflightState::Released) {
+            InflightState::Sent(_) => Received::Now { sequence: step.options.sequence },
+            InflightState::Released => Received::Before,
+        }
+    }
+
+    fn remove(&mut self, packet_id: PacketId) -> Settled {
+        let Some(step) = self.inflight.settle(packet_id) else { return Settled::Unknown };
+        self.quota = (self.quota + 1).min(self.terms.receive_maximum);
+        Settled::Now { sequence: step.options.sequence }
+    }
+}
+
+impl Deliver for MqttDeliver {
+    fn deliver(
+        &mut self,
+        now: Now,
+        publication: &Publication<'_>,
+        options: &DeliveryOptions,
+        output: &mut Output,
+    ) -> Delivered {
+        let needs_ack = options.qos != Qos::AtMostOnce;
+        if needs_ack && (self.quota == 0 || self.inflight.is_exhausted()) {
+            return Delivered::WindowClosed;
+        }
+        let aliased = self.terms.aliases.look_up(publication.topic);
+        let layout = Layout { version: self.terms.version, options, aliased, dup: false };
+        let Some(packet_id_at) = layout.write(now, publication, self.terms.packet_size_max, output) else {
+            // Too large for this client: as if it had been delivered. [MQTT-3.1.2-25]
+            return Delivered::Discarded;
+        };
+        if let Aliased::Introduced(alias) = aliased {
+            self.terms.aliases.introduce(publication.topic, alias);
+        }
+        if needs_ack {
+            let packet_id = self.inflight.push(Arc::clone(publication.keep()), options.clone());
+            output.bytes[packet_id_at..packet_id_at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+            self.quota -= 1;
+        }
+        Delivered::Sent
+    }
+
+    fn resend(&mut self, now: Now, output: &mut Output) -> bool {
+        if !self.must_resend {
+            return true;
+        }
+        let Self { terms, inflight, quota, .. } = self;
+        for (packet_id, step) in inflight.iter_mut().filter(|(_, step)| !step.sent_here) {
+            if output.len() >= RESEND_BYTES_MAX {
+                return false;
+            }
+            match &step.state {
+                InflightState::Released => {
+                    Ack::success(packet_id).encode(PacketType::PubRel, terms.version, &mut output.bytes);
+                }
+                InflightState::Sent(_) if *quota == 0 => return false,
+                InflightState::Sent(message) => {
+                    *quota -= 1;
+                    let layout =
+                        Layout { version: terms.version, options: &step.options, aliased: Aliased::No, dup: true };
+                    let written = layout.write(now, &message.publication(), terms.packet_size_max, output);
+                    if let Some(at) = written {
+                        output.bytes[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+                    }
+                }
+            }
+            step.sent_here = true;
+        }
+        self.must_resend = false;
+        true
+    }
+
+    fn release(&mut self, _now: Now, _output: &mut Output) {}
+}
+
+/// One way of writing a message as a PUBLISH.
+struct Layout<'o> {
+    version: Version,
+    options: &'o DeliveryOptions,
+    aliased: Aliased,
+    dup: bool,
+}
+
+impl Layout<'_> {
+    /// Appends the packet, with a zero packet identifier, and returns where that stands; `None` and nothing written
+    /// if it would be larger than `size_max`.
+    fn write(
+        &self,
+        now: Now,
+        publication: &Publication<'_>,
+        size_max: usize,
+        output: &mut Output,
+    ) -> Option<usize> {
+        let sizes = self.sizes(now, publication);
+        if sizes.total > size_max {
+            return None;
+        }
+        let start = output.bytes.len();
+        match self.key().filter(|_| publication.is_fan_out()) {
+            None => {
+                output.bytes.reserve(sizes.total);
+                self.encode(now, publication, &sizes, &mut output.bytes);
+            }
+            Some(key) => {
+                let encode = || {
+                    let mut bytes = BytesMut::with_capacity(sizes.total);
+                    self.encode(now, publication, &sizes, &mut bytes);
+                    Encoded { bytes: bytes.into() }
+                };
+                publication.encoded(key, encode, |encoded| output.bytes.extend_from_slice(&encoded.bytes));
+            }
+        }
+        Some(start + sizes.packet_id_at)
+    }
+
+    /// The key under which the encoding can be shared among subscribers; `None` where it is this subscriber's own.
+    fn key(&self) -> Option<LayoutKey> {
+        if self.dup || !self.options.identifiers.is_empty() {
+            return None;
+        }
+        let (alias, alias_kind) = match self.aliased {
+            Aliased::No => (0, 0),
+            Aliased::Introduced(alias) => (u32::from(alias), 1),
+            Aliased::Known(alias) => (u32::from(alias), 2),
+        };
+        let flags = u32::from(self.version.is_v5())
+            | u32::from(self.options.qos.as_u8()) << 1
+            | u32::from(self.options.retain) << 3
+            | alias_kind << 4;
+        Some(LayoutKey(flags << 16 | alias))
+    }
+
+    fn topic<'p>(&self, publication: &Publication<'p>) -> &'p str {
+        match self.aliased {
+            Aliased::Known(_) => "",
+            Aliased::No | Aliased::Introduced(_) => publication.topic.as_str(),
+        }
+    }
+
+    /// The properties that are this hop's, besides the attributes that travel from end to end.
+    fn hop_properties(&self, now: Now, publication: &Publication<'_>) -> impl Iterator<Item = Property<'static>> {
+        let expiry = publication.expiry_left_secs(now).map(Property::MessageExpiryInterval);
+        let alias = match self.aliased {
+            Aliased::No => None,
+            Aliased::Introduced(alias) | Aliased::Known(alias) => Some(Property::TopicAlias(alias)),
+        };
+        let identifiers = self.options.identifiers.clone().into_iter().map(Property::SubscriptionIdentifier);
+        expiry.into_iter().chain(alias).chain(identifiers)
+    }
+
+    fn sizes(&self, now: Now, publication: &Publication<'_>) -> Sizes {
+        let topic = 2 + self.topic(publication).len();
+        let packet_id = if self.options.qos == Qos::AtMostOnce { 0 } else { 2 };
+        let mut properties = 0;
+        let mut properties_total = 0;
+        if self.version.is_v5() {
+            let hop: usize = self.hop_properties(now, publication).map(|property| property.encoded_len()).sum();
+            properties = hop + publication.attributes.encoded().len();
+            properties_total = properties + variable_byte_integer_len(to_u32(properties));
+        }
+        let remaining = topic + packet_id + properties_total + publication.payload.len();
+        let header = 1 + variable_byte_integer_len(to_u32(remaining));
+        Sizes { total: header + remaining, remaining, properties, packet_id_at: header + topic }
+    }
+
+    fn encode(&self, now: Now, publication: &Publication<'_>, sizes: &Sizes, out: &mut BytesMut) {
+        const PUBLISH: u8 = 0x30;
+        let flags =
+            u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
+        out.put_u8(PUBLISH | flags);
+        encode_variable_byte_integer(to_u32(sizes.remaining), out);
+        let topic = self.topic(publication);
+        out.put_u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
+        out.put_slice(topic.as_bytes());
+        if self.options.qos != Qos::AtMostOnce {
+            out.put_u16(0);
+        }
+        if self.version.is_v5() {
+            encode_variable_byte_integer(to_u32(sizes.properties), out);
+            for property in self.hop_properties(now, publication) {
+                property.encode(out);
+            }
+            out.put_slice(publication.attributes.encoded());
+        }
+        out.put_slice(publication.payload);
+    }
+}
+
+struct Sizes {
+    total: usize,
+    remaining: usize,
+    properties: usize,
+    packet_id_at: usize,
+}
+
+/// Sizes are bounded by the packet limit, which is below 2^28.
+fn to_u32(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}

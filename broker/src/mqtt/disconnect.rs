@@ -1,0 +1,44 @@
+//! DISCONNECT from a client.
+
+use tidewire_protocols::mqtt::{Disconnect, Property, ReasonCode};
+
+use super::refuse::Refusal;
+use super::{Mqtt, State};
+use crate::broker::Departure;
+use crate::turn::Turn;
+
+impl Mqtt {
+    /// The client goes; its reason says whether its will is published. [MQTT-3.14.4-3, MQTT-3.1.2-8]
+    pub(super) fn handle_disconnect(
+        &mut self,
+        turn: &mut Turn<'_>,
+        disconnect: &Disconnect<'_>,
+    ) -> Result<(), Refusal> {
+        if let State::Connected(client) = &self.state {
+            for property in disconnect.properties.iter() {
+                match property {
+                    Property::SessionExpiryInterval(secs) => {
+                        if secs > 0 && !client.session.is_persistent() {
+                            return Err(Refusal::protocol(
+                                "a session that was to end with its connection cannot be given an expiry at DISCONNECT",
+                            ));
+                        }
+                        client.session.set_expiry_secs(secs.min(self.broker.config.session.expiry_max.secs()));
+                    }
+                    Property::ServerReference(_) => {
+                        return Err(Refusal::protocol("a server reference comes from servers only"));
+                    }
+                    _ => {}
+                }
+            }
+            let client_id = &client.session.key().client_id;
+            tracing::info!(link = self.link.id(), %client_id, reason = disconnect.reason.name(), "disconnected");
+        }
+        let departure = match disconnect.reason {
+            ReasonCode::Success => Departure::Normal,
+            _ => Departure::WithWill,
+        };
+        self.depart(turn, departure);
+        Ok(())
+    }
+}

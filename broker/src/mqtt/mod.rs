@@ -1,0 +1,249 @@
+//! MQTT 3.1, 3.1.1 and 5.0 on one connection.
+//!
+//! ```text
+//!   Greeting ──CONNECT──▶ Connected ──DISCONNECT, a refusal, or the stream's end──▶ Ended
+//! ```
+//!
+//! One file per concern: `connect`, `publish`, `subscribe`, `acknowledge`, `disconnect` handle what comes in; `deliver`
+//! is the half that lives in the session and writes what goes out; `refuse` says no.
+
+mod acknowledge;
+mod alias;
+mod connect;
+mod deliver;
+mod disconnect;
+mod publish;
+mod refuse;
+mod subscribe;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidewire_protocols::mqtt::{self, Decoded, Packet, PacketType, Version};
+
+pub use self::deliver::MqttDeliver;
+use self::alias::InboundAliases;
+use self::refuse::Refusal;
+use crate::auth::Identity;
+use crate::broker::{Broker, Departure};
+use crate::clock::Now;
+use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::message::AttributesBuf;
+use crate::output::Output;
+use crate::replies::Replies;
+use crate::session::{Link, Session, Signal};
+use crate::store::CommitId;
+use crate::turn::Turn;
+
+/// Packets handled before others on the thread have their turn.
+const PACKETS_PER_TURN: usize = 1024;
+
+/// One connection that speaks MQTT.
+pub struct Mqtt {
+    broker: Arc<Broker>,
+    link: Arc<Link>,
+    replies: Replies,
+    /// Gathers the attributes of a publish; kept for its memory.
+    attributes: AttributesBuf,
+    state: State,
+}
+
+enum State {
+    /// Nothing but CONNECT may come, and it must come in time.
+    Greeting { deadline: Instant },
+    Connected(Box<Client>),
+    Ended,
+}
+
+/// A client that is connected.
+struct Client {
+    session: Arc<Session>,
+    identity: Identity,
+    version: Version,
+    /// One and a half times the keep alive; none: no timeout. [MQTT-3.1.2-22]
+    silence_max: Option<Duration>,
+    last_heard: Instant,
+    /// Whether reason strings may be sent. [MQTT-3.1.2-29]
+    wants_reasons: bool,
+    /// The largest packet the client takes. [MQTT-3.1.2-24]
+    packet_size_max: usize,
+    aliases: InboundAliases,
+    /// QoS 2 publishes that the client has not released yet.
+    unreleased: usize,
+    /// The commit that CONNACK depends on.
+    connected_at: Option<CommitId>,
+}
+
+impl Mqtt {
+    /// MQTT on a connection that has just been opened.
+    pub fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
+        let deadline = broker.now().instant + broker.config.limits.connect_timeout.0;
+        Self {
+            broker,
+            link,
+            replies: Replies::default(),
+            attributes: AttributesBuf::default(),
+            state: State::Greeting { deadline },
+        }
+    }
+
+    fn handle_packet(&mut self, turn: &mut Turn<'_>, packet: Packet<'_>) -> Result<(), Refusal> {
+        let packet_type = packet.packet_type();
+        match (&mut self.state, packet) {
+            (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, &connect),
+            (State::Greeting { .. }, _) => {
+                Err(Refusal::protocol("the first packet must be CONNECT [MQTT-3.1.0-1]"))
+            }
+            (State::Connected(client), packet) => {
+                let context =
+                    Context { broker: &self.broker, replies: &mut self.replies, turn, client: client.as_mut() };
+                match packet {
+                    Packet::Publish(publish) => context.handle_publish(&publish, &mut self.attributes),
+                    Packet::PubAck(ack) => context.handle_pub_ack(&ack),
+                    Packet::PubRec(ack) => context.handle_pub_rec(&ack),
+                    Packet::PubRel(ack) => context.handle_pub_rel(&ack),
+                    Packet::PubComp(ack) => context.handle_pub_comp(&ack),
+                    Packet::Subscribe(subscribe) => context.handle_subscribe(&subscribe),
+                    Packet::Unsubscribe(unsubscribe) => context.handle_unsubscribe(&unsubscribe),
+                    Packet::PingReq => {
+                        let output = self.replies.immediate();
+                        Packet::PingResp.encode(client.version, &mut output.bytes);
+                        Ok(())
+                    }
+                    Packet::Disconnect(disconnect) => self.handle_disconnect(turn, &disconnect),
+                    Packet::Connect(_) => Err(Refusal::protocol("CONNECT came twice [MQTT-3.1.0-2]")),
+                    Packet::Auth(_) => {
+                        Err(Refusal::protocol("AUTH came, but CONNECT named no authentication method"))
+                    }
+                    Packet::ConnAck(_)
+                    | Packet::SubAck(_)
+                    | Packet::UnsubAck(_)
+                    | Packet::PingResp => Err(Refusal::server_packet(packet_type)),
+                }
+            }
+            (State::Ended, _) => Ok(()),
+        }
+    }
+
+    fn version(&self) -> Version {
+        match &self.state {
+            State::Connected(client) => client.version,
+            State::Greeting { .. } | State::Ended => Version::V5,
+        }
+    }
+
+    fn packet_size_max(&self) -> usize {
+        let limits = &self.broker.config.limits;
+        match self.state {
+            State::Connected(_) => limits.packet_size_max.0,
+            State::Greeting { .. } | State::Ended => limits.connect_packet_size_max.0,
+        }
+    }
+
+    /// Lets go of the session, once.
+    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
+        if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
+            self.broker.disconnect(turn, &client.session, &self.link, departure);
+        }
+    }
+}
+
+/// What a handler of a connected client's packet works with.
+struct Context<'c, 't, 's> {
+    broker: &'c Broker,
+    replies: &'c mut Replies,
+    turn: &'t mut Turn<'s>,
+    client: &'c mut Client,
+}
+
+impl Protocol for Mqtt {
+    fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow) {
+        let mut used = 0;
+        if let State::Connected(client) = &mut self.state {
+            client.last_heard = turn.now.instant;
+        }
+        for _ in 0..PACKETS_PER_TURN {
+            if matches!(self.state, State::Ended) {
+                return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
+            }
+            let rest = &input[used..];
+            let result = match mqtt::decode(self.version(), self.packet_size_max(), rest) {
+                Ok(Decoded::Incomplete { .. }) => return (used, Flow::Continue),
+                Ok(Decoded::Packet { packet, size }) => {
+                    used += size;
+                    self.handle_packet(turn, packet)
+                }
+                Err(error) => Err(Refusal::undecodable(&error)),
+            };
+            if let Err(refusal) = result {
+                return (input.len(), Flow::Close(self.refuse(turn, rest, &refusal)));
+            }
+        }
+        (used, Flow::Yield)
+    }
+
+    fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
+        let refusal = match self.link.signal() {
+            None => return Flow::Continue,
+            Some(Signal::TakenOver) => Refusal::taken_over(),
+            Some(Signal::ShuttingDown) => Refusal::shutting_down(),
+            Some(Signal::Overflowed) => Refusal::overflowed(),
+        };
+        Flow::Close(self.refuse(turn, &[], &refusal))
+    }
+
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
+        match self.state {
+            State::Greeting { .. } => {
+                self.state = State::Ended;
+                Flow::Close(Close::new(CloseCode::Normal, "no CONNECT within the connect timeout"))
+            }
+            State::Connected(_) => Flow::Close(self.refuse(turn, &[], &Refusal::keep_alive())),
+            State::Ended => Flow::Continue,
+        }
+    }
+
+    fn handle_commit(&mut self, commit: CommitId) {
+        self.replies.commit(commit);
+        if let State::Connected(client) = &mut self.state {
+            client.connected_at.get_or_insert(commit);
+        }
+    }
+
+    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+        self.depart(turn, Departure::WithWill);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Greeting { deadline } => Some(*deadline),
+            State::Connected(client) => client.silence_max.map(|silence| client.last_heard + silence),
+            State::Ended => None,
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
+        let reply_waits = self.replies.transmit(durable, output);
+        let State::Connected(client) = &self.state else { return reply_waits };
+        // CONNACK comes first, whatever else is due. [MQTT-3.2.0-1]
+        if reply_waits.is_some() && reply_waits <= client.connected_at {
+            return reply_waits;
+        }
+        let delivery_waits = client.session.lock().transmit(now, durable, output);
+        crate::replies::earlier(reply_waits, delivery_waits)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.replies.held_bytes()
+    }
+
+    fn takes_text(&self) -> bool {
+        false
+    }
+}
+
+impl Refusal {
+    fn server_packet(packet_type: PacketType) -> Self {
+        Self::protocol(format!("{packet_type:?} comes from servers only"))
+    }
+}

@@ -1,0 +1,196 @@
+//! PUBLISH from a client.
+
+use tidewire_protocols::mqtt::{Ack, PacketId, PacketType, PropertiesBuf, Property, Publish, Qos, ReasonCode};
+use tidewire_protocols::topic::TopicName;
+
+use super::deliver::MqttDeliver;
+use super::refuse::Refusal;
+use super::{Client, Context};
+use crate::auth::Action;
+use crate::message::{Attributes, AttributesBuf, Publication};
+use crate::store::{Record, StoreError};
+
+/// What a PUBLISH says besides topic and payload.
+#[derive(Default)]
+struct Particulars {
+    alias: Option<u16>,
+    expiry_secs: Option<u32>,
+}
+
+impl Context<'_, '_, '_> {
+    pub(super) fn handle_publish(
+        mut self,
+        publish: &Publish<'_>,
+        attributes: &mut AttributesBuf,
+    ) -> Result<(), Refusal> {
+        let particulars = read_properties(publish, attributes)?;
+        let config = &self.broker.config.mqtt;
+        if publish.qos > config.maximum_qos() {
+            return Err(Refusal::new(ReasonCode::QosNotSupported, "the QoS is higher than announced [MQTT-3.2.2-11]"));
+        }
+        if publish.retain && !config.retain_available {
+            return Err(Refusal::new(ReasonCode::RetainNotSupported, "messages are not retained here [MQTT-3.2.2-14]"));
+        }
+        if let (Some(alias), Some(topic)) = (particulars.alias, publish.topic)
+            && self.client.aliases.is_allowed(alias)
+        {
+            self.client.aliases.set(alias, topic);
+        }
+        self.check_receive_maximum(publish)?;
+        match publish.packet_id {
+            Some(packet_id) if publish.qos == Qos::ExactlyOnce => {
+                if !self.receive(packet_id) {
+                    // A repeat of what has been published already: only its answer is owed. [MQTT-4.3.3-10]
+                    self.acknowledge(PacketType::PubRec, packet_id, ReasonCode::Success);
+                    return Ok(());
+                }
+                let reason = self.publish(publish, &particulars, attributes)?;
+                if reason.is_error() {
+                    // A refused publish is over: its packet identifier may be used again. [MQTT-4.3.3-4]
+                    self.forget_received(packet_id);
+                }
+                self.acknowledge(PacketType::PubRec, packet_id, reason);
+            }
+            Some(packet_id) => {
+                let reason = self.publish(publish, &particulars, attributes)?;
+                self.acknowledge(PacketType::PubAck, packet_id, reason);
+            }
+            None => {
+                self.publish(publish, &particulars, attributes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes, and returns what an acknowledgement says about it.
+    fn publish(
+        &mut self,
+        publish: &Publish<'_>,
+        particulars: &Particulars,
+        attributes: &AttributesBuf,
+    ) -> Result<ReasonCode, Refusal> {
+        let topic = resolve_topic(self.client, publish, particulars.alias)?;
+        if topic.level_count() > self.broker.config.limits.topic_levels_max {
+            return Ok(ReasonCode::TopicNameInvalid);
+        }
+        if !self.broker.authority.authorize(&self.client.identity, Action::Publish, topic.as_str()) {
+            return Ok(ReasonCode::NotAuthorized);
+        }
+        let mut publication = Publication::new(topic, publish.payload, self.client.session.id());
+        publication.qos = publish.qos;
+        publication.retain = publish.retain;
+        publication.attributes = Attributes::of(attributes);
+        publication.expires_at = particulars
+            .expiry_secs
+            .map(|secs| self.turn.now.unix_ms_after(std::time::Duration::from_secs(secs.into())));
+        Ok(match self.broker.publish(self.turn, &publication) {
+            Ok(true) => ReasonCode::Success,
+            Ok(false) => ReasonCode::NoMatchingSubscribers,
+            Err(StoreError::Unavailable) => ReasonCode::QuotaExceeded,
+        })
+    }
+
+    /// A client must not have more publishes under way than was announced. [MQTT-3.3.4-7, MQTT-3.3.4-9]
+    fn check_receive_maximum(&self, publish: &Publish<'_>) -> Result<(), Refusal> {
+        let under_way = self.client.unreleased + self.replies.acknowledgements();
+        let maximum = usize::from(self.broker.config.session.receive_maximum);
+        if publish.qos == Qos::AtMostOnce || !self.client.version.is_v5() || under_way < maximum {
+            return Ok(());
+        }
+        // A repeat is under way already.
+        if publish.dup && publish.packet_id.is_some_and(|packet_id| self.is_received(packet_id)) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            ReasonCode::ReceiveMaximumExceeded,
+            format!("more than {maximum} publishes are not acknowledged [MQTT-3.3.4-9]"),
+        ))
+    }
+
+    fn is_received(&self, packet_id: PacketId) -> bool {
+        let mut state = self.client.session.lock();
+        state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.is_received(packet_id))
+    }
+
+    /// Notes a QoS 2 publish; `false` if it is a repeat. The record goes into the same batch as the message, so that
+    /// a crash keeps both or neither.
+    fn receive(&mut self, packet_id: PacketId) -> bool {
+        let session = &self.client.session;
+        let mut state = session.lock();
+        let is_new = state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.receive(packet_id));
+        drop(state);
+        if is_new {
+            self.client.unreleased += 1;
+            self.turn.record(|| Record::Received { session: session.id().0, packet_id: packet_id.get() });
+        }
+        is_new
+    }
+
+    /// The client has released a QoS 2 publish, or it was refused; whether it was known.
+    pub(super) fn forget_received(&mut self, packet_id: PacketId) -> bool {
+        let session = &self.client.session;
+        let mut state = session.lock();
+        let was_there = state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.release(packet_id));
+        drop(state);
+        if was_there {
+            self.client.unreleased -= 1;
+            self.turn.record(|| Record::Released { session: session.id().0, packet_id: packet_id.get() });
+        }
+        was_there
+    }
+
+    fn acknowledge(&mut self, packet_type: PacketType, packet_id: PacketId, reason: ReasonCode) {
+        let mut properties = PropertiesBuf::default();
+        if reason.is_error() && self.client.wants_reasons && self.client.version.is_v5() {
+            properties.push(Property::ReasonString(reason.name()));
+        }
+        let mut ack = Ack { packet_id, reason, properties: properties.as_properties() };
+        if ack.encoded_len(packet_type, self.client.version) > self.client.packet_size_max {
+            ack.properties = tidewire_protocols::mqtt::Properties::EMPTY;
+        }
+        // A QoS 2 publish stays under way until it is released, which is counted apart.
+        let output = match packet_type {
+            PacketType::PubAck => self.replies.acknowledgement(),
+            _ => self.replies.promised(),
+        };
+        ack.encode(packet_type, self.client.version, &mut output.bytes);
+    }
+}
+
+fn read_properties(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Result<Particulars, Refusal> {
+    attributes.clear();
+    let mut particulars = Particulars::default();
+    for property in publish.properties.iter() {
+        match property {
+            Property::TopicAlias(alias) => particulars.alias = Some(alias),
+            Property::MessageExpiryInterval(secs) => particulars.expiry_secs = Some(secs),
+            Property::SubscriptionIdentifier(_) => {
+                return Err(Refusal::protocol("PUBLISH from a client carries no subscription identifier [MQTT-3.3.4-6]"));
+            }
+            other => {
+                attributes.push(other);
+            }
+        }
+    }
+    Ok(particulars)
+}
+
+/// The topic, by name or by alias. [MQTT-3.3.2-7 to -12]
+fn resolve_topic<'a>(
+    client: &'a Client,
+    publish: &Publish<'a>,
+    alias: Option<u16>,
+) -> Result<TopicName<'a>, Refusal> {
+    if let Some(alias) = alias.filter(|alias| !client.aliases.is_allowed(*alias)) {
+        let detail = format!("topic alias {alias} is 0 or above the announced maximum [MQTT-3.3.2-8, MQTT-3.3.2-9]");
+        return Err(Refusal::new(ReasonCode::TopicAliasInvalid, detail));
+    }
+    match (publish.topic, alias) {
+        (Some(topic), _) => Ok(topic),
+        (None, Some(alias)) => client
+            .aliases
+            .topic(alias)
+            .ok_or_else(|| Refusal::protocol(format!("topic alias {alias} stands for no topic yet"))),
+        (None, None) => Err(Refusal::protocol("PUBLISH has neither a topic name nor a topic alias")),
+    }
+}

@@ -1,0 +1,130 @@
+//! Saying no: what a client is told before its connection ends. (semantics: "What bad input gets")
+
+use std::borrow::Cow;
+
+use tidewire_protocols::mqtt::{
+    ConnAck, Disconnect, Error, ErrorKind, Packet, Properties, PropertiesBuf, Property, ReasonCode, ReturnCode,
+    Version, connect_version,
+};
+
+use super::{Mqtt, State};
+use crate::broker::Departure;
+use crate::connection::{Close, CloseCode};
+use crate::turn::Turn;
+
+/// Why a connection ends, and how that is said.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: ReasonCode,
+    pub(super) detail: Cow<'static, str>,
+    code: CloseCode,
+}
+
+impl Refusal {
+    /// A refusal in MQTT's own words, after which the stream is closed in the ordinary way.
+    pub(super) fn new(reason: ReasonCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, detail: detail.into(), code: CloseCode::Normal }
+    }
+
+    /// A packet that is well-formed and illegal here.
+    pub(super) fn protocol(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ReasonCode::ProtocolError, detail)
+    }
+
+    /// Bytes that are no packet, or one that its own rules forbid.
+    pub(super) fn undecodable(error: &Error) -> Self {
+        let code = match error.kind() {
+            ErrorKind::TooLarge => CloseCode::TooLarge,
+            ErrorKind::Malformed => CloseCode::Protocol,
+            _ => CloseCode::Normal,
+        };
+        Self { reason: error.reason_code(), detail: error.to_string().into(), code }
+    }
+
+    pub(super) fn taken_over() -> Self {
+        Self::new(ReasonCode::SessionTakenOver, "another connection uses this client identifier")
+    }
+
+    pub(super) fn shutting_down() -> Self {
+        let code = CloseCode::GoingAway;
+        Self { code, ..Self::new(ReasonCode::ServerShuttingDown, "the server is shutting down") }
+    }
+
+    pub(super) fn overflowed() -> Self {
+        Self::new(ReasonCode::QuotaExceeded, "more messages wait for this client than may; read faster")
+    }
+
+    pub(super) fn keep_alive() -> Self {
+        Self::new(ReasonCode::KeepAliveTimeout, "nothing was heard for one and a half times the keep alive")
+    }
+}
+
+impl Mqtt {
+    /// Ends the connection: says why, as far as the version has words for it, and lets go of the session. `input` is
+    /// what was refused; a CONNECT tells the version to answer in.
+    pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, input: &[u8], refusal: &Refusal) -> Close {
+        let detail = refusal.detail.as_ref();
+        let reason = refusal.reason.name();
+        match &self.state {
+            State::Connected(client) => {
+                let client_id = &client.session.key().client_id;
+                tracing::info!(link = self.link.id(), %client_id, reason, detail, "disconnecting");
+                if client.version.is_v5() {
+                    let mut properties = PropertiesBuf::default();
+                    if client.wants_reasons {
+                        properties.push(Property::ReasonString(detail));
+                    }
+                    let mut packet = disconnect(refusal.reason, properties.as_properties());
+                    if packet.encoded_len(Version::V5) > client.packet_size_max {
+                        packet = disconnect(refusal.reason, Properties::EMPTY);
+                    }
+                    packet.encode(Version::V5, &mut self.replies.immediate().bytes);
+                }
+            }
+            State::Greeting { .. } => {
+                tracing::info!(link = self.link.id(), reason, detail, "connection refused");
+                self.answer_connect(input, refusal);
+            }
+            State::Ended => {}
+        }
+        self.broker.counters.refused.add(1);
+        self.depart(turn, Departure::WithWill);
+        self.state = State::Ended;
+        Close::new(refusal.code, refusal.detail.clone())
+    }
+
+    /// CONNACK with the reason. What is no CONNECT at all gets none, since its sender may not even speak MQTT.
+    fn answer_connect(&mut self, input: &[u8], refusal: &Refusal) {
+        const CONNECT: u8 = 0x10;
+        if input.first().is_none_or(|first| first & 0xF0 != CONNECT) {
+            return;
+        }
+        let unsupported = refusal.reason == ReasonCode::UnsupportedProtocolVersion;
+        let version = match connect_version(input) {
+            Some(version) => version,
+            // A version that is not known: later ones will understand 5.0's answer, earlier ones 3.1.1's.
+            None if unsupported && level(input).is_some_and(|level| level > 5) => Version::V5,
+            None => Version::V311,
+        };
+        if !version.is_v5() && ReturnCode::for_reason(refusal.reason).is_none() {
+            return;
+        }
+        let mut properties = PropertiesBuf::default();
+        properties.push(Property::ReasonString(&refusal.detail));
+        let properties = if version.is_v5() { properties.as_properties() } else { Properties::EMPTY };
+        let packet = Packet::ConnAck(ConnAck { session_present: false, reason: refusal.reason, properties });
+        packet.encode(version, &mut self.replies.immediate().bytes);
+    }
+}
+
+fn disconnect(reason: ReasonCode, properties: Properties<'_>) -> Packet<'_> {
+    Packet::Disconnect(Disconnect { reason, properties })
+}
+
+/// The protocol level a CONNECT asks for: the byte behind the protocol name.
+fn level(input: &[u8]) -> Option<u8> {
+    let length_bytes = input.get(1..5)?.iter().take_while(|byte| *byte & 0x80 != 0).count() + 1;
+    let body = input.get(1 + length_bytes..)?;
+    let name_length = usize::from(u16::from_be_bytes([*body.first()?, *body.get(1)?]));
+    body.get(2 + name_length).copied()
+}

@@ -1,0 +1,122 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use tidewire_protocols::mqtt::{
+    Packet, Properties, Property, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeOptions, UnsubAck,
+    Unsubscribe,
+};
+use tidewire_protocols::topic::TopicFilter;
+
+use super::Context;
+use super::refuse::Refusal;
+use crate::auth::Action;
+use crate::broker::{SubscribeRefused, SubscribeRequest};
+use crate::router::SubscriptionOptions;
+
+impl Context<'_, '_, '_> {
+    /// Each filter gets its own answer: one that is refused does not harm the others.
+    pub(super) fn handle_subscribe(mut self, subscribe: &Subscribe<'_>) -> Result<(), Refusal> {
+        let identifier = subscribe.properties.iter().find_map(|property| match property {
+            Property::SubscriptionIdentifier(identifier) => Some(identifier),
+            _ => None,
+        });
+        let mut reasons = Vec::with_capacity(subscribe.filters.len());
+        for wanted in subscribe.filters.iter() {
+            let reason = self.subscribe(wanted.filter, wanted.options, identifier)?;
+            reasons.push(reason.as_u8());
+        }
+        let sub_ack = Packet::SubAck(SubAck {
+            packet_id: subscribe.packet_id,
+            properties: Properties::EMPTY,
+            reasons: &reasons,
+        });
+        sub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
+        Ok(())
+    }
+
+    fn subscribe(
+        &mut self,
+        filter: &str,
+        wanted: SubscribeOptions,
+        identifier: Option<std::num::NonZeroU32>,
+    ) -> Result<ReasonCode, Refusal> {
+        let filter = match self.examine_filter(filter) {
+            Ok(filter) => filter,
+            Err(reason) => return Ok(reason),
+        };
+        if wanted.no_local && filter.share_name().is_some() {
+            return Err(Refusal::protocol("No Local on a shared subscription [MQTT-3.8.3-4]"));
+        }
+        // Where a SUBSCRIBE is authorised.
+        if !self.broker.authority.authorize(&self.client.identity, Action::Subscribe, filter.filter()) {
+            return Ok(ReasonCode::NotAuthorized);
+        }
+        let qos = wanted.qos.min(self.broker.config.mqtt.maximum_qos());
+        let request = SubscribeRequest {
+            filter,
+            options: SubscriptionOptions {
+                qos,
+                no_local: wanted.no_local,
+                retain_as_published: wanted.retain_as_published,
+                identifier,
+            },
+            option_byte: wanted.as_u8(),
+            local: 0,
+        };
+        let session = &self.client.session;
+        let existed = match self.broker.subscribe(self.turn, session, request) {
+            Ok(existed) => existed,
+            Err(SubscribeRefused::TooMany) => return Ok(ReasonCode::QuotaExceeded),
+            Err(SubscribeRefused::SessionEnded | SubscribeRefused::Store(_)) => {
+                return Ok(ReasonCode::UnspecifiedError);
+            }
+        };
+        let wants_retained = match wanted.retain_handling {
+            RetainHandling::SendAtSubscribe => true,
+            RetainHandling::SendIfNew => !existed,
+            RetainHandling::DoNotSend => false,
+        };
+        if wants_retained && self.broker.send_retained(self.turn, session, request).is_err() {
+            return Ok(ReasonCode::UnspecifiedError);
+        }
+        Ok(ReasonCode::from_u8(qos.as_u8()).unwrap_or(ReasonCode::UnspecifiedError))
+    }
+
+    /// Parses a filter and holds it against what is served.
+    fn examine_filter<'f>(&self, filter: &'f str) -> Result<TopicFilter<'f>, ReasonCode> {
+        let config = &self.broker.config;
+        let filter = TopicFilter::parse(filter).map_err(|_| ReasonCode::TopicFilterInvalid)?;
+        if filter.level_count() > config.limits.topic_levels_max {
+            return Err(ReasonCode::TopicFilterInvalid);
+        }
+        if filter.has_wildcard() && !config.mqtt.wildcard_subscriptions {
+            return Err(ReasonCode::WildcardSubscriptionsNotSupported);
+        }
+        if filter.share_name().is_some() && !config.mqtt.shared_subscriptions {
+            return Err(ReasonCode::SharedSubscriptionsNotSupported);
+        }
+        Ok(filter)
+    }
+
+    pub(super) fn handle_unsubscribe(self, unsubscribe: &Unsubscribe<'_>) -> Result<(), Refusal> {
+        let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
+        for filter in unsubscribe.filters.iter() {
+            let reason = match TopicFilter::parse(filter) {
+                Err(_) => ReasonCode::TopicFilterInvalid,
+                Ok(filter) => match self.broker.unsubscribe(self.turn, &self.client.session, filter, 0) {
+                    Ok(true) => ReasonCode::Success,
+                    Ok(false) => ReasonCode::NoSubscriptionExisted,
+                    Err(_) => ReasonCode::UnspecifiedError,
+                },
+            };
+            reasons.push(reason.as_u8());
+        }
+        let reasons = if self.client.version.is_v5() { reasons.as_slice() } else { &[] };
+        let unsub_ack = Packet::UnsubAck(UnsubAck {
+            packet_id: unsubscribe.packet_id,
+            properties: Properties::EMPTY,
+            reasons,
+        });
+        unsub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Tells the protocol of a TCP connection from its first byte, where a listener serves both.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::broker::Broker;
+use crate::clock::Now;
+use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::mqtt::Mqtt;
+use crate::output::Output;
+use crate::session::Link;
+use crate::stomp::Stomp;
+use crate::store::CommitId;
+use crate::turn::Turn;
+
+/// A connection whose protocol is not known yet; it becomes the one or the other at its first byte.
+pub(super) struct Detect {
+    broker: Arc<Broker>,
+    link: Arc<Link>,
+    deadline: Instant,
+    decided: Option<Box<dyn Protocol>>,
+}
+
+impl Detect {
+    pub(super) fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
+        let deadline = broker.now().instant + broker.config.limits.connect_timeout.0;
+        Self { broker, link, deadline, decided: None }
+    }
+
+    /// An MQTT CONNECT begins with 0x10; a STOMP frame with a capital letter of CONNECT or STOMP, or the end of line
+    /// that is allowed before it.
+    fn decide(&self, first: u8) -> Result<Box<dyn Protocol>, Close> {
+        let (broker, link) = (Arc::clone(&self.broker), Arc::clone(&self.link));
+        match first {
+            0x10 => Ok(Box::new(Mqtt::new(broker, link))),
+            b'C' | b'S' | b'\n' | b'\r' => Ok(Box::new(Stomp::new(broker, link))),
+            0x16 => Err(Close::new(CloseCode::Protocol, "a TLS hello came to a port without TLS")),
+            b'G' | b'P' | b'H' | b'O' => {
+                Err(Close::new(CloseCode::Protocol, "an HTTP request came to a port for MQTT and STOMP over TCP"))
+            }
+            _ => Err(Close::new(CloseCode::Protocol, "the first byte begins neither an MQTT nor a STOMP connection")),
+        }
+    }
+}
+
+impl Protocol for Detect {
+    fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow) {
+        if self.decided.is_none() {
+            let Some(first) = input.first() else { return (0, Flow::Continue) };
+            match self.decide(*first) {
+                Ok(protocol) => self.decided = Some(protocol),
+                Err(close) => {
+                    tracing::info!(link = self.link.id(), reason = %close.reason, "refused");
+                    self.broker.counters.refused.add(1);
+                    return (input.len(), Flow::Close(close));
+                }
+            }
+        }
+        match &mut self.decided {
+            Some(protocol) => protocol.handle_input(turn, input),
+            None => (0, Flow::Continue),
+        }
+    }
+
+    fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
+        match &mut self.decided {
+            Some(protocol) => protocol.handle_wake(turn),
+            None if self.link.signal().is_some() => {
+                Flow::Close(Close::new(CloseCode::GoingAway, "server shutting down"))
+            }
+            None => Flow::Continue,
+        }
+    }
+
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
+        match &mut self.decided {
+            Some(protocol) => protocol.handle_timeout(turn),
+            None => Flow::Close(Close::new(CloseCode::Normal, "nothing came within the connect timeout")),
+        }
+    }
+
+    fn handle_commit(&mut self, commit: CommitId) {
+        if let Some(protocol) = &mut self.decided {
+            protocol.handle_commit(commit);
+        }
+    }
+
+    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+        if let Some(protocol) = &mut self.decided {
+            protocol.handle_closed(turn);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match &self.decided {
+            Some(protocol) => protocol.poll_timeout(),
+            None => Some(self.deadline),
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
+        self.decided.as_mut()?.poll_transmit(now, durable, output)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.decided.as_ref().map_or(0, |protocol| protocol.held_bytes())
+    }
+
+    fn takes_text(&self) -> bool {
+        self.decided.as_ref().is_some_and(|protocol| protocol.takes_text())
+    }
+}

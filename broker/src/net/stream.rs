@@ -1,0 +1,261 @@
+//! One type for a bare byte stream and for WebSocket, as the connection's loop sees them.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::{Sink, Stream as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::Socket;
+use crate::connection::{Close, CloseCode, Flow};
+use crate::output::{FrameKind, Output};
+
+/// Size of the buffer that a thread reads into, whichever connection it serves: idle connections hold none.
+const SCRATCH_BYTES: usize = 64 * 1024;
+/// WebSocket messages handled in one turn.
+const MESSAGES_PER_TURN: usize = 64;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into());
+}
+
+/// A connection's stream.
+pub enum Stream {
+    /// Bytes as they come.
+    Plain(PlainStream),
+    /// WebSocket messages.
+    WebSocket(Box<WebSocket>),
+}
+
+/// A bare byte stream.
+pub struct PlainStream {
+    socket: Socket,
+    is_shut: bool,
+}
+
+/// A WebSocket connection, upgraded.
+pub struct WebSocket {
+    inner: WebSocketStream<Socket>,
+    takes_text: bool,
+    has_unsent: bool,
+    is_close_sent: bool,
+}
+
+/// What has come of reading.
+pub enum Received {
+    /// Bytes, which were handled with this result.
+    Bytes(Flow),
+    /// Something that ends the connection: the WebSocket layer's own rules were broken.
+    Refused(Close),
+    /// The peer is gone.
+    End,
+}
+
+impl Stream {
+    /// A bare byte stream.
+    pub fn plain(socket: Socket) -> Self {
+        Self::Plain(PlainStream { socket, is_shut: false })
+    }
+
+    /// An upgraded WebSocket connection; `takes_text` says whether text messages carry its protocol.
+    pub fn web_socket(inner: WebSocketStream<Socket>, takes_text: bool) -> Self {
+        Self::WebSocket(Box::new(WebSocket { inner, takes_text, has_unsent: false, is_close_sent: false }))
+    }
+
+    /// Reads what has arrived, up to a bound, and has `handle` handle it where it lies; its second argument says whether
+    /// the bytes came as text.
+    pub fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &mut dyn FnMut(&[u8], bool) -> Flow,
+    ) -> Poll<Received> {
+        match self {
+            Self::Plain(stream) => stream.poll_receive(cx, handle),
+            Self::WebSocket(stream) => stream.poll_receive(cx, handle),
+        }
+    }
+
+    /// Sends everything in `output`; ready when it has left.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, output: &mut Output) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => stream.poll_send(cx, output),
+            Self::WebSocket(stream) => stream.poll_send(cx, output),
+        }
+    }
+
+    /// Whether something that was given to [`Stream::poll_send`] has not left yet.
+    pub fn has_unsent(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::WebSocket(stream) => stream.has_unsent,
+        }
+    }
+
+    /// Closes in both directions: tells the peer, then waits until it closes too, so that the last words are not
+    /// lost to a reset. What still arrives is thrown away.
+    pub fn poll_close(&mut self, cx: &mut Context<'_>, close: &Close) -> Poll<()> {
+        match self {
+            Self::Plain(stream) => stream.poll_close(cx),
+            Self::WebSocket(stream) => stream.poll_close(cx, close),
+        }
+    }
+}
+
+impl PlainStream {
+    fn poll_receive(&mut self, cx: &mut Context<'_>, handle: &mut dyn FnMut(&[u8], bool) -> Flow) -> Poll<Received> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => Poll::Ready(Received::Bytes(handle(buffer.filled(), false))),
+                Ok(()) => Poll::Ready(Received::End),
+                Err(error) => {
+                    tracing::debug!(%error, "the connection broke while it was read from");
+                    Poll::Ready(Received::End)
+                }
+            }
+        })
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, output: &mut Output) -> Poll<io::Result<()>> {
+        while !output.is_empty() {
+            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &output.bytes))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            output.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_shut {
+            match ready!(Pin::new(&mut self.socket).poll_shutdown(cx)) {
+                Ok(()) => self.is_shut = true,
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+        loop {
+            if let Received::End = ready!(self.poll_receive(cx, &mut |_, _| Flow::Continue)) {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl WebSocket {
+    fn poll_receive(&mut self, cx: &mut Context<'_>, handle: &mut dyn FnMut(&[u8], bool) -> Flow) -> Poll<Received> {
+        let mut has_received = false;
+        for _ in 0..MESSAGES_PER_TURN {
+            let message = match Pin::new(&mut self.inner).poll_next(cx) {
+                Poll::Pending if has_received => return Poll::Ready(Received::Bytes(Flow::Continue)),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(message) => message,
+            };
+            let flow = match message {
+                Some(Ok(Message::Binary(bytes))) => handle(&bytes, false),
+                Some(Ok(Message::Text(text))) if self.takes_text => handle(text.as_bytes(), true),
+                Some(Ok(Message::Text(_))) => {
+                    let reason = "MQTT travels in binary WebSocket messages, and this one is text";
+                    return Poll::Ready(Received::Refused(Close::new(CloseCode::Unsupported, reason)));
+                }
+                // A ping's answer is queued by the library and leaves with the next flush.
+                Some(Ok(Message::Ping(_))) => {
+                    self.has_unsent = true;
+                    Flow::Continue
+                }
+                Some(Ok(Message::Pong(_) | Message::Frame(_))) => Flow::Continue,
+                Some(Ok(Message::Close(_))) | None => return Poll::Ready(Received::End),
+                Some(Err(error)) => return Poll::Ready(refusal(&error)),
+            };
+            has_received = true;
+            if flow != Flow::Continue {
+                return Poll::Ready(Received::Bytes(flow));
+            }
+        }
+        Poll::Ready(Received::Bytes(Flow::Continue))
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, output: &mut Output) -> Poll<io::Result<()>> {
+        if !output.is_empty() {
+            ready!(Pin::new(&mut self.inner).poll_ready(cx)).map_err(into_io)?;
+            for (kind, bytes) in output.take_messages() {
+                let bytes = bytes.freeze();
+                let message = match kind {
+                    FrameKind::Binary => Message::Binary(bytes),
+                    FrameKind::Text => match Utf8Bytes::try_from(bytes.clone()) {
+                        Ok(text) => Message::Text(text),
+                        Err(_) => Message::Binary(bytes),
+                    },
+                };
+                Pin::new(&mut self.inner).start_send(message).map_err(into_io)?;
+            }
+            self.has_unsent = true;
+        }
+        ready!(Pin::new(&mut self.inner).poll_flush(cx)).map_err(into_io)?;
+        self.has_unsent = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, close: &Close) -> Poll<()> {
+        if !self.is_close_sent {
+            if ready!(Pin::new(&mut self.inner).poll_ready(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            let code = match close.code {
+                CloseCode::Normal => WireCode::Normal,
+                CloseCode::GoingAway => WireCode::Away,
+                CloseCode::Protocol => WireCode::Protocol,
+                CloseCode::Unsupported => WireCode::Unsupported,
+                CloseCode::InvalidData => WireCode::Invalid,
+                CloseCode::TooLarge => WireCode::Size,
+            };
+            let frame = CloseFrame { code, reason: shorten(&close.reason).into() };
+            if Pin::new(&mut self.inner).start_send(Message::Close(Some(frame))).is_err() {
+                return Poll::Ready(());
+            }
+            self.is_close_sent = true;
+        }
+        // The flush may report that the connection is closed already, which is what is wanted.
+        let _ = ready!(Pin::new(&mut self.inner).poll_flush(cx));
+        loop {
+            match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+/// Which close code a breach of the WebSocket layer's rules gets.
+fn refusal(error: &Error) -> Received {
+    let code = match error {
+        Error::Protocol(_) => CloseCode::Protocol,
+        Error::Capacity(_) => CloseCode::TooLarge,
+        Error::Utf8(_) => CloseCode::InvalidData,
+        _ => return Received::End,
+    };
+    Received::Refused(Close::new(code, error.to_string()))
+}
+
+fn into_io(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// A close frame's reason has room for 123 bytes. (RFC 6455, section 5.5)
+fn shorten(reason: &str) -> &str {
+    let mut end = reason.len().min(123);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
+}

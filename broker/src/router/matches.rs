@@ -1,0 +1,109 @@
+//! The answer to "who receives this topic", merged so that nobody gets a message twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use smallvec::SmallVec;
+
+use super::{Subscription, SubscriptionOptions};
+use crate::message::{Qos, SessionId};
+use crate::session::{Identifiers, Session};
+
+/// Everyone who receives what is published to one topic.
+#[derive(Default)]
+pub struct MatchSet {
+    /// Each gets its own delivery.
+    pub targets: Vec<Target>,
+    /// Of each of these, one member gets it.
+    pub groups: Vec<ShareGroup>,
+}
+
+/// One receiver, with all of its subscriptions that match. MQTT's overlapping subscriptions are one target, with the
+/// highest QoS of them and every identifier [MQTT-3.3.4-2, MQTT-3.3.4-3]; STOMP's are one each.
+pub struct Target {
+    /// Who.
+    pub session: Arc<Session>,
+    /// STOMP's number of the subscription.
+    pub local: u32,
+    parts: SmallVec<[SubscriptionOptions; 1]>,
+    merged: Terms,
+}
+
+/// On what terms a target receives.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The highest QoS of its subscriptions.
+    pub qos: Qos,
+    /// Whether RETAIN is passed on as published.
+    pub retain_as_published: bool,
+    /// Every subscription identifier.
+    pub identifiers: Identifiers,
+}
+
+/// A shared subscription's members, of which each message goes to one.
+pub struct ShareGroup {
+    /// The members, in the order in which they came.
+    pub members: Vec<Target>,
+    cursor: Arc<AtomicUsize>,
+}
+
+impl Target {
+    pub(super) fn new(subscription: &Subscription) -> Self {
+        let mut target = Self {
+            session: Arc::clone(&subscription.session),
+            local: subscription.local,
+            parts: SmallVec::new(),
+            merged: Terms { qos: Qos::AtMostOnce, retain_as_published: false, identifiers: Identifiers::new() },
+        };
+        target.add(subscription.options);
+        target
+    }
+
+    pub(super) fn add(&mut self, options: SubscriptionOptions) {
+        self.merged.add(&options);
+        self.parts.push(options);
+    }
+
+    /// The terms for a message from `publisher`; `None` if No Local keeps it from its own publisher.
+    /// [MQTT-3.8.3-3]
+    pub fn terms_for(&self, publisher: SessionId) -> Option<std::borrow::Cow<'_, Terms>> {
+        if self.session.id() != publisher || !self.parts.iter().any(|part| part.no_local) {
+            return Some(std::borrow::Cow::Borrowed(&self.merged));
+        }
+        let mut foreign = self.parts.iter().filter(|part| !part.no_local).peekable();
+        foreign.peek()?;
+        let none = Terms { qos: Qos::AtMostOnce, retain_as_published: false, identifiers: Identifiers::new() };
+        let merged = foreign.fold(none, |mut terms, part| {
+            terms.add(part);
+            terms
+        });
+        Some(std::borrow::Cow::Owned(merged))
+    }
+}
+
+impl Terms {
+    fn add(&mut self, options: &SubscriptionOptions) {
+        self.qos = self.qos.max(options.qos);
+        self.retain_as_published |= options.retain_as_published;
+        self.identifiers.extend(options.identifier);
+    }
+}
+
+impl ShareGroup {
+    pub(super) fn new(members: Vec<Target>, cursor: Arc<AtomicUsize>) -> Self {
+        Self { members, cursor }
+    }
+
+    /// The members, beginning with the one whose turn it is.
+    pub fn in_turn(&self) -> impl Iterator<Item = &Target> {
+        let start = self.cursor.fetch_add(1, Ordering::Relaxed) % self.members.len().max(1);
+        self.members[start..].iter().chain(&self.members[..start])
+    }
+}
+
+impl MatchSet {
+    /// Whether nobody receives it.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.groups.is_empty()
+    }
+}

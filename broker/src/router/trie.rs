@@ -1,0 +1,263 @@
+//! The subscriptions, by topic level.
+//!
+//! ```text
+//!   (root) ──sport──▶ ○ ──tennis──▶ ●  sport/tennis
+//!     │               ├──+──▶ ○ ──score──▶ ●  sport/+/score
+//!     └──#──▶ ●  #    └──#──▶ ●  sport/#
+//! ```
+//!
+//! Nodes live in one arena; an edge is an entry of one hash table keyed by parent and level, so that a level costs
+//! one look-up however many children a node has, and a node without subscribers costs little memory.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use hashbrown::HashTable;
+use tidewire_protocols::topic::{TopicFilter, TopicName};
+
+use super::matches::{MatchSet, ShareGroup, Target};
+use super::{Subscription, SubscriptionOptions};
+use crate::message::SessionId;
+
+type NodeId = u32;
+
+/// The root is never a child, so its number can mean "none" where a child is named.
+const ROOT: NodeId = 0;
+const NONE: NodeId = 0;
+
+#[derive(Default)]
+struct Node {
+    parent: NodeId,
+    level: Box<str>,
+    children: u32,
+    plus: NodeId,
+    hash: NodeId,
+    subscriptions: Vec<Subscription>,
+    groups: Vec<Group>,
+}
+
+struct Group {
+    name: Box<str>,
+    members: Vec<Subscription>,
+    /// Shared with the match sets made from this group, so that whose turn it is outlives them.
+    cursor: Arc<AtomicUsize>,
+}
+
+/// See the module.
+pub(super) struct Trie {
+    nodes: Vec<Node>,
+    free: Vec<NodeId>,
+    edges: HashTable<NodeId>,
+    hasher: foldhash::fast::RandomState,
+    len: usize,
+}
+
+impl Default for Trie {
+    fn default() -> Self {
+        Self {
+            nodes: vec![Node::default()],
+            free: Vec::new(),
+            edges: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
+            len: 0,
+        }
+    }
+}
+
+impl Trie {
+    /// Subscriptions there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds or replaces a subscription; whether it was there.
+    pub(super) fn insert(&mut self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
+        let node = filter.levels().fold(ROOT, |node, level| self.child_or_insert(node, level));
+        let node = &mut self.nodes[node as usize];
+        let entries = match filter.share_name() {
+            None => &mut node.subscriptions,
+            Some(name) => &mut group_or_insert(&mut node.groups, name).members,
+        };
+        let (session, local) = (subscription.session.id(), subscription.local);
+        match entries.iter_mut().find(|entry| entry.is(session, local)) {
+            Some(entry) => {
+                *entry = subscription;
+                true
+            }
+            None => {
+                entries.push(subscription);
+                self.len += 1;
+                false
+            }
+        }
+    }
+
+    /// Removes a subscription and the nodes that lead to nothing any more; whether it was there.
+    pub(super) fn remove(&mut self, filter: TopicFilter<'_>, session: SessionId, local: u32) -> bool {
+        let Some(id) = filter.levels().try_fold(ROOT, |node, level| self.child(node, level)) else {
+            return false;
+        };
+        let node = &mut self.nodes[id as usize];
+        let entries = match filter.share_name() {
+            None => &mut node.subscriptions,
+            Some(name) => match node.groups.iter_mut().find(|group| &*group.name == name) {
+                Some(group) => &mut group.members,
+                None => return false,
+            },
+        };
+        let Some(position) = entries.iter().position(|entry| entry.is(session, local)) else {
+            return false;
+        };
+        // The order of members is the order of turns; of plain subscriptions nobody sees it.
+        entries.remove(position);
+        if entries.is_empty() {
+            *entries = Vec::new();
+        }
+        node.groups.retain(|group| !group.members.is_empty());
+        self.len -= 1;
+        self.prune(id);
+        true
+    }
+
+    /// Everyone who receives what is published to `topic`.
+    pub(super) fn matches(&self, topic: TopicName<'_>) -> MatchSet {
+        let mut collector = Collector::default();
+        // [MQTT-4.7.2-1]: a wildcard at the start does not match a topic that begins with `$`.
+        self.walk(ROOT, topic.levels(), !topic.starts_with_dollar(), &mut collector);
+        collector.matches
+    }
+
+    fn walk<'t>(
+        &self,
+        id: NodeId,
+        mut levels: impl Iterator<Item = &'t str> + Clone,
+        wildcards: bool,
+        collector: &mut Collector,
+    ) {
+        let node = &self.nodes[id as usize];
+        if wildcards && node.hash != NONE {
+            // `sport/#` matches `sport` as well, so this comes before the levels are seen to be at an end.
+            collector.add(&self.nodes[node.hash as usize]);
+        }
+        let Some(level) = levels.next() else {
+            collector.add(node);
+            return;
+        };
+        if let Some(child) = self.child(id, level) {
+            self.walk(child, levels.clone(), true, collector);
+        }
+        if wildcards && node.plus != NONE {
+            self.walk(node.plus, levels, true, collector);
+        }
+    }
+
+    fn hash_edge(&self, parent: NodeId, level: &str) -> u64 {
+        self.hasher.hash_one((parent, level))
+    }
+
+    fn child(&self, parent: NodeId, level: &str) -> Option<NodeId> {
+        if self.nodes[parent as usize].children == 0 {
+            return None;
+        }
+        let is_child = |&id: &NodeId| {
+            let node = &self.nodes[id as usize];
+            node.parent == parent && &*node.level == level
+        };
+        self.edges.find(self.hash_edge(parent, level), is_child).copied()
+    }
+
+    fn child_or_insert(&mut self, parent: NodeId, level: &str) -> NodeId {
+        if let Some(child) = self.child(parent, level) {
+            return child;
+        }
+        let node = Node { parent, level: level.into(), ..Node::default() };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.nodes[id as usize] = node;
+                id
+            }
+            None => {
+                self.nodes.push(node);
+                NodeId::try_from(self.nodes.len() - 1).expect("fewer than 2^32 topic levels fit into memory")
+            }
+        };
+        let parent_node = &mut self.nodes[parent as usize];
+        parent_node.children += 1;
+        match level {
+            "+" => parent_node.plus = id,
+            "#" => parent_node.hash = id,
+            _ => {}
+        }
+        let hash = self.hash_edge(parent, level);
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        self.edges.insert_unique(hash, id, |&id| {
+            let node = &nodes[id as usize];
+            hasher.hash_one((node.parent, &*node.level))
+        });
+        id
+    }
+
+    fn prune(&mut self, mut id: NodeId) {
+        while id != ROOT {
+            let node = &self.nodes[id as usize];
+            if node.children > 0 || !node.subscriptions.is_empty() || !node.groups.is_empty() {
+                return;
+            }
+            let hash = self.hash_edge(node.parent, &node.level);
+            if let Ok(entry) = self.edges.find_entry(hash, |&edge| edge == id) {
+                entry.remove();
+            }
+            let Node { parent, .. } = std::mem::take(&mut self.nodes[id as usize]);
+            let parent_node = &mut self.nodes[parent as usize];
+            parent_node.children -= 1;
+            if parent_node.plus == id {
+                parent_node.plus = NONE;
+            }
+            if parent_node.hash == id {
+                parent_node.hash = NONE;
+            }
+            self.free.push(id);
+            id = parent;
+        }
+    }
+}
+
+fn group_or_insert<'g>(groups: &'g mut Vec<Group>, name: &str) -> &'g mut Group {
+    let position = groups.iter().position(|group| &*group.name == name).unwrap_or_else(|| {
+        groups.push(Group { name: name.into(), members: Vec::new(), cursor: Arc::default() });
+        groups.len() - 1
+    });
+    &mut groups[position]
+}
+
+/// Merges the subscriptions of one session into one target, as they are found.
+#[derive(Default)]
+struct Collector {
+    matches: MatchSet,
+    /// Where each session's target is in the list.
+    positions: hashbrown::HashMap<(SessionId, u32), usize, foldhash::fast::RandomState>,
+}
+
+impl Collector {
+    fn add(&mut self, node: &Node) {
+        for subscription in &node.subscriptions {
+            self.add_target(subscription, subscription.options);
+        }
+        for group in &node.groups {
+            let members = group.members.iter().map(Target::new).collect();
+            self.matches.groups.push(ShareGroup::new(members, Arc::clone(&group.cursor)));
+        }
+    }
+
+    fn add_target(&mut self, subscription: &Subscription, options: SubscriptionOptions) {
+        let key = (subscription.session.id(), subscription.local);
+        match self.positions.entry(key) {
+            hashbrown::hash_map::Entry::Occupied(entry) => self.matches.targets[*entry.get()].add(options),
+            hashbrown::hash_map::Entry::Vacant(entry) => {
+                entry.insert(self.matches.targets.len());
+                self.matches.targets.push(Target::new(subscription));
+            }
+        }
+    }
+}

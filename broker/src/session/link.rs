@@ -1,0 +1,73 @@
+//! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+
+use atomic_waker::AtomicWaker;
+
+/// A connection's handle, held by its session and by the broker's list of connections.
+#[derive(Debug)]
+pub struct Link {
+    id: u64,
+    waker: AtomicWaker,
+    signal: AtomicU8,
+}
+
+/// Why a connection is asked to end. The first one that is given stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Another connection took the session over.
+    TakenOver,
+    /// The broker stops.
+    ShuttingDown,
+    /// The session's outbox overflowed, and its policy is to disconnect.
+    Overflowed,
+}
+
+impl Link {
+    /// A handle for the connection with this number.
+    pub fn new(id: u64) -> Self {
+        Self { id, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
+    }
+
+    /// The connection's number, which no other ever has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Says which task to wake; called by the connection at each poll.
+    pub fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Wakes the connection, because its session's outbox has something.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Asks the connection to end, and wakes it.
+    pub fn end(&self, signal: Signal) {
+        let code = match signal {
+            Signal::TakenOver => TAKEN_OVER,
+            Signal::ShuttingDown => SHUTTING_DOWN,
+            Signal::Overflowed => OVERFLOWED,
+        };
+        let _ = self.signal.compare_exchange(NONE, code, Ordering::AcqRel, Ordering::Acquire);
+        self.waker.wake();
+    }
+
+    /// The signal that was left, if any.
+    pub fn signal(&self) -> Option<Signal> {
+        match self.signal.load(Ordering::Acquire) {
+            TAKEN_OVER => Some(Signal::TakenOver),
+            SHUTTING_DOWN => Some(Signal::ShuttingDown),
+            OVERFLOWED => Some(Signal::Overflowed),
+            _ => None,
+        }
+    }
+}
+
+const NONE: u8 = 0;
+const TAKEN_OVER: u8 = 1;
+const SHUTTING_DOWN: u8 = 2;
+const OVERFLOWED: u8 = 3;

@@ -1,0 +1,217 @@
+//! What the broker remembers of one client, whether it is connected or not.
+//!
+//! ```text
+//!            connect                      connection lost, expiry > 0
+//!   (none) ───────────▶ attached ──────────────────────────────────────▶ detached
+//!                        │  ▲ │                                            │   │
+//!              takeover  └──┘ │ connection lost, expiry 0      reconnect   │   │ expiry due,
+//!                             ▼                          (back to attached)┘   │ clean start
+//!                           ended ◀────────────────────────────────────────────┘
+//! ```
+//!
+//! A session's data lives inside its one mutex. Locks are taken in the order registry, router, session; never two
+//! sessions at once, and none is held across an await.
+
+mod deliver;
+mod inflight;
+mod link;
+mod outbox;
+mod registry;
+mod schedule;
+mod will;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tidewire_protocols::topic::TopicFilterBuf;
+
+pub use self::deliver::{Deliver, Delivered, Delivery, DeliveryOptions, Identifiers};
+pub use self::inflight::{Inflight, InflightState, Step};
+pub use self::link::{Link, Signal};
+pub use self::outbox::{Outbox, OutboxLimits, Overflow};
+pub use self::registry::{ProtocolKind, Registry, SessionKey};
+pub use self::schedule::{Due, Schedule};
+pub use self::will::Will;
+use crate::clock::Now;
+use crate::message::{Publication, Qos};
+pub use crate::message::SessionId;
+use crate::output::Output;
+use crate::router::SubscriptionOptions;
+use crate::store::CommitId;
+
+/// A session expiry interval that never ends.
+pub const EXPIRY_NEVER: u32 = u32::MAX;
+
+/// One client's session.
+pub struct Session {
+    id: SessionId,
+    key: SessionKey,
+    expiry_secs: AtomicU32,
+    sequence: AtomicU64,
+    state: Mutex<SessionState>,
+}
+
+/// What is inside a session's mutex.
+pub struct SessionState {
+    /// Over: whatever still holds the session must leave it alone.
+    pub ended: bool,
+    /// The network connection that serves the session at present.
+    pub link: Option<Arc<Link>>,
+    /// What waits for the client.
+    pub outbox: Outbox,
+    /// The protocol's half of delivering.
+    pub deliver: Box<dyn Deliver>,
+    /// What it has subscribed to. The router's entries are made and removed together with these.
+    pub subscriptions: HashMap<SubscriptionKey, SubscriptionOptions>,
+    /// What to publish when the client is lost.
+    pub will: Option<Will>,
+    /// Counts attachments, so that a timer set when a connection ended knows whether another has come since.
+    pub attachments: u64,
+    /// When the last connection ended; `None` while one is attached.
+    pub detached_at: Option<Instant>,
+    wake_pending: bool,
+}
+
+/// Names a subscription within its session: STOMP clients may hold several on one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SubscriptionKey {
+    /// The filter as it was given, `$share` included.
+    pub filter: TopicFilterBuf,
+    /// A number of the protocol's own; always 0 in MQTT, where a filter names the subscription.
+    pub local: u32,
+}
+
+/// What became of a message that was offered to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It is on its way or waits in the outbox.
+    Taken,
+    /// Nobody is there to take it: QoS 0 without a connection, or the session is over.
+    Absent,
+    /// The outbox is full, and its policy is to drop.
+    Dropped,
+    /// The outbox is full, and its policy is to end the connection.
+    Overflowed,
+}
+
+impl Session {
+    /// A session that nothing is attached to yet.
+    pub fn new(
+        id: SessionId,
+        key: SessionKey,
+        expiry_secs: u32,
+        limits: OutboxLimits,
+        deliver: Box<dyn Deliver>,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            expiry_secs: AtomicU32::new(expiry_secs),
+            sequence: AtomicU64::new(0),
+            state: Mutex::new(SessionState {
+                ended: false,
+                link: None,
+                outbox: Outbox::new(limits),
+                deliver,
+                subscriptions: HashMap::new(),
+                will: None,
+                attachments: 0,
+                detached_at: None,
+                wake_pending: false,
+            }),
+        }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Its protocol and client identifier.
+    pub fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
+    /// How long it outlives its connection, in seconds.
+    pub fn expiry_secs(&self) -> u32 {
+        self.expiry_secs.load(Ordering::Relaxed)
+    }
+
+    /// Changes how long it outlives its connection.
+    pub fn set_expiry_secs(&self, expiry_secs: u32) {
+        self.expiry_secs.store(expiry_secs, Ordering::Relaxed);
+    }
+
+    /// Whether it outlives its connection, so that what it is owed must survive.
+    pub fn is_persistent(&self) -> bool {
+        self.expiry_secs() > 0
+    }
+
+    /// The next place in the order of its stored deliveries; the first is 1.
+    pub fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Locks its state. Keep it short, and touch no other session meanwhile.
+    pub fn lock(&self) -> parking_lot::MutexGuard<'_, SessionState> {
+        self.state.lock()
+    }
+}
+
+impl SessionState {
+    /// Hands a message to the client: straight into the bytes for its next write where the connection keeps up, else
+    /// into the backlog. `commit` is what a QoS 2 delivery must wait for: sent earlier, it could be sent a second
+    /// time, under another packet identifier, after a crash that forgot it.
+    pub fn offer(
+        &mut self,
+        now: Now,
+        publication: &Publication<'_>,
+        options: DeliveryOptions,
+        persistent: bool,
+        commit: CommitId,
+        durable: CommitId,
+    ) -> Offered {
+        if self.ended || (self.link.is_none() && (options.qos == Qos::AtMostOnce || !persistent)) {
+            return Offered::Absent;
+        }
+        let waits = options.qos == Qos::ExactlyOnce && commit > durable;
+        if self.link.is_some() && !waits && self.outbox.is_passable() {
+            match self.deliver.deliver(now, publication, &options, self.outbox.ready()) {
+                Delivered::Sent | Delivered::Discarded => return Offered::Taken,
+                Delivered::WindowClosed => {}
+            }
+        }
+        let commit = if waits { commit } else { CommitId::NONE };
+        self.outbox.push(Delivery { message: Arc::clone(publication.keep()), options, commit })
+    }
+
+    /// Moves what may go now into `output`: first what must be sent again, then the backlog in its order. Returns
+    /// the commit that the head of the backlog waits for, if it does.
+    pub fn transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
+        self.wake_pending = false;
+        let waits_for = self.outbox.refill(now, durable, self.deliver.as_mut());
+        output.append(self.outbox.ready());
+        waits_for
+    }
+
+    /// Whether the connection should be woken for what was just offered; `false` when a wake-up is under way.
+    pub fn wants_wake(&mut self) -> bool {
+        self.link.is_some() && !std::mem::replace(&mut self.wake_pending, true)
+    }
+
+    /// Whether `link` is the connection that serves this session.
+    pub fn is_attached(&self, link: &Link) -> bool {
+        self.link.as_ref().is_some_and(|attached| attached.id() == link.id())
+    }
+
+    /// The protocol's half of delivering, as the type that the protocol put in; `None` only if another protocol did,
+    /// which the registry's keys rule out.
+    pub fn deliver_as<D: Deliver>(&mut self) -> Option<&mut D> {
+        let deliver: &mut dyn Any = self.deliver.as_mut();
+        deliver.downcast_mut()
+    }
+}

@@ -1,0 +1,154 @@
+//! One session's deliveries that are not yet sent, in two stages: bytes for a client that keeps up, and behind them
+//! a bounded backlog of messages for clients that are away, slow, or at the end of their window.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+
+use super::{Deliver, Delivered, Delivery, Offered};
+use crate::clock::Now;
+use crate::output::Output;
+use crate::store::CommitId;
+
+/// Bytes that may stand ready before further messages go to the backlog. Larger batches save no system calls that
+/// matter, and cost memory for every slow socket.
+const READY_BYTES_MAX: usize = 64 * 1024;
+
+/// The bounds of one outbox.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboxLimits {
+    /// Messages in the backlog.
+    pub messages_max: usize,
+    /// Bytes of those messages.
+    pub bytes_max: usize,
+    /// What happens beyond them.
+    pub overflow: Overflow,
+}
+
+/// What happens to a message that finds an outbox full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overflow {
+    /// The oldest that waits makes room.
+    DropOldest,
+    /// It is dropped itself.
+    DropNewest,
+    /// The slow client is disconnected, and the message dropped.
+    Disconnect,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Outbox {
+    ready: Output,
+    backlog: VecDeque<Delivery>,
+    backlog_bytes: usize,
+    limits: OutboxLimits,
+    dropped: u64,
+}
+
+impl Outbox {
+    /// An empty one.
+    pub fn new(limits: OutboxLimits) -> Self {
+        Self { ready: Output::default(), backlog: VecDeque::new(), backlog_bytes: 0, limits, dropped: 0 }
+    }
+
+    /// Whether a message may pass straight into the ready bytes: nothing waits before it, and there is room.
+    pub fn is_passable(&self) -> bool {
+        self.backlog.is_empty() && self.ready.len() < READY_BYTES_MAX
+    }
+
+    /// Bytes for the connection's next write.
+    pub fn ready(&mut self) -> &mut Output {
+        &mut self.ready
+    }
+
+    /// Messages dropped so far because this outbox was full.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Puts a delivery at the end of the backlog, within the limits.
+    pub fn push(&mut self, delivery: Delivery) -> Offered {
+        let weight = delivery.message.weight();
+        while self.is_full(weight) {
+            if self.limits.overflow != Overflow::DropOldest || !self.drop_oldest() {
+                self.dropped += 1;
+                return match self.limits.overflow {
+                    Overflow::Disconnect => Offered::Overflowed,
+                    Overflow::DropOldest | Overflow::DropNewest => Offered::Dropped,
+                };
+            }
+        }
+        self.push_unbounded(delivery);
+        Offered::Taken
+    }
+
+    /// Puts a delivery at the end of the backlog whatever the limits: retained messages at SUBSCRIBE, of which the
+    /// broker holds the only copy anyway and which no publisher can make come faster.
+    pub fn push_unbounded(&mut self, delivery: Delivery) {
+        self.backlog_bytes += delivery.message.weight();
+        self.backlog.push_back(delivery);
+    }
+
+    /// Moves deliveries from the backlog into the ready bytes until those are full or the window closes. Expired
+    /// messages are passed over. Returns the commit that the next one waits for, if that is what stops it.
+    pub fn refill(&mut self, now: Now, durable: CommitId, deliver: &mut dyn Deliver) -> Option<CommitId> {
+        if !deliver.resend(now, &mut self.ready) {
+            return None;
+        }
+        deliver.release(now, &mut self.ready);
+        while self.ready.len() < READY_BYTES_MAX {
+            let next = self.backlog.front()?;
+            if next.commit > durable {
+                return Some(next.commit);
+            }
+            if !next.message.is_expired(now) {
+                let publication = next.message.publication();
+                match deliver.deliver(now, &publication, &next.options, &mut self.ready) {
+                    Delivered::WindowClosed => return None,
+                    Delivered::Sent | Delivered::Discarded => {}
+                }
+            }
+            self.pop();
+        }
+        None
+    }
+
+    /// Forgets what was ready for a connection that is gone. What needs an acknowledgement is in the protocol's
+    /// inflight window and will be sent again; the rest was QoS 0.
+    pub fn discard_ready(&mut self) {
+        self.ready.clear(0);
+    }
+
+    /// Removes deliveries that `keep` refuses: QoS 0 when a client goes away, all when the session ends.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Delivery) -> bool) {
+        self.backlog.retain(|delivery| keep(delivery));
+        self.backlog_bytes = self.backlog.iter().map(|delivery| delivery.message.weight()).sum();
+    }
+
+    /// Messages that wait in the backlog.
+    pub fn backlog_len(&self) -> usize {
+        self.backlog.len()
+    }
+
+    fn is_full(&self, weight: usize) -> bool {
+        self.backlog.len() >= self.limits.messages_max || self.backlog_bytes + weight > self.limits.bytes_max
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let dropped = self.pop();
+        self.dropped += u64::from(dropped);
+        dropped
+    }
+
+    fn pop(&mut self) -> bool {
+        match self.backlog.pop_front() {
+            Some(delivery) => {
+                self.backlog_bytes -= delivery.message.weight();
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! All sessions, by protocol and client identifier.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use super::Session;
+
+/// Which protocol a session belongs to: a STOMP client and an MQTT client may have the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProtocolKind {
+    /// MQTT, any version.
+    Mqtt,
+    /// STOMP, any version.
+    Stomp,
+}
+
+/// Names a session among all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionKey {
+    /// Its protocol.
+    pub protocol: ProtocolKind,
+    /// Its client identifier.
+    pub client_id: Arc<str>,
+}
+
+/// The sessions there are. Hands out clones of `Arc`, never guards of the map, since a guard is a lock.
+#[derive(Default)]
+pub struct Registry {
+    sessions: DashMap<SessionKey, Arc<Session>, foldhash::fast::RandomState>,
+}
+
+impl Registry {
+    /// The session of that name.
+    pub fn find(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        self.sessions.get(key).map(|found| Arc::clone(&found))
+    }
+
+    /// The session of that name, or the one that `make` makes, and whether it was made.
+    pub fn find_or_insert(&self, key: &SessionKey, make: impl FnOnce() -> Arc<Session>) -> (Arc<Session>, bool) {
+        let mut made = false;
+        let entry = self.sessions.entry(key.clone()).or_insert_with(|| {
+            made = true;
+            make()
+        });
+        (Arc::clone(&entry), made)
+    }
+
+    /// Removes this very session; one that has taken its name since stays.
+    pub fn remove(&self, session: &Session) {
+        self.sessions.remove_if(session.key(), |_, found| found.id() == session.id());
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+}

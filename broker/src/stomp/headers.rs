@@ -1,0 +1,221 @@
+//! The table between a message and STOMP's headers, both directions. (semantics: "One message space")
+//!
+//! | message | SEND | MESSAGE |
+//! |---|---|---|
+//! | content type | `content-type` | same |
+//! | payload format 1 | came as a text WebSocket message | goes as one |
+//! | expiry | `expires` (ms since the epoch) or `ttl` (ms) | `expires` |
+//! | response topic | `reply-to` | same |
+//! | correlation data | `correlation-id`, `correlation-id-encoding:base64` where it is no plain text | same |
+//! | user properties | every other header, in order | same; a name that STOMP reserves is prefixed `user-` |
+//! | retain, QoS | `retain:true`, `qos` | same |
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::BytesMut;
+use tidewire_protocols::mqtt::Property;
+use tidewire_protocols::stomp::{Headers, Version, encode_header};
+use tidewire_protocols::topic::TopicName;
+
+use super::destination;
+use super::refuse::Refusal;
+use crate::clock::Now;
+use crate::message::{AttributesBuf, Publication, Qos};
+
+/// Headers that have a meaning of their own on SEND or MESSAGE, so that a user property of such a name needs another.
+const RESERVED: [&str; 17] = [
+    "ack",
+    "content-length",
+    "content-type",
+    "correlation-id",
+    "correlation-id-encoding",
+    "destination",
+    "expires",
+    "id",
+    "message-id",
+    "qos",
+    "receipt",
+    "redelivered",
+    "reply-to",
+    "retain",
+    "subscription",
+    "transaction",
+    "ttl",
+];
+
+/// What marks a user property whose name is reserved.
+const USER: &str = "user-";
+
+/// What a SEND says of its message, besides topic and body.
+#[derive(Debug)]
+pub(super) struct Particulars {
+    pub(super) qos: Qos,
+    pub(super) retain: bool,
+    pub(super) expires_at: Option<u64>,
+}
+
+/// Reads a SEND's headers; what travels from end to end goes into `attributes`.
+pub(super) fn read(
+    headers: &Headers<'_>,
+    is_text: bool,
+    now: Now,
+    attributes: &mut AttributesBuf,
+) -> Result<Particulars, Refusal> {
+    attributes.clear();
+    let mut particulars = Particulars { qos: Qos::AtLeastOnce, retain: false, expires_at: None };
+    if is_text {
+        attributes.push(Property::PayloadFormatIndicator(true));
+    }
+    let mut seen = [false; RESERVED.len()];
+    for (name, value) in headers.iter() {
+        let Some(index) = RESERVED.iter().position(|reserved| *reserved == name) else {
+            attributes.push(Property::UserProperty(user_name_in(&name), &value));
+            continue;
+        };
+        // Of repeated headers the first counts. [STOMP12-REPEAT-1]
+        if std::mem::replace(&mut seen[index], true) {
+            continue;
+        }
+        match name.as_ref() {
+            "content-type" => {
+                attributes.push(Property::ContentType(&value));
+            }
+            "reply-to" => read_reply_to(&value, attributes)?,
+            "correlation-id" => {
+                let encoding = headers.get("correlation-id-encoding");
+                let data = correlation_data(&value, encoding.as_deref())?;
+                attributes.push(Property::CorrelationData(&data));
+            }
+            "qos" => particulars.qos = read_qos(&value)?,
+            "retain" => particulars.retain = read_bool("retain", &value)?,
+            "expires" => {
+                let at = read_number("expires", &value)?;
+                // 0 means never in the brokers that clients come from.
+                particulars.expires_at = (at > 0).then_some(at);
+            }
+            "ttl" => {
+                let ttl = Duration::from_millis(read_number("ttl", &value)?);
+                particulars.expires_at = Some(now.unix_ms_after(ttl));
+            }
+            _ => {}
+        }
+    }
+    Ok(particulars)
+}
+
+/// Writes the headers of a MESSAGE that are the same for all its receivers of one version.
+pub(super) fn write(publication: &Publication<'_>, qos: Qos, retain: bool, version: Version, out: &mut BytesMut) {
+    let mut header = |name: &str, value: &str| encode_header(version, name, value, out);
+    header("destination", &format!("{}{}", destination::TOPIC, publication.topic.as_str()));
+    header("qos", ["0", "1", "2"][usize::from(qos.as_u8())]);
+    if retain {
+        header("retain", "true");
+    }
+    if let Some(expires_at) = publication.expires_at {
+        header("expires", &expires_at.to_string());
+    }
+    for property in publication.attributes.iter() {
+        match property {
+            Property::ContentType(content_type) => header("content-type", content_type),
+            Property::ResponseTopic(topic) => header("reply-to", &destination::reply_to(topic)),
+            Property::CorrelationData(data) => match plain_text(data) {
+                Some(text) => header("correlation-id", text),
+                None => {
+                    header("correlation-id", &BASE64.encode(data));
+                    header("correlation-id-encoding", "base64");
+                }
+            },
+            Property::UserProperty(name, value) => header(&user_name_out(name), value),
+            _ => {}
+        }
+    }
+    header("content-length", &publication.payload.len().to_string());
+}
+
+/// A user property's name as a header: prefixed if STOMP reserves it, or if it looks like one that was prefixed.
+fn user_name_out(name: &str) -> Cow<'_, str> {
+    match is_reserved(name) {
+        true => Cow::Owned(format!("{USER}{name}")),
+        false => Cow::Borrowed(name),
+    }
+}
+
+/// The other way round.
+fn user_name_in(name: &str) -> &str {
+    match name.strip_prefix(USER) {
+        Some(inner) if is_reserved(inner) => inner,
+        _ => name,
+    }
+}
+
+/// Whether a name is reserved, or reserved behind any number of prefixes.
+fn is_reserved(mut name: &str) -> bool {
+    while let Some(inner) = name.strip_prefix(USER) {
+        name = inner;
+    }
+    RESERVED.contains(&name)
+}
+
+/// Correlation data that can stand in a header of every version as it is.
+fn plain_text(data: &[u8]) -> Option<&str> {
+    std::str::from_utf8(data).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+fn correlation_data<'v>(value: &'v str, encoding: Option<&str>) -> Result<Cow<'v, [u8]>, Refusal> {
+    match encoding {
+        None => Ok(Cow::Borrowed(value.as_bytes())),
+        Some("base64") => BASE64
+            .decode(value)
+            .map(Cow::Owned)
+            .map_err(|_| Refusal::bad_header("correlation-id", value, "base64, as correlation-id-encoding says")),
+        Some(other) => Err(Refusal::bad_header("correlation-id-encoding", other, "base64")),
+    }
+}
+
+fn read_reply_to(value: &str, attributes: &mut AttributesBuf) -> Result<(), Refusal> {
+    let bad = || Refusal::bad_header("reply-to", value, "/topic/… or /queue/…");
+    let topic = destination::response_topic(value).ok_or_else(bad)?;
+    let topic = TopicName::parse(&topic).map_err(|_| bad())?;
+    attributes.push(Property::ResponseTopic(topic));
+    Ok(())
+}
+
+fn read_qos(value: &str) -> Result<Qos, Refusal> {
+    let qos = value.parse().ok().and_then(Qos::from_u8);
+    qos.ok_or_else(|| Refusal::bad_header("qos", value, "0, 1 or 2"))
+}
+
+/// A header that is `true` or `false`.
+pub(super) fn read_bool(name: &str, value: &str) -> Result<bool, Refusal> {
+    value.parse().map_err(|_| Refusal::bad_header(name, value, "true or false"))
+}
+
+/// A header that is a number.
+pub(super) fn read_number(name: &str, value: &str) -> Result<u64, Refusal> {
+    value.parse().map_err(|_| Refusal::bad_header(name, value, "a number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_user_property_name_comes_back() {
+        for name in ["colour", "destination", "user-destination", "user-user-qos", "user-", "user-colour", "User-ack"] {
+            let header = user_name_out(name);
+            assert!(!RESERVED.contains(&header.as_ref()), "{name} became the reserved {header}");
+            assert_eq!(user_name_in(&header), name);
+        }
+    }
+
+    #[test]
+    fn correlation_data_that_is_no_plain_text_goes_as_base64() {
+        assert_eq!(plain_text("grün:7".as_bytes()), Some("grün:7"));
+        for data in [&b"\xff\x00"[..], b"a\nb", b"a\0b"] {
+            assert_eq!(plain_text(data), None);
+        }
+    }
+}

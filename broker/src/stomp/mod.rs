@@ -1,0 +1,271 @@
+//! STOMP 1.0, 1.1 and 1.2 on one connection.
+//!
+//! ```text
+//!   Greeting ──CONNECT or STOMP──▶ Connected ──DISCONNECT, an ERROR, or the stream's end──▶ Ended
+//! ```
+//!
+//! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `deliver` is
+//! the half that lives in the session and writes MESSAGE frames; `headers` is the table between a message and STOMP's
+//! headers; `destination` reads names; `refuse` says no.
+
+mod acknowledge;
+mod connect;
+mod deliver;
+mod destination;
+mod headers;
+mod heart_beat;
+mod refuse;
+mod send;
+mod subscribe;
+mod transaction;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tidewire_protocols::stomp::{Command, Decoded, Decoder, Frame, FrameWriter, Version};
+
+pub use self::deliver::{AckMode, StompDeliver};
+use self::heart_beat::HeartBeats;
+use self::refuse::Refusal;
+use self::subscribe::Subscribed;
+use self::transaction::Transactions;
+use crate::auth::Identity;
+use crate::broker::{Broker, Departure};
+use crate::clock::Now;
+use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::message::AttributesBuf;
+use crate::output::{FrameKind, Output};
+use crate::replies::Replies;
+use crate::session::{Link, Session, Signal};
+use crate::store::CommitId;
+use crate::turn::Turn;
+
+/// Frames handled before others on the thread have their turn.
+const FRAMES_PER_TURN: usize = 1024;
+
+/// One connection that speaks STOMP.
+pub struct Stomp {
+    broker: Arc<Broker>,
+    link: Arc<Link>,
+    decoder: Decoder,
+    replies: Replies,
+    /// Gathers the attributes of a SEND; kept for its memory.
+    attributes: AttributesBuf,
+    /// The bytes being handled came as a text WebSocket message.
+    is_text: bool,
+    state: State,
+}
+
+enum State {
+    /// Nothing but CONNECT or STOMP may come, and it must come in time.
+    Greeting { deadline: Instant },
+    Connected(Box<Client>),
+    Ended,
+}
+
+/// A client that is connected.
+struct Client {
+    session: Arc<Session>,
+    identity: Identity,
+    version: Version,
+    heart_beats: HeartBeats,
+    /// By the id that the client gave, or its destination where 1.0 gave none.
+    subscriptions: HashMap<Box<str>, Subscribed>,
+    transactions: Transactions,
+}
+
+/// What a handler of a connected client's frame works with.
+struct Context<'c, 't, 's> {
+    broker: &'c Broker,
+    turn: &'t mut Turn<'s>,
+    client: &'c mut Client,
+    attributes: &'c mut AttributesBuf,
+    is_text: bool,
+}
+
+/// What follows from a frame that was handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handled {
+    /// It was processed; a receipt is owed if one was asked for.
+    Done,
+    /// It was not allowed, and the configuration says to say nothing.
+    Ignored,
+}
+
+impl Stomp {
+    /// STOMP on a connection that has just been opened.
+    pub fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
+        let deadline = broker.now().instant + broker.config.limits.connect_timeout.0;
+        let decoder = Decoder::new(broker.config.limits.stomp());
+        Self {
+            broker,
+            link,
+            decoder,
+            replies: Replies::default(),
+            attributes: AttributesBuf::default(),
+            is_text: false,
+            state: State::Greeting { deadline },
+        }
+    }
+
+    fn handle_frame(&mut self, turn: &mut Turn<'_>, frame: &Frame<'_>) -> Result<(), Refusal> {
+        let client = match &mut self.state {
+            State::Greeting { .. } => {
+                return match frame.command {
+                    Command::Connect | Command::Stomp => self.handle_connect(turn, frame),
+                    _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),
+                };
+            }
+            State::Connected(client) => client.as_mut(),
+            State::Ended => return Ok(()),
+        };
+        let version = client.version;
+        let broker = self.broker.as_ref();
+        let context = Context { broker, turn, client, attributes: &mut self.attributes, is_text: self.is_text };
+        let handled = match frame.command {
+            Command::Send => context.handle_send(frame),
+            Command::Subscribe => context.handle_subscribe(frame),
+            Command::Unsubscribe => context.handle_unsubscribe(frame),
+            Command::Ack => context.handle_ack(frame, true),
+            Command::Nack if version > Version::V10 => context.handle_ack(frame, false),
+            Command::Begin => context.handle_begin(frame),
+            Command::Commit => context.handle_commit(frame),
+            Command::Abort => context.handle_abort(frame),
+            Command::Disconnect => {
+                tracing::info!(link = self.link.id(), "disconnected");
+                self.depart(turn, Departure::Normal);
+                Ok(Handled::Done)
+            }
+            Command::Connect | Command::Stomp => {
+                Err(Refusal::new("already connected", "CONNECT may come once in a connection."))
+            }
+            Command::Nack => Err(Refusal::new("unknown command", "STOMP 1.0 has no NACK.")),
+            Command::Connected | Command::Message | Command::Receipt | Command::Error => {
+                let body = format!("{} frames come from servers only.", frame.command.as_str());
+                Err(Refusal::new("not a client's frame", body))
+            }
+        }?;
+        if handled == Handled::Done
+            && let Some(receipt) = frame.headers.get("receipt")
+        {
+            let output = self.replies.promised();
+            let mut writer = FrameWriter::new(&mut output.bytes, version, Command::Receipt);
+            writer.header("receipt-id", &receipt);
+            writer.finish();
+            output.end_message(FrameKind::Text);
+        }
+        Ok(())
+    }
+
+    /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
+    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
+        if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
+            self.broker.disconnect(turn, &client.session, &self.link, departure);
+        }
+    }
+}
+
+impl Protocol for Stomp {
+    fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow) {
+        let mut used = 0;
+        if let State::Connected(client) = &mut self.state {
+            client.heart_beats.heard(turn.now.instant);
+        }
+        for _ in 0..FRAMES_PER_TURN {
+            if matches!(self.state, State::Ended) {
+                return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
+            }
+            let result = match self.decoder.decode(&input[used..]) {
+                Ok(Decoded::Incomplete { .. }) => return (used, Flow::Continue),
+                Ok(Decoded::HeartBeat { size }) => {
+                    used += size;
+                    Ok(())
+                }
+                Ok(Decoded::Frame { frame, size }) => {
+                    used += size;
+                    self.handle_frame(turn, &frame).map_err(|refusal| refusal.about(&frame))
+                }
+                Err(error) => Err(Refusal::undecodable(&error)),
+            };
+            if let Err(refusal) = result {
+                return (input.len(), Flow::Close(self.refuse(turn, &refusal)));
+            }
+        }
+        (used, Flow::Yield)
+    }
+
+    fn note_text(&mut self, is_text: bool) {
+        self.is_text = is_text;
+    }
+
+    fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
+        let refusal = match self.link.signal() {
+            None => return Flow::Continue,
+            Some(Signal::ShuttingDown) => Refusal::shutting_down(),
+            Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id."),
+            Some(Signal::Overflowed) => {
+                Refusal::new("too slow", "More messages wait for this client than may; read faster.")
+            }
+        };
+        Flow::Close(self.refuse(turn, &refusal))
+    }
+
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
+        let now = turn.now.instant;
+        match &mut self.state {
+            State::Greeting { .. } => {
+                let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
+                Flow::Close(self.refuse(turn, &refusal))
+            }
+            State::Connected(client) if client.heart_beats.is_silent(now) => {
+                let refusal = Refusal::new("no heart-beat", "Nothing was heard for longer than was agreed.");
+                Flow::Close(self.refuse(turn, &refusal))
+            }
+            State::Connected(client) => {
+                if client.heart_beats.is_beat_due(now) {
+                    // [STOMP12-HEARTBEAT-6]
+                    let output = self.replies.immediate();
+                    output.bytes.extend_from_slice(b"\n");
+                    output.end_message(FrameKind::Text);
+                }
+                Flow::Continue
+            }
+            State::Ended => Flow::Continue,
+        }
+    }
+
+    fn handle_commit(&mut self, commit: CommitId) {
+        self.replies.commit(commit);
+    }
+
+    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+        self.depart(turn, Departure::WithWill);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Greeting { deadline } => Some(*deadline),
+            State::Connected(client) => client.heart_beats.next(),
+            State::Ended => None,
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
+        let reply_waits = self.replies.transmit(durable, output);
+        let State::Connected(client) = &mut self.state else { return reply_waits };
+        let delivery_waits = client.session.lock().transmit(now, durable, output);
+        if !output.is_empty() {
+            client.heart_beats.sent(now.instant);
+        }
+        crate::replies::earlier(reply_waits, delivery_waits)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.replies.held_bytes()
+    }
+
+    fn takes_text(&self) -> bool {
+        true
+    }
+}

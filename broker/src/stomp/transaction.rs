@@ -1,0 +1,117 @@
+//! Transactions: SEND, ACK and NACK that take effect all together at COMMIT, or not at all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tidewire_protocols::stomp::Frame;
+
+use super::acknowledge::acknowledge;
+use super::deliver::MessageId;
+use super::refuse::Refusal;
+use super::{Context, Handled};
+use crate::config::StompConfig;
+use crate::message::Message;
+
+/// A connection's open transactions. They end with it. [STOMP12-TRANSACTION-4]
+#[derive(Debug, Default)]
+pub(super) struct Transactions {
+    open: HashMap<Box<str>, Transaction>,
+}
+
+#[derive(Debug, Default)]
+struct Transaction {
+    sends: Vec<Arc<Message>>,
+    acks: Vec<MessageId>,
+    nacks: Vec<MessageId>,
+    bytes: usize,
+}
+
+impl Transactions {
+    /// Adds a SEND.
+    pub(super) fn add_send(
+        &mut self,
+        name: &str,
+        message: Arc<Message>,
+        config: &StompConfig,
+    ) -> Result<(), Refusal> {
+        let transaction = self.find(name, config)?;
+        transaction.bytes += message.weight();
+        if transaction.bytes > config.transaction_bytes_max.0 {
+            let body = format!("A transaction holds at most {} of messages.", config.transaction_bytes_max);
+            return Err(Refusal::new("transaction too large", body));
+        }
+        transaction.sends.push(message);
+        Ok(())
+    }
+
+    /// Adds an ACK (`is_consumed`) or a NACK.
+    pub(super) fn add_ack(
+        &mut self,
+        name: &str,
+        id: MessageId,
+        is_consumed: bool,
+        config: &StompConfig,
+    ) -> Result<(), Refusal> {
+        let transaction = self.find(name, config)?;
+        let list = if is_consumed { &mut transaction.acks } else { &mut transaction.nacks };
+        list.push(id);
+        Ok(())
+    }
+
+    fn find(&mut self, name: &str, config: &StompConfig) -> Result<&mut Transaction, Refusal> {
+        let transaction = self.open.get_mut(name).ok_or_else(|| unknown(name))?;
+        let frames = transaction.sends.len() + transaction.acks.len() + transaction.nacks.len();
+        if frames >= config.transaction_frames_max {
+            let body = format!("A transaction holds at most {} frames.", config.transaction_frames_max);
+            return Err(Refusal::new("transaction too large", body));
+        }
+        Ok(transaction)
+    }
+}
+
+impl Context<'_, '_, '_> {
+    pub(super) fn handle_begin(self, frame: &Frame<'_>) -> Result<Handled, Refusal> {
+        let name = transaction_name(frame)?;
+        let open = &mut self.client.transactions.open;
+        if open.contains_key(name.as_str()) {
+            return Err(Refusal::new("duplicate transaction", format!("Transaction {name} is open already.")));
+        }
+        if open.len() >= self.broker.config.stomp.transactions_max {
+            let body = format!("A connection has at most {} open transactions.", open.len());
+            return Err(Refusal::new("too many transactions", body));
+        }
+        open.insert(name.into(), Transaction::default());
+        Ok(Handled::Done)
+    }
+
+    /// Nothing of it takes effect if one of its acknowledgements means nothing, or if it cannot be stored.
+    pub(super) fn handle_commit(self, frame: &Frame<'_>) -> Result<Handled, Refusal> {
+        let name = transaction_name(frame)?;
+        let transaction = self.client.transactions.open.remove(name.as_str()).ok_or_else(|| unknown(&name))?;
+        let all: Vec<_> = transaction.acks.iter().chain(&transaction.nacks).copied().collect();
+        let publications: Vec<_> =
+            transaction.sends.iter().map(|message| message.publication()).collect();
+        if acknowledge(self.client, &all).is_none() {
+            let body = format!("Transaction {name} acknowledges a message that does not wait for it.");
+            return Err(Refusal::new("unknown message", body));
+        }
+        self.broker.counters.dropped.add(transaction.nacks.len() as u64);
+        self.broker.publish_together(self.turn, &publications).map_err(|_| Refusal::not_stored())?;
+        Ok(Handled::Done)
+    }
+
+    pub(super) fn handle_abort(self, frame: &Frame<'_>) -> Result<Handled, Refusal> {
+        let name = transaction_name(frame)?;
+        self.client.transactions.open.remove(name.as_str()).ok_or_else(|| unknown(&name))?;
+        Ok(Handled::Done)
+    }
+}
+
+fn transaction_name(frame: &Frame<'_>) -> Result<String, Refusal> {
+    let name = frame.headers.get("transaction");
+    name.map(|name| name.into_owned()).ok_or_else(|| Refusal::missing(frame.command, "transaction"))
+}
+
+fn unknown(name: &str) -> Refusal {
+    Refusal::new("unknown transaction", format!("Transaction {name} is not open: BEGIN it first."))
+}

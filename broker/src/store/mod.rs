@@ -1,0 +1,91 @@
+//! What must survive. [`Store`] has two duties: take a batch of records, and tell when it is durable.
+//!
+//! The rule that orders memory, disk and network: **stored before seen, committed before said.** A change is applied
+//! to the store before another task can see it; a byte that promises it leaves only when the store says that the
+//! commit is durable. The store knows nothing of sessions, routers or packets: it takes [`Record`]s.
+
+mod memory;
+mod record;
+
+use std::fmt;
+use std::task::Waker;
+
+pub use memory::MemoryStore;
+pub use record::{Record, SettledState};
+
+/// Names one applied batch; later batches have larger numbers. Durable up to `n` means that all batches up to and
+/// including `n` have survived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId(pub u64);
+
+impl CommitId {
+    /// Before every batch: what depends on nothing waits for this.
+    pub const NONE: Self = Self(0);
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)
+    }
+}
+
+/// Changes that belong together: all of them survive, or none.
+#[derive(Debug, Default)]
+pub struct Batch {
+    records: Vec<Record>,
+}
+
+impl Batch {
+    /// Adds a change.
+    pub fn push(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
+    /// Whether there is nothing to apply.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Forgets the records.
+    pub fn clear(&mut self) {
+        self.records.clear();
+    }
+
+    /// Takes the records out, for a store that keeps them; the batch can be used again.
+    pub fn drain(&mut self) -> impl Iterator<Item = Record> + '_ {
+        self.records.drain(..)
+    }
+}
+
+/// The store refuses a batch; nothing of it was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No room, or the disk fails: durable publishes are refused until it recovers.
+    #[error("the store takes nothing at present: its disk is full or failing")]
+    Unavailable,
+}
+
+/// Where state survives. Implementations are shared by all connections and never block the caller for a disk.
+pub trait Store: Send + Sync {
+    /// Applies `batch` as one unit and empties it. From then on it is ordered before every later batch; it is durable
+    /// once [`Store::durable`] has reached the id that is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when nothing can be taken; the batch is emptied all the same.
+    fn apply(&self, batch: &mut Batch) -> Result<CommitId, StoreError>;
+
+    /// How far the store is durable.
+    fn durable(&self) -> CommitId;
+
+    /// Wakes `waker` once, as soon as `commit` is durable; at once if it is already.
+    fn wake_when_durable(&self, commit: CommitId, waker: &Waker);
+
+    /// Whether records are kept at all. Where they are not, callers need not make them.
+    fn keeps_records(&self) -> bool {
+        true
+    }
+
+    /// What a person is told at start about what this store promises.
+    fn promise(&self) -> &'static str;
+}

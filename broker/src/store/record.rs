@@ -1,0 +1,119 @@
+//! The changes that a store is told of. Each names what is needed to rebuild the state it belongs to, and no more.
+
+use std::sync::Arc;
+
+use crate::message::{Message, Qos};
+
+/// One change of what must survive.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A session began, or its terms changed (a later connection asked for another expiry).
+    SessionOpened {
+        /// The session.
+        session: u64,
+        /// Its client identifier.
+        client_id: Arc<str>,
+        /// How long it outlives its connection, in seconds; `u32::MAX` is for ever.
+        expiry_secs: u32,
+    },
+    /// The session's network connection ended at `at_unix_ms`: its expiry begins to run.
+    SessionClosed {
+        /// The session.
+        session: u64,
+        /// When, in milliseconds since the epoch.
+        at_unix_ms: u64,
+    },
+    /// The session is over, and all that it held with it.
+    SessionEnded {
+        /// The session.
+        session: u64,
+    },
+    /// A subscription was made or replaced.
+    Subscribed {
+        /// The session.
+        session: u64,
+        /// The filter as it was given, `$share` included.
+        filter: Arc<str>,
+        /// Granted QoS.
+        qos: Qos,
+        /// MQTT 5's other options, as in its SUBSCRIBE packet.
+        options: u8,
+        /// MQTT 5's subscription identifier; 0 is none.
+        identifier: u32,
+    },
+    /// A subscription was removed.
+    Unsubscribed {
+        /// The session.
+        session: u64,
+        /// Its filter.
+        filter: Arc<str>,
+    },
+    /// A message waits for a session. Messages are stored once, however many sessions they wait for: the store
+    /// recognises the `Arc`.
+    Queued {
+        /// The session.
+        session: u64,
+        /// Its place in the session's order.
+        sequence: u64,
+        /// The message.
+        message: Arc<Message>,
+        /// The QoS it will be delivered with.
+        qos: Qos,
+    },
+    /// A delivery went one step on, or was settled.
+    Settled {
+        /// The session.
+        session: u64,
+        /// The delivery's place in the session's order.
+        sequence: u64,
+        /// How far it is.
+        state: SettledState,
+    },
+    /// A client's QoS 2 publish was taken; a repeat of it must not be published again.
+    Received {
+        /// The session.
+        session: u64,
+        /// The packet identifier.
+        packet_id: u16,
+    },
+    /// The client has released that packet identifier.
+    Released {
+        /// The session.
+        session: u64,
+        /// The packet identifier.
+        packet_id: u16,
+    },
+    /// A message became its topic's retained message.
+    Retained {
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// A topic's retained message was removed.
+    RetainedCleared {
+        /// The topic name.
+        topic: Arc<str>,
+    },
+    /// A session left a will.
+    WillSet {
+        /// The session.
+        session: u64,
+        /// The will message.
+        message: Arc<Message>,
+        /// How long after the connection's end it is published, in seconds.
+        delay_secs: u32,
+    },
+    /// The will was published or withdrawn.
+    WillCleared {
+        /// The session.
+        session: u64,
+    },
+}
+
+/// How far a delivery is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettledState {
+    /// QoS 2: the receiver has the message (PUBREC); what is still owed is PUBREL.
+    Received,
+    /// Acknowledged, refused by the receiver, expired or dropped: gone.
+    Done,
+}

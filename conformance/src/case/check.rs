@@ -1,0 +1,168 @@
+//! What can be known about a case before it is played: names that exist, variables that have a value.
+
+use std::collections::BTreeMap;
+
+use super::error::{Mistake, ParseError, did_you_mean};
+use super::{Action, Case, Content, Field, Item, Piece, Step, Suite, Template, Value};
+use crate::variables::PREDEFINED;
+use crate::{mqtt, stomp};
+
+/// Checks every step of the case.
+pub(super) fn check(case: &Case) -> Result<(), ParseError> {
+    let mut names = Names { bound: BTreeMap::new() };
+    for step in &case.steps {
+        check_step(case.suite, step, &mut names).map_err(|mistake| mistake.at(&case.file, step.line))?;
+    }
+    match names.bound.into_iter().find(|(_, seen)| seen.uses == 0) {
+        Some((name, seen)) => {
+            let message = format!("`${name}` is bound here and never used; `*` stands for any value");
+            Err(Mistake::new(seen.column, message).at(&case.file, seen.line))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The variables that have a value at this point of the conversation.
+struct Names {
+    bound: BTreeMap<String, Seen>,
+}
+
+struct Seen {
+    line: usize,
+    column: usize,
+    uses: usize,
+}
+
+fn check_step(suite: Suite, step: &Step, names: &mut Names) -> Result<(), Mistake> {
+    match &step.action {
+        Action::Send(outgoing) => match &outgoing.content {
+            Content::Template(template) => {
+                check_template(suite, template)?;
+                check_sent(&template.fields, names)
+            }
+            Content::Bytes(values) => values.iter().try_for_each(|value| names.use_all(value, 1)),
+        },
+        Action::Expect(expectation) => {
+            expectation.items.iter().try_for_each(|item| check_item(suite, item, step.line, names))
+        }
+        Action::Tolerate { item, .. } => check_item(suite, item, step.line, names),
+        Action::Open(fields) => {
+            if let Some(field) = fields.iter().find(|field| !["path", "subprotocol"].contains(&&*field.name))
+            {
+                return Err(Mistake::new(field.column, "`open` has the fields path= and subprotocol="));
+            }
+            check_sent(fields, names)
+        }
+        Action::Bind(name, _) => {
+            // A repeat may be there for its number of rounds alone.
+            names.bound.insert(name.clone(), Seen { line: step.line, column: 1, uses: 1 });
+            Ok(())
+        }
+        Action::Nothing(_) | Action::Close | Action::Drop => Ok(()),
+    }
+}
+
+fn check_sent(fields: &[Field], names: &mut Names) -> Result<(), Mistake> {
+    for field in fields {
+        let Some(value) = &field.value else { continue };
+        if !value.is_definite() {
+            let message = format!("`{}` is sent, so it has one value: no `*`, no range, no `|`", field.name);
+            return Err(Mistake::new(field.column, message));
+        }
+        names.use_all(value, field.column)?;
+    }
+    Ok(())
+}
+
+fn check_item(suite: Suite, item: &Item, line: usize, names: &mut Names) -> Result<(), Mistake> {
+    let Item::Answer(template) = item else { return Ok(()) };
+    check_template(suite, template)?;
+    for field in &template.fields {
+        if let Some(value) = &field.value {
+            names.compare_or_bind(value, line, field.column)?;
+        }
+    }
+    Ok(())
+}
+
+/// The packet or frame exists, and so does each of its fields.
+fn check_template(suite: Suite, template: &Template) -> Result<(), Mistake> {
+    let kinds: &[&str] = match suite {
+        Suite::Mqtt5 | Suite::Mqtt311 => mqtt::KINDS,
+        Suite::Stomp => stomp::KINDS,
+    };
+    if !kinds.contains(&&*template.kind) {
+        let hint = did_you_mean(&template.kind, kinds.iter().copied());
+        let message = format!("`{}` is none of {}{hint}", template.kind, kinds.join(", "));
+        return Err(Mistake::new(template.column, message));
+    }
+    if suite == Suite::Stomp {
+        return Ok(()); // a STOMP frame may have any header
+    }
+    let known = mqtt::field_names(&template.kind);
+    match template.fields.iter().find(|field| !known.contains(&&*field.name)) {
+        Some(field) => {
+            let hint = did_you_mean(&field.name, known.iter().copied());
+            let own = mqtt::own_field_names(&template.kind).join(", ");
+            let message = format!(
+                "{} has no field `{}`{hint}; it has {own} and the properties",
+                template.kind, field.name
+            );
+            Err(Mistake::new(field.column, message))
+        }
+        None => Ok(()),
+    }
+}
+
+impl Names {
+    fn use_name(&mut self, name: &str, column: usize) -> Result<(), Mistake> {
+        if PREDEFINED.contains(&name) {
+            return Ok(());
+        }
+        match self.bound.get_mut(name) {
+            Some(seen) => {
+                seen.uses += 1;
+                Ok(())
+            }
+            None => {
+                let known = self.bound.keys().map(String::as_str).chain(PREDEFINED.iter().copied());
+                let hint = did_you_mean(name, known);
+                let message = format!("`${name}` has no value here{hint}; `name=$new` after `<` binds one");
+                Err(Mistake::new(column, message))
+            }
+        }
+    }
+
+    fn use_all(&mut self, value: &Value, column: usize) -> Result<(), Mistake> {
+        match value {
+            Value::Variable(name) => self.use_name(name, column),
+            Value::Bytes(pieces) => self.use_pieces(pieces, column),
+            Value::Pair(name, value) => {
+                self.use_pieces(name, column)?;
+                self.use_pieces(value, column)
+            }
+            Value::List(values) | Value::OneOf(values) => {
+                values.iter().try_for_each(|value| self.use_all(value, column))
+            }
+            Value::Number(_) | Value::Range(..) | Value::Any => Ok(()),
+        }
+    }
+
+    fn use_pieces(&mut self, pieces: &[Piece], column: usize) -> Result<(), Mistake> {
+        pieces.iter().try_for_each(|piece| match piece {
+            Piece::Bytes(_) => Ok(()),
+            Piece::Variable(name) => self.use_name(name, column),
+        })
+    }
+
+    /// A whole value `$name` that is new gets its value from the answer.
+    fn compare_or_bind(&mut self, value: &Value, line: usize, column: usize) -> Result<(), Mistake> {
+        match value {
+            Value::Variable(name) if !PREDEFINED.contains(&&**name) && !self.bound.contains_key(name) => {
+                self.bound.insert(name.clone(), Seen { line, column, uses: 0 });
+                Ok(())
+            }
+            other => self.use_all(other, column),
+        }
+    }
+}

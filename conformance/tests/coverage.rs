@@ -1,0 +1,53 @@
+//! The case files as data: they parse, and every statement that they name is a row of the tables.
+
+use std::collections::BTreeSet;
+
+use tidewire_conformance::case::{Plays, Suite, parse};
+use tidewire_conformance::{library, statements};
+
+#[test]
+fn every_case_names_statements_that_exist() {
+    let cases = library::embedded().unwrap_or_else(|error| panic!("{error}"));
+    let unknown = statements::unknown(&cases, &statements::all());
+    assert!(unknown.is_empty(), "\n{}", unknown.join("\n"));
+}
+
+#[test]
+fn a_case_that_names_an_unknown_statement_is_found() {
+    let text = "case x\nstatements: MQTT-3.1.0-1 MQTT-9.9.9-9\n> PINGREQ\n";
+    let cases = parse(Suite::Mqtt5, "s", "s.case", text).unwrap();
+    let unknown = statements::unknown(&cases, &statements::all());
+    assert_eq!(unknown, ["s.case:1: case x names MQTT-9.9.9-9, which mqtt5 does not have"]);
+}
+
+/// `MQTT311-U-…` is a row, but not one of 5.0.
+#[test]
+fn a_statement_belongs_to_its_version() {
+    let text = "case x\nstatements: MQTT311-U-3.1.4-1\n> PINGREQ\n";
+    let five = parse(Suite::Mqtt5, "s", "s.case", text).unwrap();
+    assert_eq!(statements::unknown(&five, &statements::all()).len(), 1);
+    let three = parse(Suite::Mqtt311, "s", "s.case", text).unwrap();
+    assert!(statements::unknown(&three, &statements::all()).is_empty());
+}
+
+#[test]
+fn every_table_is_read_whole() {
+    let rows = statements::all();
+    let count = |suite| rows.iter().filter(|row| row.suite() == suite).count();
+    assert_eq!(count(Suite::Mqtt5) + count(Suite::Mqtt311), 141 + 251 + 128);
+    assert_eq!(count(Suite::Stomp), 177);
+    let ids: BTreeSet<_> = rows.iter().map(|row| (&row.version, &row.id)).collect();
+    assert_eq!(ids.len(), rows.len(), "an id stands twice in its version");
+}
+
+#[test]
+fn every_suite_ends_by_checking_that_the_broker_still_serves() {
+    let cases = library::embedded().unwrap_or_else(|error| panic!("{error}"));
+    for suite in Suite::ALL {
+        assert!(
+            cases.iter().any(|case| case.suite == suite && case.plays == Plays::Last),
+            "{} has no case that plays last",
+            suite.name()
+        );
+    }
+}

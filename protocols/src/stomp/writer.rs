@@ -1,0 +1,102 @@
+//! Writing frames.
+
+use bytes::{BufMut, BytesMut};
+
+use super::escape::{Escaping, Place, escape};
+use super::{Command, Version};
+
+/// Writes one frame to the end of a buffer: `new`, then headers, then one of the `finish` methods. A writer that is
+/// dropped before leaves half a frame behind.
+///
+/// Lines end with LF in every version (STOMP11-FRAME-1). Texts are escaped as the version and the command want
+/// (STOMP12-ENCODE-3, STOMP11-ENCODE-3); what cannot be said is replaced, so that no text can break out of its header:
+///
+/// * NUL by a space in every version, LF by a space in 1.0;
+/// * in a name, `:` by `_` in 1.0, and nothing at all by `_` in every version;
+/// * CONNECT, STOMP and CONNECTED follow 1.0's rules, and CR becomes a space there, since their reader may take
+///   CR LF for the end of the line.
+#[derive(Debug)]
+#[must_use = "a frame is complete only after finish or finish_with_body"]
+pub struct FrameWriter<'o> {
+    out: &'o mut BytesMut,
+    escaping: Escaping,
+}
+
+impl<'o> FrameWriter<'o> {
+    /// Begins a frame.
+    pub fn new(out: &'o mut BytesMut, version: Version, command: Command) -> Self {
+        out.extend_from_slice(command.as_str().as_bytes());
+        out.put_u8(b'\n');
+        Self { out, escaping: Escaping::of(version, command) }
+    }
+
+    /// Writes a header. Not for `content-length`, which [`finish_with_body`](Self::finish_with_body) writes.
+    pub fn header(&mut self, name: &str, value: &str) -> &mut Self {
+        write_header(self.escaping, name, value, self.out);
+        self
+    }
+
+    /// Writes a header whose value is a number.
+    pub fn header_number(&mut self, name: &str, value: u64) -> &mut Self {
+        let mut digits = [0; DECIMAL_DIGITS_MAX];
+        write_name(self.escaping, name, self.out);
+        self.out.extend_from_slice(decimal(value, &mut digits));
+        self.out.put_u8(b'\n');
+        self
+    }
+
+    /// Writes header lines that [`encode_header`] made for the same version, each with its end.
+    pub fn raw_headers(&mut self, lines: &[u8]) -> &mut Self {
+        debug_assert!(lines.is_empty() || lines.ends_with(b"\n"), "header lines end with LF");
+        self.out.extend_from_slice(lines);
+        self
+    }
+
+    /// Ends a frame that has no body.
+    pub fn finish(self) {
+        self.out.extend_from_slice(b"\n\0");
+    }
+
+    /// Ends the frame with `content-length` and the body, which may be empty and may hold NULs (STOMP12-LENGTH-4, -5).
+    pub fn finish_with_body(mut self, body: &[u8]) {
+        self.header_number("content-length", body.len() as u64);
+        self.out.reserve(body.len() + 2);
+        self.out.put_u8(b'\n');
+        self.out.extend_from_slice(body);
+        self.out.put_u8(0);
+    }
+}
+
+/// Appends one header line with its end, escaped as in every frame but CONNECT, STOMP and CONNECTED; see
+/// [`FrameWriter`] for what cannot be escaped.
+pub fn encode_header(version: Version, name: &str, value: &str, out: &mut BytesMut) {
+    write_header(Escaping::of_version(version), name, value, out);
+}
+
+fn write_header(escaping: Escaping, name: &str, value: &str, out: &mut BytesMut) {
+    out.reserve(name.len() + value.len() + 2);
+    write_name(escaping, name, out);
+    escape(value, escaping, Place::Value, out);
+    out.put_u8(b'\n');
+}
+
+fn write_name(escaping: Escaping, name: &str, out: &mut BytesMut) {
+    // A name has at least one octet; MQTT's user properties may have an empty one.
+    escape(if name.is_empty() { "_" } else { name }, escaping, Place::Name, out);
+    out.put_u8(b':');
+}
+
+/// `u64::MAX` has this many.
+const DECIMAL_DIGITS_MAX: usize = 20;
+
+fn decimal(mut value: u64, digits: &mut [u8; DECIMAL_DIGITS_MAX]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            return &digits[start..];
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A broker of its own for a test: the release binary on free ports, with a data directory that goes with it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A running broker. Dropping it kills the process; its log is shown when the test has failed.
+pub(crate) struct Broker {
+    process: Child,
+    ports: Ports,
+    log: Arc<Mutex<String>>,
+    _directory: TempDir,
+}
+
+impl Broker {
+    /// Starts the broker and returns once every listener accepts connections.
+    pub(crate) fn start() -> Self {
+        // The ports are free when they are chosen; another process may be quicker than the broker, though.
+        match Self::try_start().or_else(|_| Self::try_start()) {
+            Ok(broker) => broker,
+            Err(log) => panic!("the broker does not start; its log:\n{log}"),
+        }
+    }
+
+    pub(crate) fn websocket_url(&self) -> String {
+        format!("ws://{}/", self.ports.websocket)
+    }
+
+    pub(crate) fn mqtt(&self) -> SocketAddr {
+        self.ports.mqtt
+    }
+
+    pub(crate) fn mqtt_url(&self) -> String {
+        format!("mqtt://{}", self.ports.mqtt)
+    }
+
+    pub(crate) fn stomp_url(&self) -> String {
+        format!("stomp://{}", self.ports.stomp)
+    }
+
+    fn try_start() -> Result<Self, String> {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let ports = Ports::free();
+        let configuration = directory.path().join("tidewire.toml");
+        std::fs::write(&configuration, ports.configuration(&directory.path().join("data")))
+            .expect("a temporary directory can be written to");
+        let mut process = Command::new(binary())
+            .args(["serve", "--config"])
+            .arg(&configuration)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the broker's binary can be run");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (written, lines) = mpsc::channel();
+        collect(process.stdout.take(), &log, written.clone());
+        collect(process.stderr.take(), &log, written);
+        let mut broker = Self { process, ports, log, _directory: directory };
+        if broker.await_listeners(&lines) { Ok(broker) } else { Err(broker.stop()) }
+    }
+
+    /// Tries all ports again whenever the log has grown (or a moment has passed); false when the process has ended.
+    fn await_listeners(&self, lines: &Receiver<()>) -> bool {
+        let deadline = Instant::now() + START_DEADLINE;
+        while Instant::now() < deadline {
+            if self.ports.all().iter().all(|port| TcpStream::connect(port).is_ok()) {
+                return true;
+            }
+            if lines.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Disconnected) {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn stop(&mut self) -> String {
+        // Either fails only when the process has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Broker {
+    #[expect(clippy::print_stderr, reason = "the log of a broker is for the reader of a failed test")]
+    fn drop(&mut self) {
+        let log = self.stop();
+        if thread::panicking() {
+            eprintln!("the broker's log:\n{log}");
+        }
+    }
+}
+
+struct Ports {
+    websocket: SocketAddr,
+    mqtt: SocketAddr,
+    stomp: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Ports {
+    fn free() -> Self {
+        // All are held until all are known: a port that is given back may be the next one that is given out.
+        let held: [TcpListener; 4] = std::array::from_fn(|_| {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the loopback address is free")
+        });
+        let [websocket, mqtt, stomp, admin] =
+            held.map(|listener| listener.local_addr().expect("a listener has an address"));
+        Self { websocket, mqtt, stomp, admin }
+    }
+
+    fn all(&self) -> [SocketAddr; 3] {
+        [self.websocket, self.mqtt, self.stomp]
+    }
+
+    fn configuration(&self, data_directory: &Path) -> String {
+        let Self { websocket, mqtt, stomp, admin } = self;
+        format!(
+            r#"data_dir = "{}"
+
+[[listeners]]
+name = "websocket"
+bind = "{websocket}"
+transport = "ws"
+protocols = ["mqtt", "stomp"]
+
+[[listeners]]
+name = "mqtt"
+bind = "{mqtt}"
+transport = "tcp"
+protocols = ["mqtt"]
+
+[[listeners]]
+name = "stomp"
+bind = "{stomp}"
+transport = "tcp"
+protocols = ["stomp"]
+
+[auth]
+anonymous = true
+
+[admin]
+bind = "{admin}"
+"#,
+            data_directory.display()
+        )
+    }
+}
+
+/// `TIDEWIRE_BIN`, or what `cargo build --release` makes beside this test's own binary.
+fn binary() -> PathBuf {
+    let binary = std::env::var_os("TIDEWIRE_BIN").map_or_else(
+        || {
+            let own = std::env::current_exe().expect("a test knows where its binary is");
+            // target/debug/deps/foreign-…
+            let target = own.ancestors().nth(3).expect("cargo's target directory has this depth");
+            target.join("release/tidewire")
+        },
+        PathBuf::from,
+    );
+    assert!(
+        binary.is_file(),
+        "there is no broker at {}: run `cargo build --release --workspace --bins`, or set TIDEWIRE_BIN",
+        binary.display()
+    );
+    binary
+}
+
+/// Appends what the process writes to the log, and tells of each line; the sender's end means the pipe's end.
+fn collect(pipe: Option<impl Read + Send + 'static>, log: &Arc<Mutex<String>>, written: Sender<()>) {
+    let reader = BufReader::new(pipe.expect("the pipe was asked for"));
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in reader.split(b'\n').map_while(Result::ok) {
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push_str(&String::from_utf8_lossy(&line));
+            log.push('\n');
+            // Nobody listens any more once the broker is up.
+            let _ = written.send(());
+        }
+    });
+}
+
+const START_DEADLINE: Duration = Duration::from_secs(20);

@@ -1,0 +1,19 @@
+//! The release binary against clients that nobody here wrote.
+//!
+//! `tests/foreign/` at the crate's root holds the clients: a small driver program per library, which takes one JSON command per
+//! line and answers with one JSON event per line. This test starts broker and drivers and conducts their
+//! conversations:
+//!
+//! * `matrix`: every client publishes to every client, at every QoS, small, large and empty payloads;
+//! * `message_space`: every row of the table that maps MQTT 5, MQTT 3.1.1 and STOMP messages onto each other.
+//!
+//! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
+
+mod broker;
+mod client;
+mod driver;
+mod matrix;
+mod message_space;
+mod mosquitto;
+mod peer;
+mod stage;

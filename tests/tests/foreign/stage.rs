@@ -1,0 +1,53 @@
+//! Where a conversation takes place: one broker, and the driver processes as they are needed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::broker::Broker;
+use crate::client::{Client, Library, Protocol, Transport};
+use crate::driver::Driver;
+use crate::peer::DrivenPeer;
+
+pub(crate) struct Stage {
+    // Dropped before the broker, so that its log ends with the clients' farewell.
+    drivers: RefCell<HashMap<Library, Arc<Driver>>>,
+    entered: Cell<usize>,
+    pub(crate) broker: Broker,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self { drivers: RefCell::default(), entered: Cell::new(0), broker: Broker::start() }
+    }
+
+    /// Connects one more client.
+    pub(crate) fn enter(&self, client: Client) -> DrivenPeer {
+        self.enter_with(client, json!({}))
+    }
+
+    /// Connects one more client, with further options of its driver's `connect` command.
+    pub(crate) fn enter_with(&self, client: Client, mut options: Value) -> DrivenPeer {
+        self.entered.set(self.entered.get() + 1);
+        let name = format!("client-{}", self.entered.get());
+        if client.protocol() == Protocol::Mqtt && options["client_id"].is_null() {
+            options["client_id"] = name.as_str().into();
+        }
+        let connection = self.driver(client.library).connection(&name);
+        DrivenPeer::connect(client, connection, &self.url(client), options)
+    }
+
+    fn driver(&self, library: Library) -> Arc<Driver> {
+        Arc::clone(self.drivers.borrow_mut().entry(library).or_insert_with(|| Driver::start(library)))
+    }
+
+    fn url(&self, client: Client) -> String {
+        match (client.transport, client.protocol()) {
+            (Transport::WebSocket, _) => self.broker.websocket_url(),
+            (Transport::Tcp, Protocol::Mqtt) => self.broker.mqtt_url(),
+            (Transport::Tcp, Protocol::Stomp) => self.broker.stomp_url(),
+        }
+    }
+}
