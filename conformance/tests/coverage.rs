@@ -1,5 +1,7 @@
 //! The case files as data: they parse, and every statement that they name is a row of the tables.
 
+#![allow(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+
 use std::collections::BTreeSet;
 
 use tidewire_conformance::case::{Plays, Suite, parse};

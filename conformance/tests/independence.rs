@@ -1,5 +1,7 @@
 //! This crate shares no code with the broker: an encoder bug there must not hide a decoder bug here.
 
+#![allow(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Mistakes in a case file: each names file, line and column, and says what would be right.
 
+#![allow(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+
 use tidewire_conformance::case::{Action, Suite, parse};
 
 /// The first mistake of an MQTT 5 case with these steps; they start in line 3.
@@ -62,7 +64,7 @@ fn lines_that_do_not_fit_together() {
     starts(&mistake("repeat n 1..2 {\n> PINGREQ"), "s.case:3:1: the `repeat` that starts here must end");
     starts(&mistake("> PINGREQ\n}"), "s.case:4:1: `}` ends a `repeat`");
     starts(&mistake("< end within 3"), "s.case:3:14: a duration must stand here");
-    starts(&mistake("> PINGREQ\nlimit: 3s"), "s.case:4:1: an action must stand here");
+    starts(&mistake("> PINGREQ\nlimit: 3s"), "s.case:4:1: an attribute stands before the first step");
 }
 
 #[test]

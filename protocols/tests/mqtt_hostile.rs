@@ -20,6 +20,8 @@ refuses! {
     v311_flags_of_pubrel: V311, "60 | 0001", Malformed, "MQTT-3.6.1-1";
     v5_flags_of_pubrel: V5, "63 | 0001", Malformed, "MQTT-3.6.1-1";
     v311_dup_of_pubrel: V311, "6A | 0001", Malformed, "MQTT-3.6.1-1";
+    v31_flags_of_pubrel_beside_dup: V31, "6B | 0001", Malformed, "MQTT-3.6.1-1";
+    v31_dup_of_puback: V31, "48 | 0001", Malformed, "MQTT-2.2.2-2";
     v5_flags_of_pubcomp: V5, "78 | 0001", Malformed, "MQTT-2.1.3-1";
     v311_flags_of_subscribe: V311, "80 | 0001 0001 'a' 00", Malformed, "MQTT-3.8.1-1";
     v5_flags_of_subscribe: V5, "83 | 0001 00 0001 'a' 00", Malformed, "MQTT-3.8.1-1";
@@ -142,6 +144,7 @@ refuses! {
 accepts! {
     remaining_length_in_a_longer_form: V5, "C0 80808000";
     v31_dup_of_pubrel: V31, "6A | 0001";
+    v31_dup_of_subscribe: V31, "8A | 0001 0001 'a' 00";
     v311_publish_empty_payload: V311, "31 | 0001 't'";
     v5_publish_alias_instead_of_topic: V5, "30 | 0000 03 230001";
     v5_publish_alias_zero_is_for_the_broker: V5, "30 | 0001 't' 03 230000";

@@ -23,7 +23,7 @@ fn is_on_the_wire(version: Version, packet: Packet<'_>, notation: &str) {
 }
 
 fn id(id: u16) -> PacketId {
-    PacketId::new(id).unwrap()
+    PacketId::new(id).expect("a non-zero identifier")
 }
 
 fn list(properties: &[Property<'_>]) -> PropertiesBuf {

@@ -110,7 +110,7 @@ def unsubscribe(name, id, headers=None):
     clients[name].unsubscribe(id, headers={"receipt": receipt(name, "unsubscribed"), **(headers or {})})
 
 
-def publish(name, topic, payload, headers=None):
+def publish(name, topic, payload, headers=None, text=None):  # the kind of frame was chosen at connect
     headers = {key: tuple(value) if isinstance(value, list) else value for key, value in (headers or {}).items()}
     headers["receipt"] = receipt(name, "published")
     clients[name].send(topic, from_base64(payload), headers=headers)

@@ -103,11 +103,9 @@ fn check_template(suite: Suite, template: &Template) -> Result<(), Mistake> {
     match template.fields.iter().find(|field| !known.contains(&&*field.name)) {
         Some(field) => {
             let hint = did_you_mean(&field.name, known.iter().copied());
-            let own = mqtt::own_field_names(&template.kind).join(", ");
-            let message = format!(
-                "{} has no field `{}`{hint}; it has {own} and the properties",
-                template.kind, field.name
-            );
+            let own = mqtt::own_field_names(&template.kind);
+            let has = if own.is_empty() { String::new() } else { format!("; it has {}", own.join(", ")) };
+            let message = format!("{} has no field `{}`{hint}{has}", template.kind, field.name);
             Err(Mistake::new(field.column, message))
         }
         None => Ok(()),

@@ -21,7 +21,9 @@ pub fn parse(suite: Suite, section: &str, file: &str, text: &str) -> Result<Vec<
     if let Some(repeat) = reader.repeats.first() {
         return Err(Mistake::new(1, "the `repeat` that starts here must end with `}`").at(file, repeat.line));
     }
-    reader.finish_case()?;
+    for case in &reader.cases {
+        finish(case)?;
+    }
     Ok(reader.cases)
 }
 
@@ -55,8 +57,12 @@ impl Reader<'_> {
         let Some(case) = self.cases.last_mut() else {
             return Err(Mistake::new(column, "a file starts with `case NAME`"));
         };
-        if case.steps.is_empty() && self.repeats.is_empty() && parse_attribute(case, &mut cursor)? {
-            return Ok(());
+        let attributes_may_stand_here = case.steps.is_empty() && self.repeats.is_empty();
+        if parse_attribute(case, &mut cursor)? {
+            if attributes_may_stand_here {
+                return Ok(());
+            }
+            return Err(Mistake::new(column, "an attribute stands before the first step of its case"));
         }
         if cursor.take_word("repeat") {
             return self.start_repeat(number, cursor);
@@ -100,7 +106,6 @@ impl Reader<'_> {
                 format!("the `repeat` of line {} must end with `}}` before the next case", repeat.line);
             return Err(Mistake::new(1, message));
         }
-        self.finish_case().map_err(|error| Mistake::new(1, format!("the case before this one: {error}")))?;
         cursor.skip_spaces();
         let column = cursor.column();
         let name = cursor.name("the case's name")?;
@@ -122,19 +127,6 @@ impl Reader<'_> {
             line: number,
         });
         Ok(())
-    }
-
-    /// What can only be seen once the case is whole.
-    fn finish_case(&self) -> Result<(), ParseError> {
-        let Some(case) = self.cases.last() else { return Ok(()) };
-        let incomplete = |message: &str| Err(Mistake::new(1, message).at(self.file, case.line));
-        if case.statements.is_empty() {
-            return incomplete("a case names what it checks: `statements: MQTT-3.1.0-1`");
-        }
-        if case.steps.is_empty() {
-            return incomplete("a case has steps: `> CONNECT`, `< CONNACK reason=0x00`");
-        }
-        check::check(case)
     }
 
     fn start_repeat(&mut self, line: usize, mut cursor: Cursor) -> Result<(), Mistake> {
@@ -175,6 +167,18 @@ impl Reader<'_> {
         self.steps().into_iter().for_each(|list| list.extend(rounds.iter().cloned()));
         Ok(())
     }
+}
+
+/// What can only be seen once the case is whole.
+fn finish(case: &Case) -> Result<(), ParseError> {
+    let incomplete = |message: &str| Err(Mistake::new(1, message).at(&case.file, case.line));
+    if case.statements.is_empty() {
+        return incomplete("a case names what it checks: `statements: MQTT-3.1.0-1`");
+    }
+    if case.steps.is_empty() {
+        return incomplete("a case has steps: `> CONNECT`, `< CONNACK reason=0x00`");
+    }
+    check::check(case)
 }
 
 const ATTRIBUTES: [&str; 5] = ["statements", "needs", "limit", "plays", "note"];

@@ -252,7 +252,7 @@ fn write_property(into: &mut Vec<u8>, layout: Layout, value: &Datum) -> Option<(
         (Layout::FourBytes, Datum::Number(number)) => write_integer(into, *number, 4),
         (Layout::Variable, Datum::Number(number)) => into.extend(variable(*number)),
         (Layout::Text | Layout::Binary, Datum::Bytes(_) | Datum::Number(_)) => {
-            write_text(into, &bytes_of(value))
+            write_text(into, &bytes_of(value));
         }
         (Layout::Pair, Datum::Pair(name, value)) => {
             write_text(into, name);

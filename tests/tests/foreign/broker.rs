@@ -103,18 +103,17 @@ struct Ports {
     websocket: SocketAddr,
     mqtt: SocketAddr,
     stomp: SocketAddr,
-    admin: SocketAddr,
 }
 
 impl Ports {
     fn free() -> Self {
         // All are held until all are known: a port that is given back may be the next one that is given out.
-        let held: [TcpListener; 4] = std::array::from_fn(|_| {
+        let held: [TcpListener; 3] = std::array::from_fn(|_| {
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the loopback address is free")
         });
-        let [websocket, mqtt, stomp, admin] =
+        let [websocket, mqtt, stomp] =
             held.map(|listener| listener.local_addr().expect("a listener has an address"));
-        Self { websocket, mqtt, stomp, admin }
+        Self { websocket, mqtt, stomp }
     }
 
     fn all(&self) -> [SocketAddr; 3] {
@@ -122,7 +121,7 @@ impl Ports {
     }
 
     fn configuration(&self, data_directory: &Path) -> String {
-        let Self { websocket, mqtt, stomp, admin } = self;
+        let Self { websocket, mqtt, stomp } = self;
         format!(
             r#"data_dir = "{}"
 
@@ -146,9 +145,6 @@ protocols = ["stomp"]
 
 [auth]
 anonymous = true
-
-[admin]
-bind = "{admin}"
 "#,
             data_directory.display()
         )

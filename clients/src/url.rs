@@ -1,0 +1,262 @@
+//! Where a broker is and what is spoken there.
+//!
+//! ```text
+//! url    = scheme "://" host [ ":" port ] [ path ]       path only with ws; it may have a query
+//! scheme = "ws" | "mqtt" | "stomp"                       default ports 80, 1883 and 61613
+//!        | "wss" | "mqtts" | "stomps"                    known, not available yet
+//! host   = name | IPv4 address | "[" IPv6 address "]"
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A broker's address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Url {
+    scheme: Scheme,
+    /// Without the brackets of an IPv6 address.
+    host: String,
+    port: u16,
+    /// Begins with a slash; empty where the scheme has none.
+    path: String,
+}
+
+impl Url {
+    /// What is spoken there.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The name or address, as the resolver takes it.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The path of a `ws` URL with its query; empty for the others.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
+        let scheme = Scheme::parse(scheme)?;
+        if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            return Err(UrlError::Space);
+        }
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(UrlError::UserInfo);
+        }
+        let (host, port) = split_port(authority)?;
+        if host.is_empty() {
+            return Err(UrlError::NoHost);
+        }
+        let port = match port {
+            Some(digits) => parse_port(digits)?,
+            None => scheme.default_port(),
+        };
+        Ok(Self { scheme, host: host.to_owned(), port, path: check_path(scheme, path)? })
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port, path } = self;
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}{path}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}{path}")
+        }
+    }
+}
+
+/// What is spoken at a [`Url`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// WebSocket: MQTT or STOMP, as the client asks.
+    Ws,
+    /// MQTT over TCP.
+    Mqtt,
+    /// STOMP over TCP.
+    Stomp,
+}
+
+impl Scheme {
+    /// The scheme as URLs write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Mqtt => "mqtt",
+            Self::Stomp => "stomp",
+        }
+    }
+
+    /// The port of a URL that names none.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Ws => 80,
+            Self::Mqtt => 1883,
+            Self::Stomp => 61613,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, UrlError> {
+        match text.to_ascii_lowercase().as_str() {
+            "ws" => Ok(Self::Ws),
+            "mqtt" => Ok(Self::Mqtt),
+            "stomp" => Ok(Self::Stomp),
+            "wss" => Err(UrlError::TlsUnavailable { scheme: "wss", plain: Self::Ws }),
+            "mqtts" => Err(UrlError::TlsUnavailable { scheme: "mqtts", plain: Self::Mqtt }),
+            "stomps" => Err(UrlError::TlsUnavailable { scheme: "stomps", plain: Self::Stomp }),
+            _ => Err(UrlError::UnknownScheme(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text is no [`Url`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// There is no `://`.
+    #[error("a URL begins with ws://, mqtt:// or stomp://")]
+    NoScheme,
+    /// The scheme is none of ours.
+    #[error("{0}:// is not spoken here: use ws://, mqtt:// or stomp://")]
+    UnknownScheme(String),
+    /// The scheme asks for TLS.
+    #[error("{scheme}://: TLS is not available yet: use {plain}:// on a trusted network")]
+    TlsUnavailable {
+        /// What was asked for.
+        scheme: &'static str,
+        /// The same without TLS.
+        plain: Scheme,
+    },
+    /// There is nothing between `://` and the port or the path.
+    #[error("the URL names no host: write, for example, ws://127.0.0.1:8080/")]
+    NoHost,
+    /// What follows the colon is no port, or what follows a bracket is no colon.
+    #[error("{0:?} is no port: a port is a number from 1 to 65535")]
+    BadPort(String),
+    /// More than one colon outside brackets.
+    #[error("an IPv6 address stands in brackets, as in mqtt://[::1]:1883")]
+    BareIpv6,
+    /// `user:password@`.
+    #[error("a URL carries no user name or password here: leave out what stands before the @")]
+    UserInfo,
+    /// `mqtt` and `stomp` have no path.
+    #[error("{0}:// has no path: end the URL with the port")]
+    Path(Scheme),
+    /// `#…` means nothing to a broker.
+    #[error("the URL contains a #: leave out what begins there")]
+    Fragment,
+    /// A space or a control character.
+    #[error("the URL contains a space or a control character: write spaces as %20")]
+    Space,
+}
+
+/// `host:port`, `[host]:port`, or either without the port.
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
+    if let Some((host, rest)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if rest.is_empty() => Ok((host, None)),
+            None => Err(UrlError::BadPort(rest.to_owned())),
+        };
+    }
+    match authority.split_once(':') {
+        Some((_, port)) if port.contains(':') => Err(UrlError::BareIpv6),
+        Some((host, port)) => Ok((host, Some(port))),
+        None => Ok((authority, None)),
+    }
+}
+
+fn parse_port(digits: &str) -> Result<u16, UrlError> {
+    match digits.parse() {
+        // `parse` would take a sign, too.
+        Ok(port @ 1..) if digits.bytes().all(|digit| digit.is_ascii_digit()) => Ok(port),
+        _ => Err(UrlError::BadPort(digits.to_owned())),
+    }
+}
+
+fn check_path(scheme: Scheme, path: &str) -> Result<String, UrlError> {
+    if path.contains('#') {
+        return Err(UrlError::Fragment);
+    }
+    match (scheme, path) {
+        (Scheme::Ws, path) if path.starts_with('/') => Ok(path.to_owned()),
+        (Scheme::Ws, query) => Ok(format!("/{query}")),
+        (_, "" | "/") => Ok(String::new()),
+        _ => Err(UrlError::Path(scheme)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_leaves_out_is_filled_in() {
+        for (text, full) in [
+            ("ws://127.0.0.1:8080/", "ws://127.0.0.1:8080/"),
+            ("ws://broker", "ws://broker:80/"),
+            ("ws://broker?token=1", "ws://broker:80/?token=1"),
+            ("WS://broker:9001/mqtt?a=b", "ws://broker:9001/mqtt?a=b"),
+            ("mqtt://broker", "mqtt://broker:1883"),
+            ("mqtt://broker:2883/", "mqtt://broker:2883"),
+            ("stomp://broker", "stomp://broker:61613"),
+            ("mqtt://[::1]", "mqtt://[::1]:1883"),
+            ("ws://[::1]:8080/x", "ws://[::1]:8080/x"),
+        ] {
+            assert_eq!(text.parse::<Url>().map(|url| url.to_string()).as_deref(), Ok(full), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_host_has_no_brackets() {
+        let url: Url = "mqtt://[::1]:1884".parse().unwrap();
+        assert_eq!((url.host(), url.port()), ("::1", 1884));
+    }
+
+    #[test]
+    fn what_is_no_url_says_why() {
+        let bad_port = |text: &str| UrlError::BadPort(text.to_owned());
+        for (text, error) in [
+            ("broker:1883", UrlError::NoScheme),
+            ("", UrlError::NoScheme),
+            ("http://broker", UrlError::UnknownScheme("http".to_owned())),
+            ("wss://broker", UrlError::TlsUnavailable { scheme: "wss", plain: Scheme::Ws }),
+            ("mqtts://broker", UrlError::TlsUnavailable { scheme: "mqtts", plain: Scheme::Mqtt }),
+            ("stomps://broker", UrlError::TlsUnavailable { scheme: "stomps", plain: Scheme::Stomp }),
+            ("ws://", UrlError::NoHost),
+            ("ws://:8080/", UrlError::NoHost),
+            ("mqtt://broker:", bad_port("")),
+            ("mqtt://broker:0", bad_port("0")),
+            ("mqtt://broker:+1", bad_port("+1")),
+            ("mqtt://broker:65536", bad_port("65536")),
+            ("mqtt://[::1]1883", bad_port("1883")),
+            ("mqtt://::1:1883", UrlError::BareIpv6),
+            ("mqtt://me:secret@broker", UrlError::UserInfo),
+            ("mqtt://broker/path", UrlError::Path(Scheme::Mqtt)),
+            ("ws://broker/#here", UrlError::Fragment),
+            ("ws://broker/a b", UrlError::Space),
+        ] {
+            assert_eq!(text.parse::<Url>(), Err(error), "{text}");
+        }
+        let error = "wss://broker".parse::<Url>().unwrap_err();
+        assert!(error.to_string().contains("TLS is not available yet"));
+    }
+}
