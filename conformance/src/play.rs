@@ -118,8 +118,9 @@ impl<'a> Player<'a> {
                 self.connections.remove(name);
                 Ok(())
             }
-            Action::Bind(variable, value) => {
-                self.variables.bind(variable, Datum::Number(*value));
+            Action::Round { counter, number, forgets } => {
+                forgets.iter().for_each(|name| self.variables.forget(name));
+                self.variables.bind(counter, Datum::Number(*number));
                 Ok(())
             }
         }

@@ -74,6 +74,11 @@ impl Variables {
         self.values.insert(name.to_owned(), value);
     }
 
+    /// The variable is new again.
+    pub fn forget(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
     /// The bytes of a variable; a number is written in decimal.
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         match self.values.get(name) {

@@ -93,6 +93,19 @@ fn the_place_is_that_of_the_mistake() {
 fn a_repeat_is_written_out() {
     let text = "case x\nstatements: MQTT-3.1.0-1\nrepeat n 1..3 {\nb: > PINGREQ\nb: < PINGRESP\n}\n";
     let cases = parse(Suite::Mqtt5, "s", "s.case", text).unwrap();
-    let binds = cases[0].steps.iter().filter(|step| matches!(step.action, Action::Bind(..))).count();
+    let binds = cases[0].steps.iter().filter(|step| matches!(step.action, Action::Round { .. })).count();
     assert_eq!((binds, cases[0].steps.len()), (3, 9));
+}
+
+/// What a block binds is new in each round; what was bound before it keeps its value.
+#[test]
+fn a_repeat_forgets_what_it_has_bound() {
+    let text = "case x\nstatements: MQTT-3.1.0-1\n< PUBLISH packet_id=$old\nrepeat n 1..2 {\n\
+                < PUBLISH packet_id=$new topic=$old\n> PUBACK packet_id=$new\n}\n";
+    let cases = parse(Suite::Mqtt5, "s", "s.case", text).unwrap();
+    let forgets = cases[0].steps.iter().filter_map(|step| match &step.action {
+        Action::Round { forgets, .. } => Some(forgets.join(" ")),
+        _ => None,
+    });
+    assert_eq!(forgets.collect::<Vec<_>>(), ["new", "new"]);
 }

@@ -1,1 +1,32 @@
-//! Placeholder.
+//! What the tests of Tidewire's own promises share: a broker inside the test, on virtual time, and peers that speak to
+//! it byte by byte over every transport.
+//!
+//! A peer is no client: it sends what it is told, right or wrong, and shows what comes back. The conversation is the
+//! test.
+
+pub mod mqtt;
+pub mod peer;
+pub mod stomp;
+pub mod store;
+pub mod world;
+
+/// Makes two tests of one conversation: over TCP and over WebSocket. Time is virtual: it moves when everybody waits.
+#[macro_export]
+macro_rules! conversations {
+    ($($(#[$attribute:meta])* $name:ident => $conversation:path;)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            #[tokio::test(start_paused = true)]
+            async fn tcp() {
+                $conversation($crate::peer::Wire::Tcp).await;
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn ws() {
+                $conversation($crate::peer::Wire::Ws).await;
+            }
+        }
+    )*};
+}

@@ -53,9 +53,9 @@ fn check_step(suite: Suite, step: &Step, names: &mut Names) -> Result<(), Mistak
             }
             check_sent(fields, names)
         }
-        Action::Bind(name, _) => {
+        Action::Round { counter, .. } => {
             // A repeat may be there for its number of rounds alone.
-            names.bound.insert(name.clone(), Seen { line: step.line, column: 1, uses: 1 });
+            names.bound.insert(counter.clone(), Seen { line: step.line, column: 1, uses: 1 });
             Ok(())
         }
         Action::Nothing(_) | Action::Close | Action::Drop => Ok(()),

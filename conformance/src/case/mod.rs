@@ -31,7 +31,8 @@
 //! ```
 //!
 //! A line that starts with `&` or `|` goes on with the line before it. `{name}` inside a string is a variable;
-//! `$name` after `<` binds the value that came when the variable is new, and compares when it is not.
+//! `$name` after `<` binds the value that came when the variable is new, and compares when it is not. What a `repeat`
+//! binds is new in each round.
 
 mod check;
 mod cursor;
@@ -163,8 +164,15 @@ pub enum Action {
     Close,
     /// Ends it as a vanished client does, without a word of the protocol.
     Drop,
-    /// Gives a variable its value: one round of a `repeat`.
-    Bind(String, u64),
+    /// Begins one round of a `repeat`.
+    Round {
+        /// The counter's name.
+        counter: String,
+        /// Its value in this round.
+        number: u64,
+        /// What the block binds itself, and binds anew in each round.
+        forgets: Vec<String>,
+    },
 }
 
 /// What is sent.

@@ -4,8 +4,9 @@ use super::check;
 use super::cursor::Cursor;
 use super::error::{Mistake, ParseError, did_you_mean};
 use super::step::{parse_continuation, parse_step};
-use super::value::parse_number;
-use super::{Action, Case, Need, Plays, Step, Suite};
+use super::value::{Value, parse_number};
+use super::{Action, Case, Item, Need, Plays, Step, Suite};
+use crate::variables::PREDEFINED;
 
 /// Reads one file of cases.
 ///
@@ -154,12 +155,19 @@ impl Reader<'_> {
         let Some(repeat) = self.repeats.pop() else {
             return Err(Mistake::new(column, "`}` ends a `repeat`, and none is open here"));
         };
+        let before: Vec<String> = self.steps().map(|steps| compared(steps)).unwrap_or_default();
+        let mut forgets = compared(&repeat.steps);
+        forgets.retain(|name| !before.contains(name) && !PREDEFINED.contains(&&**name));
         let rounds = (repeat.first..=repeat.last).flat_map(|round| {
             let bind = Step {
                 line,
                 text: format!("repeat {} = {round}", repeat.variable),
                 connection: super::step::DEFAULT_CONNECTION.to_owned(),
-                action: Action::Bind(repeat.variable.clone(), round),
+                action: Action::Round {
+                    counter: repeat.variable.clone(),
+                    number: round,
+                    forgets: forgets.clone(),
+                },
             };
             std::iter::once(bind).chain(repeat.steps.iter().cloned())
         });
@@ -167,6 +175,30 @@ impl Reader<'_> {
         self.steps().into_iter().for_each(|list| list.extend(rounds.iter().cloned()));
         Ok(())
     }
+}
+
+/// The counters, and the variables that answers bind or are compared with.
+fn compared(steps: &[Step]) -> Vec<String> {
+    let mut names = Vec::new();
+    for step in steps {
+        let items = match &step.action {
+            Action::Expect(expectation) => expectation.items.as_slice(),
+            Action::Tolerate { item, .. } => std::slice::from_ref(item),
+            Action::Round { counter, .. } => {
+                names.push(counter.clone());
+                continue;
+            }
+            _ => continue,
+        };
+        for item in items {
+            let Item::Answer(template) = item else { continue };
+            names.extend(template.fields.iter().filter_map(|field| match &field.value {
+                Some(Value::Variable(name)) => Some(name.clone()),
+                _ => None,
+            }));
+        }
+    }
+    names
 }
 
 /// What can only be seen once the case is whole.

@@ -1,0 +1,146 @@
+//! The far end of a network connection.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::{SinkExt, StreamExt};
+use tidewire::config::ProtocolName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+/// How long an answer may take, in virtual time.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long nothing must come for nothing to have come, in virtual time.
+pub const QUIET: Duration = Duration::from_millis(500);
+
+/// What carries the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Bare TCP.
+    Tcp,
+    /// WebSocket.
+    Ws,
+}
+
+/// One connection to the broker.
+pub struct Peer {
+    stream: Stream,
+    /// What has come and was not looked at.
+    pub buffer: BytesMut,
+    /// The WebSocket close code, once there is one.
+    pub close_code: Option<u16>,
+    /// Whether the last WebSocket message was text.
+    pub was_text: bool,
+    is_closed: bool,
+}
+
+enum Stream {
+    Tcp(DuplexStream),
+    Ws(Box<WebSocketStream<DuplexStream>>),
+}
+
+impl Peer {
+    /// Connects over `pipe`, upgrading it for WebSocket.
+    pub async fn new(wire: Wire, pipe: DuplexStream, protocol: ProtocolName) -> Self {
+        let stream = match wire {
+            Wire::Tcp => Stream::Tcp(pipe),
+            Wire::Ws => {
+                let subprotocol = match protocol {
+                    ProtocolName::Mqtt => "mqtt",
+                    ProtocolName::Stomp => "v12.stomp",
+                };
+                let mut request = "ws://broker/".into_client_request().expect("the address is well-formed");
+                let value = subprotocol.parse().expect("the name is a header value");
+                request.headers_mut().insert("sec-websocket-protocol", value);
+                let (stream, _) = tokio_tungstenite::client_async(request, pipe).await.expect("the upgrade succeeds");
+                Stream::Ws(Box::new(stream))
+            }
+        };
+        Self { stream, buffer: BytesMut::new(), close_code: None, was_text: false, is_closed: false }
+    }
+
+    /// Sends bytes: over WebSocket as one message, binary.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.send_as(bytes, false).await;
+    }
+
+    /// Sends bytes: over WebSocket as one message of that kind.
+    pub async fn send_as(&mut self, bytes: &[u8], as_text: bool) {
+        // The broker may have closed meanwhile, which the test will notice when it listens.
+        match &mut self.stream {
+            Stream::Tcp(stream) => drop(stream.write_all(bytes).await),
+            Stream::Ws(stream) => {
+                let message = match as_text {
+                    true => Message::text(String::from_utf8(bytes.to_vec()).expect("text is UTF-8")),
+                    false => Message::binary(bytes.to_vec()),
+                };
+                drop(stream.send(message).await);
+            }
+        }
+    }
+
+    /// Sends bytes in pieces of `size`, each a WebSocket message of its own.
+    pub async fn send_in_pieces(&mut self, bytes: &[u8], size: usize) {
+        for piece in bytes.chunks(size) {
+            self.send(piece).await;
+        }
+    }
+
+    /// Waits until more has come; `false` when the connection is closed.
+    pub async fn fill(&mut self, patience: Duration) -> Option<bool> {
+        if self.is_closed {
+            return Some(false);
+        }
+        let filled = timeout(patience, self.fill_once()).await.ok()?;
+        self.is_closed = !filled;
+        Some(filled)
+    }
+
+    async fn fill_once(&mut self) -> bool {
+        match &mut self.stream {
+            Stream::Tcp(stream) => matches!(stream.read_buf(&mut self.buffer).await, Ok(read) if read > 0),
+            Stream::Ws(stream) => loop {
+                match stream.next().await {
+                    Some(Ok(Message::Binary(bytes))) => {
+                        self.was_text = false;
+                        self.buffer.extend_from_slice(&bytes);
+                        return true;
+                    }
+                    Some(Ok(Message::Text(text))) => {
+                        self.was_text = true;
+                        self.buffer.extend_from_slice(text.as_bytes());
+                        return true;
+                    }
+                    Some(Ok(Message::Close(frame))) => self.close_code = frame.map(|frame| frame.code.into()),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return false,
+                }
+            },
+        }
+    }
+
+    /// Holds that the broker closes the connection and says no more. Over WebSocket it must say `code`.
+    pub async fn is_closed_with(&mut self, code: u16) {
+        loop {
+            match self.fill(PATIENCE).await {
+                Some(true) => {}
+                Some(false) => break,
+                None => panic!("the connection was not closed"),
+            }
+        }
+        assert!(self.buffer.is_empty(), "before it closed, the broker said {:?}", self.buffer);
+        if matches!(self.stream, Stream::Ws(_)) {
+            assert_eq!(self.close_code, Some(code), "WebSocket close code");
+        }
+    }
+
+    /// Holds that nothing comes for a while, and that the connection stays.
+    pub async fn hears_nothing(&mut self) {
+        let filled = self.fill(QUIET).await;
+        assert!(self.buffer.is_empty(), "the broker said {:?}", self.buffer);
+        assert_eq!(filled, None, "the connection was closed, or something came");
+    }
+}

@@ -1,0 +1,84 @@
+//! A broker inside the test.
+
+use std::sync::Arc;
+
+use tidewire::broker::Broker;
+use tidewire::clock::Clock;
+use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
+use tidewire::net::{Socket, serve_socket};
+use tidewire::store::{MemoryStore, Store};
+
+use crate::mqtt::MqttPeer;
+use crate::peer::{Peer, Wire};
+use crate::stomp::StompPeer;
+
+/// When virtual time begins: milliseconds since the epoch.
+pub const START_UNIX_MS: u64 = 1_800_000_000_000;
+
+/// Bytes that a pipe between a peer and the broker holds, as a socket buffer would.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// A broker, and the way to it. Everything runs on the test's own thread.
+pub struct World {
+    /// The broker.
+    pub broker: Arc<Broker>,
+    wire: Wire,
+}
+
+impl World {
+    /// A broker with the default configuration and the memory store.
+    pub fn new(wire: Wire) -> Self {
+        Self::with(wire, |_| ())
+    }
+
+    /// The same with some settings changed.
+    pub fn with(wire: Wire, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_store(wire, Arc::new(MemoryStore::default()), change)
+    }
+
+    /// The same with a store of the test's own.
+    pub fn with_store(wire: Wire, store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        change(&mut config);
+        let broker = Arc::new(Broker::new(config, store, Clock::tied_to_runtime(START_UNIX_MS)));
+        let scheduled = Arc::clone(&broker);
+        tokio::spawn(async move { scheduled.run_schedule().await });
+        Self { broker, wire }
+    }
+
+    /// A network connection that nothing has been said on, for one protocol.
+    pub async fn connect(&self, protocol: ProtocolName) -> Peer {
+        self.connect_to(&[protocol], protocol).await
+    }
+
+    /// The same to a listener that serves `served`.
+    pub async fn connect_to(&self, served: &[ProtocolName], protocol: ProtocolName) -> Peer {
+        let listener = ListenerConfig {
+            name: "test".to_owned(),
+            bind: "127.0.0.1:0".to_owned(),
+            transport: match self.wire {
+                Wire::Tcp => Transport::Tcp,
+                Wire::Ws => Transport::Ws,
+            },
+            protocols: served.to_vec(),
+            paths: None,
+            origins: None,
+            max_connections: usize::MAX,
+        };
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let broker = Arc::clone(&self.broker);
+        let link = broker.new_link();
+        tokio::spawn(async move { serve_socket(broker, &listener, Socket::Memory(far), link).await });
+        Peer::new(self.wire, near, protocol).await
+    }
+
+    /// A peer that speaks MQTT 5 until it says otherwise.
+    pub async fn mqtt(&self) -> MqttPeer {
+        MqttPeer::new(self.connect(ProtocolName::Mqtt).await)
+    }
+
+    /// A peer that speaks STOMP.
+    pub async fn stomp(&self) -> StompPeer {
+        StompPeer::new(self.connect(ProtocolName::Stomp).await)
+    }
+}

@@ -1,0 +1,68 @@
+//! Committed before said: with a disk that needs five seconds, nothing that promises something leaves earlier.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidewire_tests::conversations;
+use tidewire_tests::mqtt::{
+    PingReq, PingResp, connect, pub_ack, pub_comp, pub_rec, pub_rel, publish, sub_ack, subscribe,
+};
+use tidewire_tests::peer::Wire;
+use tidewire_tests::store::SlowStore;
+use tidewire_tests::world::World;
+use tokio::time::Instant;
+
+conversations! {
+    an_acknowledgement_waits => acknowledgements_wait_for_the_disk;
+    what_promises_nothing_does_not => nothing_else_waits;
+}
+
+const DISK: Duration = Duration::from_secs(5);
+
+/// Says how long something took, in virtual time.
+async fn time<T>(conversation: impl Future<Output = T>) -> Duration {
+    let start = Instant::now();
+    conversation.await;
+    start.elapsed()
+}
+
+fn slow_world(wire: Wire) -> World {
+    World::with_store(wire, Arc::new(SlowStore::new(DISK)), |_| ())
+}
+
+async fn acknowledgements_wait_for_the_disk(wire: Wire) {
+    let world = slow_world(wire);
+    let (mut alice, mut bob) = (world.mqtt().await, world.mqtt().await);
+    alice.connects(connect("alice"), false).await;
+    // CONNACK of a session that outlives its connection.
+    assert!(time(bob.connects(connect("bob").expiry(3600), false)).await >= DISK, "CONNACK left early");
+    bob.says(subscribe("t", 2)).await;
+    assert!(time(bob.hears(sub_ack(&[2]))).await >= DISK, "SUBACK left early");
+    alice.says(publish("t", "one").qos1(1)).await;
+    assert!(time(alice.hears(pub_ack(1))).await >= DISK, "PUBACK left early");
+    alice.says(publish("t", "two").qos2(2)).await;
+    assert!(time(alice.hears(pub_rec(2))).await >= DISK, "PUBREC left early");
+    alice.says(pub_rel(2)).await;
+    assert!(time(alice.hears(pub_comp(2))).await >= DISK, "PUBCOMP left early");
+    bob.hears(publish("t", "one").qos1(1)).await.says(pub_ack(1)).await;
+    bob.hears(publish("t", "two").qos2(2)).await.says(pub_rec(2)).await;
+    assert!(time(bob.hears(pub_rel(2))).await >= DISK, "PUBREL left early");
+}
+
+async fn nothing_else_waits(wire: Wire) {
+    let world = slow_world(wire);
+    let (mut alice, mut bob) = (world.mqtt().await, world.mqtt().await);
+    // Sessions that end with their connection promise nothing beyond it.
+    let elapsed = time(async {
+        alice.connects(connect("alice"), false).await;
+        bob.connects(connect("bob"), false).await;
+        bob.says(subscribe("t", 0)).await.hears(sub_ack(&[0])).await;
+        alice.says(publish("t", "zero")).await;
+        bob.hears(publish("t", "zero")).await;
+    });
+    assert!(elapsed.await < DISK);
+    // A ping behind an acknowledgement that waits.
+    alice.says(publish("t", "kept").qos1(1).retained()).await.says(PingReq).await;
+    assert!(time(alice.hears(PingResp)).await < DISK, "PINGRESP waited for the disk");
+    assert!(time(alice.hears(pub_ack(1))).await > Duration::ZERO);
+}
