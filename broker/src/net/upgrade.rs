@@ -87,7 +87,8 @@ pub(super) async fn upgrade(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.connect_timeout.0)
         .max_buf_size(limits.handshake_size_max.0)
-        .keep_alive(false)
+        // Not `keep_alive(false)`: it would add `close` to the Connection header of the 101, which some clients then
+        // do not take for an upgrade. Refusals say `close` themselves.
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades()
         .await;

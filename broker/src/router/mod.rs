@@ -8,7 +8,6 @@ mod matches;
 mod retained;
 mod trie;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,25 +18,13 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 pub use self::matches::{MatchSet, ShareGroup, Target};
 pub use self::retained::Retained;
 use self::trie::Trie;
-use crate::message::{Qos, SessionId};
+use crate::message::SessionId;
+pub use crate::session::SubscriptionOptions;
 use crate::session::Session;
 
 /// Topics whose matches are remembered. Beyond that the memory is emptied and filled again: a workload with more hot
 /// topics than this spends its time elsewhere.
 const CACHED_TOPICS_MAX: usize = 16 * 1024;
-
-/// What a subscriber asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubscriptionOptions {
-    /// The highest QoS it takes.
-    pub qos: Qos,
-    /// Its own publications do not come back to it.
-    pub no_local: bool,
-    /// RETAIN is passed on as it was published.
-    pub retain_as_published: bool,
-    /// MQTT 5's subscription identifier.
-    pub identifier: Option<NonZeroU32>,
-}
 
 /// One session's subscription, as it stands in the trie.
 #[derive(Clone)]

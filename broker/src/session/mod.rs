@@ -22,6 +22,7 @@ mod will;
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
@@ -40,7 +41,6 @@ use crate::clock::Now;
 use crate::message::{Publication, Qos};
 pub use crate::message::SessionId;
 use crate::output::Output;
-use crate::router::SubscriptionOptions;
 use crate::store::CommitId;
 
 /// A session expiry interval that never ends.
@@ -83,6 +83,19 @@ pub struct SubscriptionKey {
     pub filter: TopicFilterBuf,
     /// A number of the protocol's own; always 0 in MQTT, where a filter names the subscription.
     pub local: u32,
+}
+
+/// What a subscriber asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubscriptionOptions {
+    /// The highest QoS it takes.
+    pub qos: Qos,
+    /// Its own publications do not come back to it.
+    pub no_local: bool,
+    /// RETAIN is passed on as it was published.
+    pub retain_as_published: bool,
+    /// MQTT 5's subscription identifier.
+    pub identifier: Option<NonZeroU32>,
 }
 
 /// What became of a message that was offered to a session.

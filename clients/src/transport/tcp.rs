@@ -1,0 +1,61 @@
+//! Plain TCP.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::Driven;
+
+#[derive(Debug)]
+pub(super) struct Tcp {
+    stream: TcpStream,
+    output: BytesMut,
+    /// Received into once, then copied to the caller's buffer: that grows by what came and not by what might have.
+    scratch: Box<[u8]>,
+}
+
+impl Tcp {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { stream, output: BytesMut::new(), scratch: vec![0; SCRATCH_BYTES].into() }
+    }
+
+    pub(super) fn queue(&mut self, bytes: &[u8]) {
+        self.output.extend_from_slice(bytes);
+    }
+
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(context, &self.output))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.output.advance(sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut BytesMut,
+    ) -> Poll<io::Result<Driven>> {
+        let mut buffer = ReadBuf::new(&mut self.scratch);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(Driven::Ended));
+        }
+        input.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(Driven::Received))
+    }
+
+    pub(super) async fn close(mut self) -> io::Result<()> {
+        self.stream.shutdown().await
+    }
+}
+
+/// As much as one system call is worth asking for.
+const SCRATCH_BYTES: usize = 64 * 1024;

@@ -1,0 +1,129 @@
+//! WebSocket over TCP.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use super::{Chunk, Driven, Protocol};
+use crate::error::Error;
+use crate::url::Url;
+
+#[derive(Debug)]
+pub(super) struct WebSocket {
+    stream: WebSocketStream<TcpStream>,
+    /// Told by the next flush: queueing itself does not fail.
+    failure: Option<io::Error>,
+}
+
+impl WebSocket {
+    pub(super) async fn upgrade(stream: TcpStream, url: &Url, protocol: Protocol) -> Result<Self, Error> {
+        let failed = |detail: String| Error::Handshake { url: url.clone(), detail };
+        let uri: Uri = url.to_string().parse().map_err(|error| failed(format!("{error}")))?;
+        let request = ClientRequestBuilder::new(uri).with_sub_protocol(protocol.subprotocol());
+        let mut config = WebSocketConfig::default();
+        config.max_message_size = Some(MESSAGE_BYTES_MAX);
+        config.max_frame_size = Some(MESSAGE_BYTES_MAX);
+        match client_async_with_config(request, stream, Some(config)).await {
+            Ok((stream, _response)) => Ok(Self { stream, failure: None }),
+            Err(tungstenite::Error::Http(response)) => Err(failed(refusal(&response))),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    pub(super) fn queue(&mut self, Chunk { bytes, is_text }: Chunk) {
+        let message = match (is_text, std::str::from_utf8(&bytes)) {
+            (true, Ok(_)) => Utf8Bytes::try_from(bytes).map_or_else(|_| Message::binary(""), Message::Text),
+            _ => Message::Binary(bytes),
+        };
+        // It is taken over whether or not the socket has room: tungstenite's buffer has no limit of its own.
+        if let Err(error) = self.stream.start_send_unpin(message) {
+            self.failure.get_or_insert(into_io(error));
+        }
+    }
+
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failure.take() {
+            return Poll::Ready(Err(error));
+        }
+        Pin::new(&mut self.stream).poll_flush(context).map_err(into_io)
+    }
+
+    pub(super) fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut BytesMut,
+    ) -> Poll<io::Result<Driven>> {
+        loop {
+            match ready!(Pin::new(&mut self.stream).poll_next(context)).transpose().map_err(into_io)? {
+                None => return Poll::Ready(Ok(Driven::Ended)),
+                Some(Message::Binary(bytes)) => input.extend_from_slice(&bytes),
+                Some(Message::Text(text)) => input.extend_from_slice(text.as_bytes()),
+                Some(Message::Close(frame)) => return Poll::Ready(ended(frame)),
+                // tungstenite answers pings itself.
+                Some(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+            }
+            return Poll::Ready(Ok(Driven::Received));
+        }
+    }
+
+    /// Sends a Close frame and waits for the broker's, so that nothing in flight is cut off.
+    pub(super) async fn close(mut self) -> io::Result<()> {
+        match self.stream.close(None).await {
+            // The broker was first.
+            Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed) => return Ok(()),
+            result => result.map_err(into_io)?,
+        }
+        while self.stream.next().await.is_some_and(|received| received.is_ok()) {}
+        Ok(())
+    }
+}
+
+trait StartSend {
+    fn start_send_unpin(&mut self, message: Message) -> Result<(), tungstenite::Error>;
+}
+
+impl StartSend for WebSocketStream<TcpStream> {
+    fn start_send_unpin(&mut self, message: Message) -> Result<(), tungstenite::Error> {
+        Pin::new(self).start_send(message)
+    }
+}
+
+/// The status of a refused upgrade, and the first line of its body, which says why.
+fn refusal(response: &Response<Option<Vec<u8>>>) -> String {
+    let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let reason = body.lines().next().unwrap_or_default().trim();
+    match reason.is_empty() || reason.starts_with('<') {
+        true => format!("HTTP {}", response.status()),
+        false => format!("HTTP {}: {reason}", response.status()),
+    }
+}
+
+/// A Close frame of the broker: with a reason it is an error, because whoever leaves regularly leaves first.
+fn ended(frame: Option<CloseFrame>) -> io::Result<Driven> {
+    match frame {
+        Some(CloseFrame { code, reason }) if !reason.is_empty() => {
+            Err(io::Error::other(format!("WebSocket closed with {}: {reason}", u16::from(code))))
+        }
+        _ => Ok(Driven::Ended),
+    }
+}
+
+fn into_io(error: tungstenite::Error) -> io::Error {
+    match error {
+        tungstenite::Error::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// Room for MQTT's largest packet; a broker's batches are smaller.
+const MESSAGE_BYTES_MAX: usize = 257 * 1024 * 1024;

@@ -1,0 +1,83 @@
+//! A panic in one connection ends that connection alone: it is counted, its session is let go of as if the network had
+//! failed, and everybody else goes on.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tidewire::clock::Now;
+use tidewire::config::ProtocolName;
+use tidewire::connection::{Flow, Protocol, serve};
+use tidewire::mqtt::Mqtt;
+use tidewire::net::{Socket, Stream};
+use tidewire::output::Output;
+use tidewire::store::CommitId;
+use tidewire::turn::Turn;
+use tidewire_tests::mqtt::{MqttPeer, PingReq, PingResp, connect, publish, sub_ack, subscribe};
+use tidewire_tests::peer::{Peer, Wire};
+use tidewire_tests::world::World;
+
+/// MQTT, with a fault: it panics when a payload says so.
+struct Faulty(Mqtt);
+
+impl Protocol for Faulty {
+    fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow) {
+        let handled = self.0.handle_input(turn, input);
+        assert!(!input.ends_with(b"panic"), "the fault that this test is about");
+        handled
+    }
+
+    fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
+        self.0.handle_wake(turn)
+    }
+
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
+        self.0.handle_timeout(turn)
+    }
+
+    fn handle_commit(&mut self, commit: CommitId) {
+        self.0.handle_commit(commit);
+    }
+
+    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+        self.0.handle_closed(turn);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout()
+    }
+
+    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
+        self.0.poll_transmit(now, durable, output)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
+    }
+
+    fn takes_text(&self) -> bool {
+        self.0.takes_text()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_ends_its_own_connection_alone() {
+    let world = World::new(Wire::Tcp);
+    let mut bystander = world.mqtt().await;
+    bystander.connects(connect("bystander"), false).await;
+    bystander.says(subscribe("wills/#", 0)).await.hears(sub_ack(&[0])).await;
+
+    let (near, far) = tokio::io::duplex(1024);
+    let broker = Arc::clone(&world.broker);
+    let link = broker.new_link();
+    let protocol = Box::new(Faulty(Mqtt::new(Arc::clone(&broker), Arc::clone(&link))));
+    tokio::spawn(serve(broker, Stream::plain(Socket::Memory(far)), protocol, link));
+    let mut victim = MqttPeer::new(Peer::new(Wire::Tcp, near, ProtocolName::Mqtt).await);
+    victim.connects(connect("victim").will(publish("wills/victim", "gone")), false).await;
+    victim.says(publish("any", "panic")).await.is_closed().await;
+
+    bystander.hears(publish("wills/victim", "gone")).await;
+    bystander.says(PingReq).await.hears(PingResp).await;
+    assert_eq!(world.broker.counters.panics.value(), 1);
+    assert_eq!(world.broker.link_count(), 1, "the connection is off the list");
+    assert_eq!(world.broker.session_count(), 1, "its session is gone");
+}
