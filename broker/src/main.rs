@@ -74,7 +74,8 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = start_log(&config.log) {
         return complain(&format!("log.level: {error}"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     match runtime {
         Ok(runtime) => runtime.block_on(run(config)),
         Err(error) => complain(&format!("cannot start: {error}")),

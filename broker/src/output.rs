@@ -66,7 +66,9 @@ impl Output {
         other.bytes.extend_from_slice(&self.bytes.split_to(count));
         let moved = self.boundaries.partition_point(|boundary| boundary.end <= count);
         let boundaries = self.boundaries.drain(..moved);
-        other.boundaries.extend(boundaries.map(|boundary| Boundary { end: boundary.end + offset, ..boundary }));
+        other
+            .boundaries
+            .extend(boundaries.map(|boundary| Boundary { end: boundary.end + offset, ..boundary }));
         for boundary in &mut self.boundaries {
             boundary.end -= count;
         }

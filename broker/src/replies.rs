@@ -9,6 +9,8 @@ use crate::store::CommitId;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Replies {
+    /// The first promise, which is CONNACK or CONNECTED, has left: until then nothing may overtake it. [MQTT-3.2.0-1]
+    is_greeted: bool,
     immediate: Output,
     promised: Output,
     /// How far the promised replies depend on which commit, in order.
@@ -27,7 +29,10 @@ struct Mark {
 impl Replies {
     /// Where replies go that promise nothing: they leave at the end of the turn.
     pub fn immediate(&mut self) -> &mut Output {
-        &mut self.immediate
+        match self.is_greeted || self.promised.is_empty() {
+            true => &mut self.immediate,
+            false => &mut self.promised,
+        }
     }
 
     /// Where replies go that promise something: they leave in order, each once the turn's changes are durable.
@@ -62,6 +67,7 @@ impl Replies {
         let released = self.marks.drain(..free).next_back();
         if let Some(Mark { end, acknowledgements, .. }) = released {
             self.promised.move_front(end, output);
+            self.is_greeted = true;
             self.acknowledgements -= acknowledgements;
             for mark in &mut self.marks {
                 mark.end -= end;
@@ -96,8 +102,18 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_waits_for_its_commit_and_nothing_else_does() {
+    fn nothing_overtakes_the_first_promise() {
         let mut replies = Replies::default();
+        replies.promised().bytes.extend_from_slice(b"CONNACK ");
+        replies.immediate().bytes.extend_from_slice(b"ping");
+        replies.commit(CommitId(1));
+        assert_eq!(sent(&mut replies, 0), (Vec::new(), Some(1)));
+        assert_eq!(sent(&mut replies, 1), (b"CONNACK ping".to_vec(), None));
+    }
+
+    #[test]
+    fn a_promise_waits_for_its_commit_and_nothing_else_does() {
+        let mut replies = Replies { is_greeted: true, ..Replies::default() };
         replies.acknowledgement().bytes.extend_from_slice(b"A");
         replies.commit(CommitId(1));
         replies.acknowledgement().bytes.extend_from_slice(b"B");

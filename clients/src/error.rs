@@ -61,7 +61,9 @@ pub enum Error {
     #[error("the connection to the broker was lost: {0}")]
     Lost(String),
     /// The broker breaks the protocol.
-    #[error("the broker sent what it must not: {0}; this is a fault of the broker, or of something on the way")]
+    #[error(
+        "the broker sent what it must not: {0}; this is a fault of the broker, or of something on the way"
+    )]
     Protocol(String),
     /// What the caller asked for cannot be.
     #[error("{0}")]

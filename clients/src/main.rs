@@ -1,2 +1,9 @@
-//! The program `tw`.
-fn main() {}
+//! The program `tw`: publishes, subscribes and measures, from the command line.
+
+mod tw;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tw::main()
+}

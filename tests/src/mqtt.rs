@@ -2,9 +2,9 @@
 
 use bytes::{Buf, BytesMut};
 use tidewire_protocols::mqtt::{
-    Ack, ConnAck, Connect, Decoded, Disconnect, Packet, PacketId, PacketType, Properties, PropertiesBuf, Property,
-    Publish, Qos, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFiltersBuf, SubscribeOptions, UnsubAck,
-    Unsubscribe, UnsubscribeFiltersBuf, Version, Will, decode,
+    Ack, ConnAck, Connect, Decoded, Disconnect, Packet, PacketId, PacketType, Properties, PropertiesBuf,
+    Property, Publish, Qos, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFiltersBuf,
+    SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFiltersBuf, Version, Will, decode,
 };
 use tidewire_protocols::topic::TopicName;
 
@@ -60,12 +60,72 @@ impl MqttPeer {
     pub async fn connects(&mut self, connect: ConnectWords, session_present: bool) -> &mut Self {
         self.says(connect).await;
         let bytes = self.next().await;
-        let Ok(Decoded::Packet { packet: Packet::ConnAck(answer), .. }) = decode(self.version, usize::MAX, &bytes)
+        let Ok(Decoded::Packet { packet: Packet::ConnAck(answer), .. }) =
+            decode(self.version, usize::MAX, &bytes)
         else {
             panic!("expected CONNACK, heard {}", show(self.version, &bytes));
         };
         assert_eq!((answer.reason, answer.session_present), (ReasonCode::Success, session_present));
         self
+    }
+
+    /// Subscribes: says `subscribe` and holds that every filter is granted the QoS that it asks for.
+    pub async fn subscribes(&mut self, subscribe: SubscribeWords) -> &mut Self {
+        let granted: Vec<_> = subscribe.filters.iter().map(|(_, options)| options.qos.as_u8()).collect();
+        let packet_id = subscribe.packet_id;
+        self.says(subscribe).await.hears(sub_ack(&granted).id(packet_id)).await
+    }
+
+    /// Publishes: says `publish` and goes through the exchange that its QoS asks for, whether anybody receives it or
+    /// not.
+    pub async fn publishes(&mut self, publish: PublishWords) -> &mut Self {
+        let (qos, packet_id) = (publish.qos, publish.packet_id);
+        self.says(publish).await;
+        let Some(packet_id) = packet_id else { return self };
+        match qos {
+            Qos::AtMostOnce => {}
+            Qos::AtLeastOnce => self.hears_ack(PacketType::PubAck, packet_id).await,
+            Qos::ExactlyOnce => {
+                self.hears_ack(PacketType::PubRec, packet_id).await;
+                self.says(pub_rel(packet_id.get())).await.hears_ack(PacketType::PubComp, packet_id).await;
+            }
+        }
+        self
+    }
+
+    async fn hears_ack(&mut self, expected: PacketType, packet_id: PacketId) {
+        let heard = self.looks_at(|packet| {
+            let ack = match packet {
+                Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => ack,
+                other => panic!("expected {expected:?}, heard {other:?}"),
+            };
+            assert!(!ack.reason.is_error(), "{packet:?}");
+            (packet.packet_type(), ack.packet_id)
+        });
+        assert_eq!(heard.await, (expected, packet_id));
+    }
+
+    /// Connects, and returns what CONNACK says besides: its properties, as they are shown.
+    pub async fn learns(&mut self, connect: ConnectWords) -> Vec<String> {
+        self.says(connect).await;
+        let heard = self.looks_at(|packet| match packet {
+            Packet::ConnAck(answer) => {
+                assert_eq!(answer.reason, ReasonCode::Success);
+                answer.properties.iter().map(|property| format!("{property:?}")).collect()
+            }
+            other => panic!("expected CONNACK, heard {other:?}"),
+        });
+        heard.await
+    }
+
+    /// Holds that CONNACK with this reason comes (whatever else it says), and then the end.
+    pub async fn is_refused(&mut self, reason: ReasonCode, code: u16) {
+        let heard = self.looks_at(|packet| match packet {
+            Packet::ConnAck(answer) => (answer.reason, answer.session_present),
+            other => panic!("expected CONNACK, heard {other:?}"),
+        });
+        assert_eq!(heard.await, (reason, false));
+        self.peer.is_closed_with(code).await;
     }
 
     /// The next packet, whatever it is.
@@ -155,6 +215,7 @@ pub fn connect(client_id: &str) -> ConnectWords {
         keep_alive: 0,
         properties: PropertiesBuf::default(),
         will: None,
+        user_name: None,
     }
 }
 
@@ -166,9 +227,16 @@ pub struct ConnectWords {
     keep_alive: u16,
     properties: PropertiesBuf,
     will: Option<(PublishWords, PropertiesBuf)>,
+    user_name: Option<String>,
 }
 
 impl ConnectWords {
+    /// With a user name, and no password.
+    pub fn user_name(mut self, user_name: &str) -> Self {
+        self.user_name = Some(user_name.to_owned());
+        self
+    }
+
     /// In 3.1.1.
     pub fn v311(mut self) -> Self {
         self.version = Version::V311;
@@ -236,7 +304,7 @@ impl Say for ConnectWords {
             properties: properties_of(self.version, &self.properties),
             client_id: &self.client_id,
             will,
-            user_name: None,
+            user_name: self.user_name.as_deref(),
             password: None,
         };
         encode(self.version, Packet::Connect(connect))
@@ -324,11 +392,12 @@ pub struct AckWords {
     packet_type: PacketType,
     packet_id: u16,
     reason: ReasonCode,
+    is_explained: bool,
 }
 
 /// PUBACK.
 pub fn pub_ack(packet_id: u16) -> AckWords {
-    AckWords { packet_type: PacketType::PubAck, packet_id, reason: ReasonCode::Success }
+    AckWords { packet_type: PacketType::PubAck, packet_id, reason: ReasonCode::Success, is_explained: false }
 }
 
 /// PUBREC.
@@ -353,6 +422,12 @@ impl AckWords {
         self
     }
 
+    /// With the reason's name as Reason String; 3.1.1 leaves it out.
+    pub fn explained(mut self) -> Self {
+        self.is_explained = true;
+        self
+    }
+
     /// Saying that nobody subscribes.
     pub fn unmatched(self) -> Self {
         self.because(ReasonCode::NoMatchingSubscribers)
@@ -362,7 +437,12 @@ impl AckWords {
 impl Say for AckWords {
     fn bytes(&self, version: Version) -> Vec<u8> {
         let reason = if version.is_v5() { self.reason } else { ReasonCode::Success };
-        let ack = Ack { packet_id: id(self.packet_id), reason, properties: Properties::EMPTY };
+        let mut properties = PropertiesBuf::default();
+        if self.is_explained {
+            properties.push(Property::ReasonString(reason.name()));
+        }
+        let properties = properties_of(version, &properties);
+        let ack = Ack { packet_id: id(self.packet_id), reason, properties };
         let mut bytes = BytesMut::new();
         ack.encode(self.packet_type, version, &mut bytes);
         bytes.to_vec()
@@ -371,7 +451,8 @@ impl Say for AckWords {
 
 /// SUBSCRIBE with packet identifier 1 until told otherwise.
 pub fn subscribe(filter: &str, qos: u8) -> SubscribeWords {
-    SubscribeWords { packet_id: 1, filters: Vec::new(), properties: PropertiesBuf::default() }.and(filter, qos)
+    SubscribeWords { packet_id: 1, filters: Vec::new(), properties: PropertiesBuf::default() }
+        .and(filter, qos)
 }
 
 /// See [`subscribe`].

@@ -55,7 +55,8 @@ impl Peer {
                 let mut request = "ws://broker/".into_client_request().expect("the address is well-formed");
                 let value = subprotocol.parse().expect("the name is a header value");
                 request.headers_mut().insert("sec-websocket-protocol", value);
-                let (stream, _) = tokio_tungstenite::client_async(request, pipe).await.expect("the upgrade succeeds");
+                let (stream, _) =
+                    tokio_tungstenite::client_async(request, pipe).await.expect("the upgrade succeeds");
                 Stream::Ws(Box::new(stream))
             }
         };

@@ -62,7 +62,8 @@ impl Store for SlowStore {
     }
 
     fn wake_when_durable(&self, commit: CommitId, waker: &Waker) {
-        let at = self.lock().applied[usize::try_from(commit.0 - 1).expect("a test's commits are few")] + self.delay;
+        let at = self.lock().applied[usize::try_from(commit.0 - 1).expect("a test's commits are few")]
+            + self.delay;
         let waker = waker.clone();
         tokio::spawn(async move {
             tokio::time::sleep_until(at).await;

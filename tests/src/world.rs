@@ -1,6 +1,7 @@
 //! A broker inside the test.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
@@ -8,7 +9,7 @@ use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
 use tidewire::net::{Socket, serve_socket};
 use tidewire::store::{MemoryStore, Store};
 
-use crate::mqtt::MqttPeer;
+use crate::mqtt::{ConnectWords, MqttPeer, connect};
 use crate::peer::{Peer, Wire};
 use crate::stomp::StompPeer;
 
@@ -75,6 +76,28 @@ impl World {
     /// A peer that speaks MQTT 5 until it says otherwise.
     pub async fn mqtt(&self) -> MqttPeer {
         MqttPeer::new(self.connect(ProtocolName::Mqtt).await)
+    }
+
+    /// An MQTT 5 client that has connected with a clean start and asked for nothing.
+    pub async fn client(&self, client_id: &str) -> MqttPeer {
+        self.client_with(connect(client_id), false).await
+    }
+
+    /// An MQTT client that has connected with these words, and found its session there or not.
+    pub async fn client_with(&self, connect: ConnectWords, session_present: bool) -> MqttPeer {
+        let mut client = self.mqtt().await;
+        client.connects(connect, session_present).await;
+        client
+    }
+
+    /// Lets everybody do what they are about to, and then that much time pass.
+    pub async fn passes(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// Lets everybody do what they are about to, in no time worth speaking of.
+    pub async fn settles(&self) {
+        self.passes(Duration::from_millis(1)).await;
     }
 
     /// A peer that speaks STOMP.

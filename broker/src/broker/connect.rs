@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use super::Broker;
 use crate::message::{Qos, SessionId};
-use crate::session::{
-    Deliver, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will,
-};
+use crate::session::{Deliver, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will};
 use crate::store::{Record, StoreError};
 use crate::turn::Turn;
 
@@ -54,7 +52,11 @@ impl Broker {
     /// # Errors
     ///
     /// [`StoreError`] when the session cannot be stored; nothing is attached then.
-    pub fn connect<M, A>(&self, turn: &mut Turn<'_>, request: NewConnection<M, A>) -> Result<Connected, StoreError>
+    pub fn connect<M, A>(
+        &self,
+        turn: &mut Turn<'_>,
+        request: NewConnection<M, A>,
+    ) -> Result<Connected, StoreError>
     where
         M: Fn() -> Box<dyn Deliver>,
         A: FnOnce(&mut SessionState),
@@ -203,7 +205,8 @@ impl Broker {
 
     fn publish_will(&self, turn: &mut Turn<'_>, session: &Session, will: &Will) {
         turn.record(|| Record::WillCleared { session: session.id().0 });
-        let expires_at = will.expiry_secs.map(|secs| turn.now.unix_ms_after(Duration::from_secs(secs.into())));
+        let expires_at =
+            will.expiry_secs.map(|secs| turn.now.unix_ms_after(Duration::from_secs(secs.into())));
         let publication = will.message.publish_again(expires_at);
         if let Err(error) = self.publish(turn, &publication) {
             tracing::warn!(client_id = %session.key().client_id, %error, "the will could not be stored");

@@ -93,10 +93,7 @@ impl Broker {
         local: u32,
     ) -> Result<bool, StoreError> {
         if session.is_persistent() {
-            turn.record(|| Record::Unsubscribed {
-                session: session.id().0,
-                filter: filter.as_str().into(),
-            });
+            turn.record(|| Record::Unsubscribed { session: session.id().0, filter: filter.as_str().into() });
             turn.apply()?;
         }
         let key = SubscriptionKey { filter: filter.to_buf(), local };

@@ -14,7 +14,10 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     for (index, listener) in config.listeners.iter().enumerate() {
         let key = |name: &str| format!("listeners[{index}].{name}");
         if listener.bind.parse::<SocketAddr>().is_err() {
-            let text = format!("\"{}\" is not an address and port such as \"0.0.0.0:8080\" or \"[::1]:8080\"", listener.bind);
+            let text = format!(
+                "\"{}\" is not an address and port such as \"0.0.0.0:8080\" or \"[::1]:8080\"",
+                listener.bind
+            );
             fault(&key("bind"), text);
         }
         if listener.protocols.is_empty() {
@@ -24,7 +27,9 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
             fault(&key("max_connections"), "0 would let nobody in: use at least 1".into());
         }
         if listener.transport == Transport::Tcp {
-            for (name, is_set) in [("paths", listener.paths.is_some()), ("origins", listener.origins.is_some())] {
+            for (name, is_set) in
+                [("paths", listener.paths.is_some()), ("origins", listener.origins.is_some())]
+            {
                 if is_set {
                     fault(&key(name), format!("{name} are for transport = \"ws\"; this listener is \"tcp\""));
                 }
@@ -33,7 +38,10 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         for path in listener.paths.iter().flatten().filter(|path| !path.starts_with('/')) {
             fault(&key("paths"), format!("\"{path}\" must begin with \"/\""));
         }
-        if config.listeners[..index].iter().any(|earlier| earlier.bind == listener.bind && !listener.bind.ends_with(":0")) {
+        if config.listeners[..index]
+            .iter()
+            .any(|earlier| earlier.bind == listener.bind && !listener.bind.ends_with(":0"))
+        {
             fault(&key("bind"), format!("{} is bound by another listener already", listener.bind));
         }
         if !listener.is_loopback() && config.auth.anonymous.is_none() {
@@ -45,7 +53,10 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         }
     }
     if config.auth.anonymous == Some(false) {
-        fault("auth.anonymous", "false leaves nobody who could connect: no source of users is configured".into());
+        fault(
+            "auth.anonymous",
+            "false leaves nobody who could connect: no source of users is configured".into(),
+        );
     }
     let at_least_one = [
         ("limits.connections_max", config.limits.connections_max),

@@ -112,7 +112,8 @@ fn parse_file(name: &Path, text: &str) -> Result<Config, ConfigError> {
 /// Puts `value` at the dotted `key`: read as TOML where it is TOML, else as a string, so that both
 /// `limits.connections_max=5` and `log.level=debug` work.
 fn set(table: &mut Table, key: &str, value: &str) -> Result<(), String> {
-    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut parsed| parsed.remove("value"));
+    let parsed =
+        format!("value = {value}").parse::<Table>().ok().and_then(|mut parsed| parsed.remove("value"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
     let mut names = key.split('.').peekable();
     let mut table = table;
@@ -141,7 +142,9 @@ fn describe(message: &str) -> String {
     });
     let listed = known.join(", ");
     match nearest.filter(|nearest| strsim::jaro_winkler(unknown, nearest) > 0.7) {
-        Some(nearest) => format!("unknown key \"{unknown}\": did you mean \"{nearest}\"? (known here: {listed})"),
+        Some(nearest) => {
+            format!("unknown key \"{unknown}\": did you mean \"{nearest}\"? (known here: {listed})")
+        }
         None => format!("unknown key \"{unknown}\" (known here: {listed})"),
     }
 }

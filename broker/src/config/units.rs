@@ -44,8 +44,9 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 fn write(formatter: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
-    let fits = units.iter().filter(|(_, factor)| value.is_multiple_of(*factor));
-    let (unit, factor) = fits.max_by_key(|(_, factor)| if value == 0 { 0 } else { *factor }).copied().unwrap_or(units[0]);
+    let fits = |factor: u64| value.is_multiple_of(factor) && (value > 0 || factor == 1);
+    let largest = units.iter().filter(|(_, factor)| fits(*factor)).max_by_key(|(_, factor)| *factor);
+    let (unit, factor) = largest.copied().unwrap_or(("", 1));
     write!(formatter, "{}{unit}", value / factor)
 }
 
@@ -120,7 +121,9 @@ mod tests {
 
     #[test]
     fn other_words_are_refused() {
-        for text in ["", "10", "s", "10 s", "-1s", "1.5s", "10S", "99999999999999999999s", "20000000000000000d"] {
+        for text in
+            ["", "10", "s", "10 s", "-1s", "1.5s", "10S", "99999999999999999999s", "20000000000000000d"]
+        {
             assert_eq!(Span::parse(text), None, "{text}");
         }
         for text in ["64KB", "64K", "KiB", "17179869184GiB"] {

@@ -32,7 +32,11 @@ impl Wishes {
     fn of(connect: &Connect<'_>) -> Result<Self, Refusal> {
         let mut wishes = Self {
             // 3.1.1's sessions that are not clean last for ever. [MQTT-3.1.2-4, 3.1.2-23]
-            session_expiry_secs: if connect.version.is_v5() || connect.clean_start { 0 } else { EXPIRY_NEVER },
+            session_expiry_secs: if connect.version.is_v5() || connect.clean_start {
+                0
+            } else {
+                EXPIRY_NEVER
+            },
             receive_maximum: u16::MAX,
             packet_size_max: usize::MAX,
             topic_alias_maximum: 0,
@@ -57,7 +61,11 @@ impl Wishes {
 }
 
 impl Mqtt {
-    pub(super) fn handle_connect(&mut self, turn: &mut Turn<'_>, connect: &Connect<'_>) -> Result<(), Refusal> {
+    pub(super) fn handle_connect(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connect: &Connect<'_>,
+    ) -> Result<(), Refusal> {
         let config = &self.broker.config;
         if connect.version == Version::V31 && !config.mqtt.mqtt31 {
             let detail = "MQTT 3.1 is not served here: use 3.1.1 or 5.0";
@@ -146,12 +154,13 @@ impl Mqtt {
 
     /// Where a client is let in or not.
     fn authenticate(&self, connect: &Connect<'_>, client_id: &str) -> Result<Identity, Refusal> {
-        let credentials =
-            Credentials { user_name: connect.user_name, password: connect.password, client_id };
+        let credentials = Credentials { user_name: connect.user_name, password: connect.password, client_id };
         self.broker.authority.authenticate(&credentials).ok_or_else(|| {
             match connect.user_name.is_some() || connect.password.is_some() {
                 true => Refusal::new(ReasonCode::BadUserNameOrPassword, "user name or password is wrong"),
-                false => Refusal::new(ReasonCode::NotAuthorized, "this server wants a user name and password"),
+                false => {
+                    Refusal::new(ReasonCode::NotAuthorized, "this server wants a user name and password")
+                }
             }
         })
     }
@@ -170,7 +179,10 @@ impl Mqtt {
             return Err(Refusal::new(ReasonCode::TopicNameInvalid, "the will topic has too many levels"));
         }
         if will.qos > config.mqtt.maximum_qos() {
-            return Err(Refusal::new(ReasonCode::QosNotSupported, "the will's QoS is higher than served here"));
+            return Err(Refusal::new(
+                ReasonCode::QosNotSupported,
+                "the will's QoS is higher than served here",
+            ));
         }
         if will.retain && !config.mqtt.retain_available {
             return Err(Refusal::new(ReasonCode::RetainNotSupported, "messages are not retained here"));
@@ -205,7 +217,8 @@ impl Mqtt {
         if config.mqtt.maximum_qos() < Qos::ExactlyOnce {
             properties.push(Property::MaximumQos(config.mqtt.maximum_qos()));
         }
-        let size_max = u32::try_from(config.limits.packet_size_max.0).ok().and_then(std::num::NonZeroU32::new);
+        let size_max =
+            u32::try_from(config.limits.packet_size_max.0).ok().and_then(std::num::NonZeroU32::new);
         if let Some(size_max) = size_max {
             properties.push(Property::MaximumPacketSize(size_max));
         }
@@ -233,8 +246,9 @@ fn client_id(connect: &Connect<'_>) -> Result<Arc<str>, Refusal> {
         return Err(Refusal::new(ReasonCode::ClientIdentifierNotValid, detail));
     }
     let mut random = [0; 12];
-    getrandom::fill(&mut random)
-        .map_err(|_| Refusal::new(ReasonCode::UnspecifiedError, "no random numbers for a client identifier"))?;
+    getrandom::fill(&mut random).map_err(|_| {
+        Refusal::new(ReasonCode::UnspecifiedError, "no random numbers for a client identifier")
+    })?;
     let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("auto-{digits}").into())
 }

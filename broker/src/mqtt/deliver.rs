@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use tidewire_protocols::mqtt::{
-    Ack, PacketId, PacketType, Property, Qos, Version, encode_variable_byte_integer, variable_byte_integer_len,
+    Ack, PacketId, PacketType, Property, Qos, Version, encode_variable_byte_integer,
+    variable_byte_integer_len,
 };
 
 use super::acknowledge::Settled;
@@ -46,13 +47,7 @@ impl Default for MqttDeliver {
     fn default() -> Self {
         let aliases = OutboundAliases::default();
         let terms = Terms { version: Version::V5, receive_maximum: 0, packet_size_max: usize::MAX, aliases };
-        Self {
-            terms,
-            inflight: Inflight::new(),
-            quota: 0,
-            must_resend: false,
-            received: HashSet::default(),
-        }
+        Self { terms, inflight: Inflight::new(), quota: 0, must_resend: false, received: HashSet::default() }
     }
 }
 
@@ -182,8 +177,12 @@ impl Deliver for MqttDeliver {
                 InflightState::Sent(_) if *quota == 0 => return false,
                 InflightState::Sent(message) => {
                     *quota -= 1;
-                    let layout =
-                        Layout { version: terms.version, options: &step.options, aliased: Aliased::No, dup: true };
+                    let layout = Layout {
+                        version: terms.version,
+                        options: &step.options,
+                        aliased: Aliased::No,
+                        dup: true,
+                    };
                     let written = layout.write(now, &message.publication(), terms.packet_size_max, output);
                     if let Some(at) = written {
                         output.bytes[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
@@ -264,7 +263,11 @@ impl Layout<'_> {
     }
 
     /// The properties that are this hop's, besides the attributes that travel from end to end.
-    fn hop_properties(&self, now: Now, publication: &Publication<'_>) -> impl Iterator<Item = Property<'static>> {
+    fn hop_properties(
+        &self,
+        now: Now,
+        publication: &Publication<'_>,
+    ) -> impl Iterator<Item = Property<'static>> {
         let expiry = publication.expiry_left_secs(now).map(Property::MessageExpiryInterval);
         let alias = match self.aliased {
             Aliased::No => None,
@@ -280,7 +283,8 @@ impl Layout<'_> {
         let mut properties = 0;
         let mut properties_total = 0;
         if self.version.is_v5() {
-            let hop: usize = self.hop_properties(now, publication).map(|property| property.encoded_len()).sum();
+            let hop: usize =
+                self.hop_properties(now, publication).map(|property| property.encoded_len()).sum();
             properties = hop + publication.attributes.encoded().len();
             properties_total = properties + variable_byte_integer_len(to_u32(properties));
         }
@@ -291,8 +295,7 @@ impl Layout<'_> {
 
     fn encode(&self, now: Now, publication: &Publication<'_>, sizes: &Sizes, out: &mut BytesMut) {
         const PUBLISH: u8 = 0x30;
-        let flags =
-            u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
+        let flags = u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
         out.put_u8(PUBLISH | flags);
         encode_variable_byte_integer(to_u32(sizes.remaining), out);
         let topic = self.topic(publication);

@@ -23,7 +23,9 @@ impl Mqtt {
                                 "a session that was to end with its connection cannot be given an expiry at DISCONNECT",
                             ));
                         }
-                        client.session.set_expiry_secs(secs.min(self.broker.config.session.expiry_max.secs()));
+                        client
+                            .session
+                            .set_expiry_secs(secs.min(self.broker.config.session.expiry_max.secs()));
                     }
                     Property::ServerReference(_) => {
                         return Err(Refusal::protocol("a server reference comes from servers only"));

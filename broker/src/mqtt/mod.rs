@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use tidewire_protocols::mqtt::{self, Decoded, Packet, PacketType, Version};
 
-pub use self::deliver::MqttDeliver;
 use self::alias::InboundAliases;
+pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
 use crate::auth::Identity;
 use crate::broker::{Broker, Departure};
@@ -50,7 +50,9 @@ pub struct Mqtt {
 
 enum State {
     /// Nothing but CONNECT may come, and it must come in time.
-    Greeting { deadline: Instant },
+    Greeting {
+        deadline: Instant,
+    },
     Connected(Box<Client>),
     Ended,
 }
@@ -95,8 +97,12 @@ impl Mqtt {
                 Err(Refusal::protocol("the first packet must be CONNECT [MQTT-3.1.0-1]"))
             }
             (State::Connected(client), packet) => {
-                let context =
-                    Context { broker: &self.broker, replies: &mut self.replies, turn, client: client.as_mut() };
+                let context = Context {
+                    broker: &self.broker,
+                    replies: &mut self.replies,
+                    turn,
+                    client: client.as_mut(),
+                };
                 match packet {
                     Packet::Publish(publish) => context.handle_publish(&publish, &mut self.attributes),
                     Packet::PubAck(ack) => context.handle_pub_ack(&ack),
@@ -115,10 +121,9 @@ impl Mqtt {
                     Packet::Auth(_) => {
                         Err(Refusal::protocol("AUTH came, but CONNECT named no authentication method"))
                     }
-                    Packet::ConnAck(_)
-                    | Packet::SubAck(_)
-                    | Packet::UnsubAck(_)
-                    | Packet::PingResp => Err(Refusal::server_packet(packet_type)),
+                    Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                        Err(Refusal::server_packet(packet_type))
+                    }
                 }
             }
             (State::Ended, _) => Ok(()),

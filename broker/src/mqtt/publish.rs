@@ -1,6 +1,8 @@
 //! PUBLISH from a client.
 
-use tidewire_protocols::mqtt::{Ack, PacketId, PacketType, PropertiesBuf, Property, Publish, Qos, ReasonCode};
+use tidewire_protocols::mqtt::{
+    Ack, PacketId, PacketType, PropertiesBuf, Property, Publish, Qos, ReasonCode,
+};
 use tidewire_protocols::topic::TopicName;
 
 use super::deliver::MqttDeliver;
@@ -26,10 +28,16 @@ impl Context<'_, '_, '_> {
         let particulars = read_properties(publish, attributes)?;
         let config = &self.broker.config.mqtt;
         if publish.qos > config.maximum_qos() {
-            return Err(Refusal::new(ReasonCode::QosNotSupported, "the QoS is higher than announced [MQTT-3.2.2-11]"));
+            return Err(Refusal::new(
+                ReasonCode::QosNotSupported,
+                "the QoS is higher than announced [MQTT-3.2.2-11]",
+            ));
         }
         if publish.retain && !config.retain_available {
-            return Err(Refusal::new(ReasonCode::RetainNotSupported, "messages are not retained here [MQTT-3.2.2-14]"));
+            return Err(Refusal::new(
+                ReasonCode::RetainNotSupported,
+                "messages are not retained here [MQTT-3.2.2-14]",
+            ));
         }
         if let (Some(alias), Some(topic)) = (particulars.alias, publish.topic)
             && self.client.aliases.is_allowed(alias)
@@ -165,7 +173,9 @@ fn read_properties(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Res
             Property::TopicAlias(alias) => particulars.alias = Some(alias),
             Property::MessageExpiryInterval(secs) => particulars.expiry_secs = Some(secs),
             Property::SubscriptionIdentifier(_) => {
-                return Err(Refusal::protocol("PUBLISH from a client carries no subscription identifier [MQTT-3.3.4-6]"));
+                return Err(Refusal::protocol(
+                    "PUBLISH from a client carries no subscription identifier [MQTT-3.3.4-6]",
+                ));
             }
             other => {
                 attributes.push(other);
@@ -182,7 +192,8 @@ fn resolve_topic<'a>(
     alias: Option<u16>,
 ) -> Result<TopicName<'a>, Refusal> {
     if let Some(alias) = alias.filter(|alias| !client.aliases.is_allowed(*alias)) {
-        let detail = format!("topic alias {alias} is 0 or above the announced maximum [MQTT-3.3.2-8, MQTT-3.3.2-9]");
+        let detail =
+            format!("topic alias {alias} is 0 or above the announced maximum [MQTT-3.3.2-8, MQTT-3.3.2-9]");
         return Err(Refusal::new(ReasonCode::TopicAliasInvalid, detail));
     }
     match (publish.topic, alias) {

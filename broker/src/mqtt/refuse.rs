@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use tidewire_protocols::mqtt::{
-    ConnAck, Disconnect, Error, ErrorKind, Packet, Properties, PropertiesBuf, Property, ReasonCode, ReturnCode,
-    Version, connect_version,
+    ConnAck, Decoded, Disconnect, Error, ErrorKind, Packet, Properties, PropertiesBuf, Property, ReasonCode,
+    ReturnCode, Version, connect_version, decode,
 };
 
 use super::{Mqtt, State};
@@ -111,14 +111,30 @@ impl Mqtt {
         }
         let mut properties = PropertiesBuf::default();
         properties.push(Property::ReasonString(&refusal.detail));
-        let properties = if version.is_v5() { properties.as_properties() } else { Properties::EMPTY };
-        let packet = Packet::ConnAck(ConnAck { session_present: false, reason: refusal.reason, properties });
+        let conn_ack = |properties| ConnAck { session_present: false, reason: refusal.reason, properties };
+        let mut packet = Packet::ConnAck(conn_ack(properties.as_properties()));
+        if packet.encoded_len(version) > packet_size_max(input) {
+            packet = Packet::ConnAck(conn_ack(Properties::EMPTY));
+        }
         packet.encode(version, &mut self.replies.immediate().bytes);
     }
 }
 
 fn disconnect(reason: ReasonCode, properties: Properties<'_>) -> Packet<'_> {
     Packet::Disconnect(Disconnect { reason, properties })
+}
+
+/// The largest packet that the sender of a CONNECT takes, as far as it can be read. [MQTT-3.1.2-24]
+fn packet_size_max(input: &[u8]) -> usize {
+    let Ok(Decoded::Packet { packet: Packet::Connect(connect), .. }) = decode(Version::V5, usize::MAX, input)
+    else {
+        return usize::MAX;
+    };
+    let sizes = connect.properties.iter().filter_map(|property| match property {
+        Property::MaximumPacketSize(size) => Some(size.get() as usize),
+        _ => None,
+    });
+    sizes.min().unwrap_or(usize::MAX)
 }
 
 /// The protocol level a CONNECT asks for: the byte behind the protocol name.

@@ -35,10 +35,14 @@ impl Detect {
             0x10 => Ok(Box::new(Mqtt::new(broker, link))),
             b'C' | b'S' | b'\n' | b'\r' => Ok(Box::new(Stomp::new(broker, link))),
             0x16 => Err(Close::new(CloseCode::Protocol, "a TLS hello came to a port without TLS")),
-            b'G' | b'P' | b'H' | b'O' => {
-                Err(Close::new(CloseCode::Protocol, "an HTTP request came to a port for MQTT and STOMP over TCP"))
-            }
-            _ => Err(Close::new(CloseCode::Protocol, "the first byte begins neither an MQTT nor a STOMP connection")),
+            b'G' | b'P' | b'H' | b'O' => Err(Close::new(
+                CloseCode::Protocol,
+                "an HTTP request came to a port for MQTT and STOMP over TCP",
+            )),
+            _ => Err(Close::new(
+                CloseCode::Protocol,
+                "the first byte begins neither an MQTT nor a STOMP connection",
+            )),
         }
     }
 }

@@ -142,7 +142,8 @@ pub async fn serve_socket(broker: Arc<Broker>, config: &ListenerConfig, socket: 
     let (stream, protocol) = match config.transport {
         Transport::Ws => {
             let limits = &broker.config.limits;
-            let upgraded = tokio::time::timeout(limits.connect_timeout.0, upgrade(socket, config, limits)).await;
+            let upgraded =
+                tokio::time::timeout(limits.connect_timeout.0, upgrade(socket, config, limits)).await;
             let Ok(Some((web_socket, subprotocol))) = upgraded else {
                 broker.counters.refused.add(1);
                 broker.remove_link(&link);

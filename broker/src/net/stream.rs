@@ -109,11 +109,17 @@ impl Stream {
 }
 
 impl PlainStream {
-    fn poll_receive(&mut self, cx: &mut Context<'_>, handle: &mut dyn FnMut(&[u8], bool) -> Flow) -> Poll<Received> {
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &mut dyn FnMut(&[u8], bool) -> Flow,
+    ) -> Poll<Received> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => Poll::Ready(Received::Bytes(handle(buffer.filled(), false))),
+                Ok(()) if !buffer.filled().is_empty() => {
+                    Poll::Ready(Received::Bytes(handle(buffer.filled(), false)))
+                }
                 Ok(()) => Poll::Ready(Received::End),
                 Err(error) => {
                     tracing::debug!(%error, "the connection broke while it was read from");
@@ -150,7 +156,11 @@ impl PlainStream {
 }
 
 impl WebSocket {
-    fn poll_receive(&mut self, cx: &mut Context<'_>, handle: &mut dyn FnMut(&[u8], bool) -> Flow) -> Poll<Received> {
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &mut dyn FnMut(&[u8], bool) -> Flow,
+    ) -> Poll<Received> {
         let mut has_received = false;
         for _ in 0..MESSAGES_PER_TURN {
             let message = match Pin::new(&mut self.inner).poll_next(cx) {

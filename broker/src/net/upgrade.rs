@@ -77,7 +77,13 @@ pub(super) async fn upgrade(
                 switching_protocols(&accept, subprotocol)
             }
             Err((status, reason)) => {
-                tracing::info!(listener = listener.name, ?peer, status = status.as_u16(), reason, "upgrade refused");
+                tracing::info!(
+                    listener = listener.name,
+                    ?peer,
+                    status = status.as_u16(),
+                    reason,
+                    "upgrade refused"
+                );
                 refusal(status, reason)
             }
         };
@@ -149,7 +155,8 @@ fn examine<B>(request: &Request<B>, listener: &ListenerConfig) -> Result<(String
     if request.method() != Method::GET {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "a WebSocket upgrade is a GET request".into()));
     }
-    if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket") {
+    if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket")
+    {
         let text = "this is a WebSocket port of a Tidewire message broker: connect with subprotocol mqtt or v12.stomp";
         return Err((StatusCode::UPGRADE_REQUIRED, text.into()));
     }
@@ -171,8 +178,7 @@ fn choose_subprotocol(headers: &HeaderMap, listener: &ListenerConfig) -> Result<
     if let Some(subprotocol) = offered.iter().filter_map(known).find(is_served) {
         return Ok(subprotocol);
     }
-    let served: Vec<_> =
-        Subprotocol::ALL.into_iter().filter(is_served).map(Subprotocol::name).collect();
+    let served: Vec<_> = Subprotocol::ALL.into_iter().filter(is_served).map(Subprotocol::name).collect();
     let served = served.join(", ");
     let reason = match offered.is_empty() {
         true => format!("no Sec-WebSocket-Protocol was sent; this listener serves {served}"),

@@ -53,7 +53,11 @@ impl Target {
             session: Arc::clone(&subscription.session),
             local: subscription.local,
             parts: SmallVec::new(),
-            merged: Terms { qos: Qos::AtMostOnce, retain_as_published: false, identifiers: Identifiers::new() },
+            merged: Terms {
+                qos: Qos::AtMostOnce,
+                retain_as_published: false,
+                identifiers: Identifiers::new(),
+            },
         };
         target.add(subscription.options);
         target
@@ -72,7 +76,8 @@ impl Target {
         }
         let mut foreign = self.parts.iter().filter(|part| !part.no_local).peekable();
         foreign.peek()?;
-        let none = Terms { qos: Qos::AtMostOnce, retain_as_published: false, identifiers: Identifiers::new() };
+        let none =
+            Terms { qos: Qos::AtMostOnce, retain_as_published: false, identifiers: Identifiers::new() };
         let merged = foreign.fold(none, |mut terms, part| {
             terms.add(part);
             terms

@@ -19,8 +19,8 @@ pub use self::matches::{MatchSet, ShareGroup, Target};
 pub use self::retained::Retained;
 use self::trie::Trie;
 use crate::message::SessionId;
-pub use crate::session::SubscriptionOptions;
 use crate::session::Session;
+pub use crate::session::SubscriptionOptions;
 
 /// Topics whose matches are remembered. Beyond that the memory is emptied and filled again: a workload with more hot
 /// topics than this spends its time elsewhere.

@@ -38,8 +38,8 @@ pub use self::registry::{ProtocolKind, Registry, SessionKey};
 pub use self::schedule::{Due, Schedule};
 pub use self::will::Will;
 use crate::clock::Now;
-use crate::message::{Publication, Qos};
 pub use crate::message::SessionId;
+use crate::message::{Publication, Qos};
 use crate::output::Output;
 use crate::store::CommitId;
 

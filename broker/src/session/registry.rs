@@ -37,7 +37,11 @@ impl Registry {
     }
 
     /// The session of that name, or the one that `make` makes, and whether it was made.
-    pub fn find_or_insert(&self, key: &SessionKey, make: impl FnOnce() -> Arc<Session>) -> (Arc<Session>, bool) {
+    pub fn find_or_insert(
+        &self,
+        key: &SessionKey,
+        make: impl FnOnce() -> Arc<Session>,
+    ) -> (Arc<Session>, bool) {
         let mut made = false;
         let entry = self.sessions.entry(key.clone()).or_insert_with(|| {
             made = true;

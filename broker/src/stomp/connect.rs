@@ -28,8 +28,9 @@ impl Stomp {
             Refusal::new("no common version", body)
         })?;
         let wished = match headers.get("heart-beat") {
-            Some(text) if version > Version::V10 => HeartBeat::parse(&text)
-                .map_err(|_| Refusal::bad_header("heart-beat", &text, "two numbers of milliseconds, as in 10000,10000"))?,
+            Some(text) if version > Version::V10 => HeartBeat::parse(&text).map_err(|_| {
+                Refusal::bad_header("heart-beat", &text, "two numbers of milliseconds, as in 10000,10000")
+            })?,
             _ => HeartBeat::parse("0,0").map_err(|error| Refusal::undecodable(&error))?,
         };
         let (login, passcode) = (headers.get("login"), headers.get("passcode"));
@@ -40,9 +41,11 @@ impl Stomp {
             client_id: &client_id,
         };
         // Where a client is let in or not.
-        let identity = self.broker.authority.authenticate(&credentials).ok_or_else(|| {
-            Refusal::new("access refused", "login or passcode is missing or wrong.")
-        })?;
+        let identity = self
+            .broker
+            .authority
+            .authenticate(&credentials)
+            .ok_or_else(|| Refusal::new("access refused", "login or passcode is missing or wrong."))?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let session_id = self.broker.new_session_id();

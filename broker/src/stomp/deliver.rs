@@ -163,7 +163,11 @@ impl Deliver for StompDeliver {
                 return Delivered::Discarded;
             }
             let message = Arc::clone(publication.keep());
-            subscription.held.push_back(Delivery { message, options: options.clone(), commit: CommitId::NONE });
+            subscription.held.push_back(Delivery {
+                message,
+                options: options.clone(),
+                commit: CommitId::NONE,
+            });
             self.has_held = true;
             return Delivered::Sent;
         }

@@ -48,7 +48,8 @@ pub(super) fn reply_to(response_topic: TopicName<'_>) -> String {
 
 fn strip_topic(destination: &str) -> Result<&str, Refusal> {
     destination.strip_prefix(TOPIC).ok_or_else(|| {
-        let body = format!("{destination} is not served: destinations begin with {TOPIC}, as in /topic/rooms/1.");
+        let body =
+            format!("{destination} is not served: destinations begin with {TOPIC}, as in /topic/rooms/1.");
         Refusal::new("unknown destination", body)
     })
 }

@@ -107,7 +107,13 @@ pub(super) fn read(
 }
 
 /// Writes the headers of a MESSAGE that are the same for all its receivers of one version.
-pub(super) fn write(publication: &Publication<'_>, qos: Qos, retain: bool, version: Version, out: &mut BytesMut) {
+pub(super) fn write(
+    publication: &Publication<'_>,
+    qos: Qos,
+    retain: bool,
+    version: Version,
+    out: &mut BytesMut,
+) {
     let mut header = |name: &str, value: &str| encode_header(version, name, value, out);
     header("destination", &format!("{}{}", destination::TOPIC, publication.topic.as_str()));
     header("qos", ["0", "1", "2"][usize::from(qos.as_u8())]);
@@ -167,10 +173,9 @@ fn plain_text(data: &[u8]) -> Option<&str> {
 fn correlation_data<'v>(value: &'v str, encoding: Option<&str>) -> Result<Cow<'v, [u8]>, Refusal> {
     match encoding {
         None => Ok(Cow::Borrowed(value.as_bytes())),
-        Some("base64") => BASE64
-            .decode(value)
-            .map(Cow::Owned)
-            .map_err(|_| Refusal::bad_header("correlation-id", value, "base64, as correlation-id-encoding says")),
+        Some("base64") => BASE64.decode(value).map(Cow::Owned).map_err(|_| {
+            Refusal::bad_header("correlation-id", value, "base64, as correlation-id-encoding says")
+        }),
         Some(other) => Err(Refusal::bad_header("correlation-id-encoding", other, "base64")),
     }
 }
@@ -204,7 +209,9 @@ mod tests {
 
     #[test]
     fn every_user_property_name_comes_back() {
-        for name in ["colour", "destination", "user-destination", "user-user-qos", "user-", "user-colour", "User-ack"] {
+        for name in
+            ["colour", "destination", "user-destination", "user-user-qos", "user-", "user-colour", "User-ack"]
+        {
             let header = user_name_out(name);
             assert!(!RESERVED.contains(&header.as_ref()), "{name} became the reserved {header}");
             assert_eq!(user_name_in(&header), name);

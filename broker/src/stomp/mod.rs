@@ -59,7 +59,9 @@ pub struct Stomp {
 
 enum State {
     /// Nothing but CONNECT or STOMP may come, and it must come in time.
-    Greeting { deadline: Instant },
+    Greeting {
+        deadline: Instant,
+    },
     Connected(Box<Client>),
     Ended,
 }
@@ -122,7 +124,8 @@ impl Stomp {
         };
         let version = client.version;
         let broker = self.broker.as_ref();
-        let context = Context { broker, turn, client, attributes: &mut self.attributes, is_text: self.is_text };
+        let context =
+            Context { broker, turn, client, attributes: &mut self.attributes, is_text: self.is_text };
         let handled = match frame.command {
             Command::Send => context.handle_send(frame),
             Command::Subscribe => context.handle_subscribe(frame),

@@ -27,12 +27,18 @@ impl Refusal {
     /// A header that this frame needs is missing.
     pub(super) fn missing(command: Command, header: &str) -> Self {
         let command = command.as_str();
-        Self::new(format!("{command} needs a {header} header"), format!("Add {header}:… to the {command} frame."))
+        Self::new(
+            format!("{command} needs a {header} header"),
+            format!("Add {header}:… to the {command} frame."),
+        )
     }
 
     /// A header has a value that means nothing.
     pub(super) fn bad_header(header: &str, value: &str, expected: &str) -> Self {
-        Self::new(format!("bad {header} header"), format!("{header}:{value} is not understood: expected {expected}."))
+        Self::new(
+            format!("bad {header} header"),
+            format!("{header}:{value} is not understood: expected {expected}."),
+        )
     }
 
     /// The store takes nothing.
@@ -42,13 +48,18 @@ impl Refusal {
 
     pub(super) fn shutting_down() -> Self {
         let code = CloseCode::GoingAway;
-        Self { code, ..Self::new("server shutting down", "The server is being stopped. Connect again later.") }
+        Self {
+            code,
+            ..Self::new("server shutting down", "The server is being stopped. Connect again later.")
+        }
     }
 
     /// Bytes that are no frame, or one that its own rules forbid.
     pub(super) fn undecodable(error: &Error) -> Self {
         let code = match error.kind() {
-            ErrorKind::BodyTooLarge | ErrorKind::HeaderTooLong | ErrorKind::TooManyHeaders => CloseCode::TooLarge,
+            ErrorKind::BodyTooLarge | ErrorKind::HeaderTooLong | ErrorKind::TooManyHeaders => {
+                CloseCode::TooLarge
+            }
             ErrorKind::UnknownCommand => CloseCode::Normal,
             _ => CloseCode::Protocol,
         };

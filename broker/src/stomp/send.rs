@@ -21,7 +21,10 @@ impl Context<'_, '_, '_> {
         }
         let particulars = headers::read(&frame.headers, self.is_text, self.turn.now, self.attributes)?;
         if particulars.retain && !self.broker.config.mqtt.retain_available {
-            return Err(Refusal::new("not retained", "Messages are not retained here: send without retain:true."));
+            return Err(Refusal::new(
+                "not retained",
+                "Messages are not retained here: send without retain:true.",
+            ));
         }
         let mut publication = Publication::new(topic, frame.body, self.client.session.id());
         publication.qos = particulars.qos.min(self.broker.config.mqtt.maximum_qos());

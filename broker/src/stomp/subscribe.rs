@@ -36,7 +36,8 @@ impl Context<'_, '_, '_> {
         }
         let key = id.as_deref().unwrap_or(&destination);
         if self.client.subscriptions.contains_key(key) {
-            let body = format!("The subscription {key} is there already: use another id, or UNSUBSCRIBE first.");
+            let body =
+                format!("The subscription {key} is there already: use another id, or UNSUBSCRIBE first.");
             return Err(Refusal::new("duplicate subscription", body));
         }
         for name in NOT_SERVED {

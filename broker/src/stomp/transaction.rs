@@ -74,7 +74,10 @@ impl Context<'_, '_, '_> {
         let name = transaction_name(frame)?;
         let open = &mut self.client.transactions.open;
         if open.contains_key(name.as_str()) {
-            return Err(Refusal::new("duplicate transaction", format!("Transaction {name} is open already.")));
+            return Err(Refusal::new(
+                "duplicate transaction",
+                format!("Transaction {name} is open already."),
+            ));
         }
         if open.len() >= self.broker.config.stomp.transactions_max {
             let body = format!("A connection has at most {} open transactions.", open.len());
@@ -87,10 +90,10 @@ impl Context<'_, '_, '_> {
     /// Nothing of it takes effect if one of its acknowledgements means nothing, or if it cannot be stored.
     pub(super) fn handle_commit(self, frame: &Frame<'_>) -> Result<Handled, Refusal> {
         let name = transaction_name(frame)?;
-        let transaction = self.client.transactions.open.remove(name.as_str()).ok_or_else(|| unknown(&name))?;
+        let transaction =
+            self.client.transactions.open.remove(name.as_str()).ok_or_else(|| unknown(&name))?;
         let all: Vec<_> = transaction.acks.iter().chain(&transaction.nacks).copied().collect();
-        let publications: Vec<_> =
-            transaction.sends.iter().map(|message| message.publication()).collect();
+        let publications: Vec<_> = transaction.sends.iter().map(|message| message.publication()).collect();
         if acknowledge(self.client, &all).is_none() {
             let body = format!("Transaction {name} acknowledges a message that does not wait for it.");
             return Err(Refusal::new("unknown message", body));

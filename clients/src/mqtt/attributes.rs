@@ -41,7 +41,9 @@ pub(super) fn read(properties: mqtt::Properties<'_>) -> Properties {
     for property in properties {
         match property {
             Property::PayloadFormatIndicator(is_text) => read.payload_is_text = is_text,
-            Property::MessageExpiryInterval(seconds) => read.expiry = Some(Duration::from_secs(seconds.into())),
+            Property::MessageExpiryInterval(seconds) => {
+                read.expiry = Some(Duration::from_secs(seconds.into()))
+            }
             Property::ContentType(content_type) => read.content_type = Some(content_type.to_owned()),
             Property::ResponseTopic(topic) => read.response_topic = Some(topic.as_str().to_owned()),
             Property::CorrelationData(data) => read.correlation_data = Some(Bytes::copy_from_slice(data)),

@@ -9,8 +9,10 @@ mod session;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use tidewire_protocols::mqtt::{ConnAck, Decoded, PACKET_SIZE_MAX, Packet, Properties, Property, ReasonCode, decode};
 pub use tidewire_protocols::mqtt::Version;
+use tidewire_protocols::mqtt::{
+    ConnAck, Decoded, PACKET_SIZE_MAX, Packet, Properties, Property, ReasonCode, decode,
+};
 use tokio::time::timeout;
 
 use self::grant::Grant;

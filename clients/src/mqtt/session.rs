@@ -77,7 +77,8 @@ impl Session {
 
     fn handle_publish(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
         // We have announced no Topic Alias Maximum [MQTT-3.1.2-26].
-        let topic = publish.topic.ok_or_else(|| Error::Protocol("a topic alias, without asking".to_owned()))?;
+        let topic =
+            publish.topic.ok_or_else(|| Error::Protocol("a topic alias, without asking".to_owned()))?;
         let is_new = match publish.packet_id {
             None => true,
             Some(packet_id) => self.incoming.handle_publish(publish.qos, packet_id),
@@ -135,7 +136,9 @@ impl connection::Session for Session {
             Command::Subscribe(subscriptions, done) => {
                 self.outgoing.subscribe(&subscriptions, done, &mut self.output);
             }
-            Command::Unsubscribe(filters, done) => self.outgoing.unsubscribe(&filters, done, &mut self.output),
+            Command::Unsubscribe(filters, done) => {
+                self.outgoing.unsubscribe(&filters, done, &mut self.output)
+            }
             Command::Disconnect => {
                 Packet::Disconnect(Disconnect { reason: ReasonCode::Success, properties: Properties::EMPTY })
                     .encode(self.version, &mut self.output);
@@ -159,7 +162,9 @@ impl connection::Session for Session {
                 Packet::PingReq.encode(self.version, &mut self.output);
                 Ok(())
             }
-            Due::Lost(silence) => Err(Error::Lost(format!("no answer to a ping in {} s", silence.as_secs_f32()))),
+            Due::Lost(silence) => {
+                Err(Error::Lost(format!("no answer to a ping in {} s", silence.as_secs_f32())))
+            }
         }
     }
 

@@ -41,10 +41,8 @@ impl WebSocket {
     }
 
     pub(super) fn queue(&mut self, Chunk { bytes, is_text }: Chunk) {
-        let message = match (is_text, std::str::from_utf8(&bytes)) {
-            (true, Ok(_)) => Utf8Bytes::try_from(bytes).map_or_else(|_| Message::binary(""), Message::Text),
-            _ => Message::Binary(bytes),
-        };
+        let text = if is_text { Utf8Bytes::try_from(bytes.clone()).ok() } else { None };
+        let message = text.map_or(Message::Binary(bytes), Message::Text);
         // It is taken over whether or not the socket has room: tungstenite's buffer has no limit of its own.
         if let Err(error) = self.stream.start_send_unpin(message) {
             self.failure.get_or_insert(into_io(error));
@@ -88,18 +86,8 @@ impl WebSocket {
     }
 }
 
-trait StartSend {
-    fn start_send_unpin(&mut self, message: Message) -> Result<(), tungstenite::Error>;
-}
-
-impl StartSend for WebSocketStream<TcpStream> {
-    fn start_send_unpin(&mut self, message: Message) -> Result<(), tungstenite::Error> {
-        Pin::new(self).start_send(message)
-    }
-}
-
 /// The status of a refused upgrade, and the first line of its body, which says why.
-fn refusal(response: &Response<Option<Vec<u8>>>) -> String {
+fn refusal(response: &Response) -> String {
     let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
     let reason = body.lines().next().unwrap_or_default().trim();
     match reason.is_empty() || reason.starts_with('<') {

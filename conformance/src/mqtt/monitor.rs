@@ -43,7 +43,9 @@ impl Monitor {
         let number = |name: &str| packet.number(name).ok().flatten();
         match packet.kind.as_str() {
             "CONNECT" if self.version == Version::V5 => {
-                self.maximum_packet_size = number("maximum_packet_size").unwrap_or(u64::MAX);
+                // 0 is a protocol error, and no limit that an answer could keep.
+                let maximum = number("maximum_packet_size").filter(|maximum| *maximum > 0);
+                self.maximum_packet_size = maximum.unwrap_or(u64::MAX);
                 self.topic_alias_maximum = number("topic_alias_maximum").unwrap_or(0);
                 self.receive_maximum = number("receive_maximum").unwrap_or(65_535);
                 self.problem_information = number("request_problem_information") != Some(0);

@@ -61,15 +61,16 @@ impl Outgoing {
     }
 
     pub(super) fn subscribe(&mut self, subscriptions: &[Subscription], done: Done, output: &mut BytesMut) {
+        let names: Vec<_> = subscriptions.iter().map(|subscription| subscription.filter.clone()).collect();
+        let Some(done) = checked(&names, done) else { return };
         let mut filters = SubscribeFiltersBuf::default();
         for Subscription { filter, qos } in subscriptions {
             filters.push(filter, SubscribeOptions::new(*qos));
         }
-        let names: Vec<_> = subscriptions.iter().map(|subscription| subscription.filter.clone()).collect();
         let packet_id = self.free_id();
         let filters = filters.as_filters();
         let packet = Packet::Subscribe(Subscribe { packet_id, properties: Properties::EMPTY, filters });
-        if let Err(error) = self.check_filters(&names).and_then(|()| self.encode(&packet, output)) {
+        if let Err(error) = self.encode(&packet, output) {
             let _ = done.send(Err(Error::Invalid(format!("cannot subscribe: {error}"))));
             return;
         }
@@ -77,12 +78,13 @@ impl Outgoing {
     }
 
     pub(super) fn unsubscribe(&mut self, names: &[String], done: Done, output: &mut BytesMut) {
+        let Some(done) = checked(names, done) else { return };
         let mut filters = UnsubscribeFiltersBuf::default();
         names.iter().for_each(|name| filters.push(name));
         let packet_id = self.free_id();
         let filters = filters.as_filters();
         let packet = Packet::Unsubscribe(Unsubscribe { packet_id, properties: Properties::EMPTY, filters });
-        if let Err(error) = self.check_filters(names).and_then(|()| self.encode(&packet, output)) {
+        if let Err(error) = self.encode(&packet, output) {
             let _ = done.send(Err(Error::Invalid(format!("cannot unsubscribe: {error}"))));
             return;
         }
@@ -166,16 +168,6 @@ impl Outgoing {
         Ok(())
     }
 
-    fn check_filters(&self, filters: &[String]) -> Result<(), String> {
-        if filters.is_empty() {
-            return Err("there is no filter [MQTT-3.8.3-2]".to_owned());
-        }
-        filters.iter().try_for_each(|filter| match TopicFilter::parse(filter) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("{filter:?}: {error}")),
-        })
-    }
-
     /// One that no request uses. There are more identifiers than requests, so the search ends.
     fn free_id(&mut self) -> PacketId {
         while self.requests.contains_key(&self.next_id) {
@@ -184,6 +176,23 @@ impl Outgoing {
         let free = self.next_id;
         self.next_id = free.next();
         free
+    }
+}
+
+/// Hands `done` back if all are filters and there is one at least [MQTT-3.8.3-2]; otherwise tells it what is wrong.
+fn checked(filters: &[String], done: Done) -> Option<Done> {
+    let wrong = match filters {
+        [] => Some("there is no topic filter: name at least one".to_owned()),
+        filters => filters.iter().find_map(|filter| {
+            Some(format!("{filter:?} is no topic filter: {}", TopicFilter::parse(filter).err()?))
+        }),
+    };
+    match wrong {
+        None => Some(done),
+        Some(wrong) => {
+            let _ = done.send(Err(Error::Invalid(wrong)));
+            None
+        }
     }
 }
 
