@@ -241,7 +241,10 @@ impl Connection {
         match stream.poll_receive(cx, &mut handle_bytes) {
             Poll::Pending => (Input::Nothing, Flow::Continue),
             Poll::Ready(Received::Bytes(flow)) => (Input::Some, flow),
-            Poll::Ready(Received::Refused(close)) => (Input::Some, Flow::Close(close)),
+            Poll::Ready(Received::Refused(close)) => {
+                protocol.handle_closed(turn);
+                (Input::Some, Flow::Close(close))
+            }
             Poll::Ready(Received::End) => (Input::Ended, Flow::Continue),
         }
     }

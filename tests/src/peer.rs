@@ -123,6 +123,14 @@ impl Peer {
         }
     }
 
+    /// The WebSocket itself, for conversations about it.
+    pub fn web_socket(&mut self) -> &mut WebSocketStream<DuplexStream> {
+        match &mut self.stream {
+            Stream::Ws(stream) => stream,
+            Stream::Tcp(_) => panic!("this conversation is about WebSocket"),
+        }
+    }
+
     /// Holds that the broker closes the connection and says no more. Over WebSocket it must say `code`.
     pub async fn is_closed_with(&mut self, code: u16) {
         loop {
@@ -138,9 +146,23 @@ impl Peer {
         }
     }
 
+    /// Closes from this side: over WebSocket with a close frame, over TCP by ending what is sent.
+    pub async fn closes(&mut self) {
+        // The broker may have closed first.
+        match &mut self.stream {
+            Stream::Tcp(stream) => drop(stream.shutdown().await),
+            Stream::Ws(stream) => drop(stream.close(None).await),
+        }
+    }
+
     /// Holds that nothing comes for a while, and that the connection stays.
     pub async fn hears_nothing(&mut self) {
-        let filled = self.fill(QUIET).await;
+        self.hears_nothing_for(QUIET).await;
+    }
+
+    /// The same for that long, in virtual time.
+    pub async fn hears_nothing_for(&mut self, duration: Duration) {
+        let filled = self.fill(duration).await;
         assert!(self.buffer.is_empty(), "the broker said {:?}", self.buffer);
         assert_eq!(filled, None, "the connection was closed, or something came");
     }

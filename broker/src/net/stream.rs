@@ -52,7 +52,7 @@ pub struct WebSocket {
 pub enum Received {
     /// Bytes, which were handled with this result.
     Bytes(Flow),
-    /// Something that ends the connection: the WebSocket layer's own rules were broken.
+    /// Something that ends the connection: the WebSocket layer's own rules were broken, or the peer closes it.
     Refused(Close),
     /// The peer is gone.
     End,
@@ -181,7 +181,12 @@ impl WebSocket {
                     Flow::Continue
                 }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => Flow::Continue,
-                Some(Ok(Message::Close(_))) | None => return Poll::Ready(Received::End),
+                Some(Ok(Message::Close(_))) => {
+                    // The library has queued the answer; what is left to do is to flush it. (RFC 6455, section 5.5.1)
+                    self.is_close_sent = true;
+                    return Poll::Ready(Received::Refused(Close::new(CloseCode::Normal, "the peer closed")));
+                }
+                None => return Poll::Ready(Received::End),
                 Some(Err(error)) => return Poll::Ready(refusal(&error)),
             };
             has_received = true;

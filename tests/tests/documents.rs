@@ -1,0 +1,56 @@
+//! The documents say what the code does: every setting is in docs/configuration.md with its default, and every file
+//! that docs/architecture.md names is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tidewire::config::Config;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace").to_owned()
+}
+
+fn document(path: &str) -> String {
+    fs::read_to_string(root().join(path)).expect("the document is there")
+}
+
+/// `name = value` lines of the effective default.
+fn defaults() -> Vec<(String, String)> {
+    let text = toml_of(&Config::default());
+    let pairs = text.lines().filter_map(|line| line.split_once(" = "));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn toml_of(config: &Config) -> String {
+    toml::to_string(config).expect("a configuration can be written")
+}
+
+#[test]
+fn every_setting_is_documented_with_its_default() {
+    let document = document("docs/configuration.md");
+    // A listener's settings have no default that could be compared: the three listeners differ.
+    let of_listeners = ["name", "bind", "transport", "protocols"];
+    for (name, value) in defaults() {
+        let row = if of_listeners.contains(&name.as_str()) {
+            format!("| `{name}` | - |")
+        } else {
+            format!("| `{name}` | `{value}` |")
+        };
+        assert!(document.contains(&row), "docs/configuration.md has no row {row}");
+    }
+}
+
+#[test]
+fn every_file_the_architecture_names_is_there() {
+    let document = document("docs/architecture.md");
+    let mut named = 0;
+    for name in document.split('`').skip(1).step_by(2) {
+        let is_path = name.contains('/') && (name.ends_with(".rs") || name.ends_with('/'));
+        if is_path && !name.contains(' ') && !name.contains('…') {
+            let exists = ["", "broker/src"].iter().any(|folder| root().join(folder).join(name).exists());
+            assert!(exists, "docs/architecture.md names {name}, which is not there");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "only {named} files were found in the document");
+}
