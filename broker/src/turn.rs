@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::session::Session;
+use crate::session::Link;
 use crate::store::{Batch, CommitId, Record, Store, StoreError};
 
-/// What a turn gathers: records for the store, and the sessions to wake once it is over. Waking inside a fan-out
+/// What a turn gathers: records for the store, and the connections to wake once it is over. Waking inside a fan-out
 /// loop would let the woken tasks fight for the locks that the loop still needs.
 pub struct Turn<'s> {
     /// The time of this turn.
@@ -16,7 +16,7 @@ pub struct Turn<'s> {
     batch: Batch,
     commit: CommitId,
     durable: CommitId,
-    touched: Vec<Arc<Session>>,
+    touched: Vec<Arc<Link>>,
 }
 
 impl<'s> Turn<'s> {
@@ -61,23 +61,20 @@ impl<'s> Turn<'s> {
         self.durable
     }
 
-    /// Remembers a session whose outbox has got something, to wake it at the end.
-    pub fn touch(&mut self, session: &Arc<Session>) {
-        self.touched.push(Arc::clone(session));
+    /// Remembers the connection of a session whose outbox has got something, to wake it at the end.
+    pub fn touch(&mut self, link: &Arc<Link>) {
+        self.touched.push(Arc::clone(link));
     }
 
-    /// Ends the turn: applies what is left and wakes every session that was touched, once each.
+    /// Ends the turn: applies what is left and wakes every connection that was touched, once each.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store took nothing of what was left; the sessions are woken all the same.
+    /// [`StoreError`] when the store took nothing of what was left; they are woken all the same.
     pub fn finish(mut self) -> Result<CommitId, StoreError> {
         let applied = self.apply();
-        for session in self.touched.drain(..) {
-            let link = session.lock().link.clone();
-            if let Some(link) = link {
-                link.wake();
-            }
+        for link in self.touched.drain(..) {
+            link.wake();
         }
         applied
     }

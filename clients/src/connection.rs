@@ -148,14 +148,20 @@ impl<S: Session> Task<S> {
                 Driven::Sent => {}
                 Driven::Ended => return Err(Error::Lost("the broker closed it".to_owned())),
             },
-            permit = inbox.reserve(), if has_delivery => match (permit, session.poll_delivery()) {
-                (Ok(permit), Some(delivery)) => permit.send(delivery),
-                // Nobody listens any more: the message is let go and not acknowledged.
-                _ => {}
-            },
+            permit = inbox.reserve(), if has_delivery => {
+                let delivery = session.poll_delivery();
+                // Without a permit nobody listens any more: the message is let go and not acknowledged.
+                if let (Ok(permit), Some(delivery)) = (permit, delivery) {
+                    permit.send(delivery);
+                }
+            }
             Some(tokens) = acknowledged.recv() => session.handle_acknowledged(Instant::now(), &tokens),
             command = commands.recv(), if has_room => {
                 let now = Instant::now();
+                // What was acknowledged before this command is to arrive before it: it may be the last one.
+                while let Ok(tokens) = acknowledged.try_recv() {
+                    session.handle_acknowledged(now, &tokens);
+                }
                 session.handle_command(now, command.unwrap_or(Command::Disconnect));
                 // What is waiting goes out with it, in one write.
                 while session.may_accept() && let Ok(command) = commands.try_recv() {

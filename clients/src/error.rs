@@ -35,6 +35,16 @@ pub enum Error {
         /// The scheme for it.
         protocol_scheme: &'static str,
     },
+    /// Something answers there, but in another protocol.
+    #[error("{url} answers, but not in {protocol} ({detail}): check the port")]
+    Foreign {
+        /// Where.
+        url: Url,
+        /// What was to be spoken.
+        protocol: &'static str,
+        /// What is wrong with the answer.
+        detail: String,
+    },
     /// The connection stands, but the broker's welcome did not come.
     #[error("{url} did not answer within {} s; check that it speaks this protocol", timeout.as_secs_f32())]
     TimedOut {

@@ -47,6 +47,12 @@ impl StompPeer {
         self
     }
 
+    /// Sends bytes as they are: over WebSocket as one binary message.
+    pub async fn says_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.peer.send(bytes).await;
+        self
+    }
+
     /// Connects with one version.
     pub async fn connects(&mut self, version: &str) -> &mut Self {
         self.says(&format!("CONNECT\naccept-version:{version}\nhost:test\n\n^")).await;
@@ -97,7 +103,12 @@ impl StompPeer {
         heard
     }
 
-    /// Holds that no frame comes.
+    /// Holds that the broker closes the connection, over WebSocket with 1000.
+    pub async fn is_closed(&mut self) {
+        self.peer.is_closed_with(1000).await;
+    }
+
+    /// Holds that nothing comes.
     pub async fn hears_nothing(&mut self) -> &mut Self {
         self.peer.hears_nothing().await;
         self

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::MutexGuard;
+
 use super::Broker;
 use crate::message::{Qos, SessionId};
 use crate::session::{Deliver, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will};
@@ -61,75 +63,106 @@ impl Broker {
         M: Fn() -> Box<dyn Deliver>,
         A: FnOnce(&mut SessionState),
     {
-        let NewConnection { key, id, clean_start, expiry_secs, will, link, make, attach } = request;
-        let (session, made) = loop {
+        let NewConnection { key, mut id, clean_start, expiry_secs, will, link, make, attach } = request;
+        loop {
             let (session, made) = self.registry.find_or_insert(&key, || {
                 let limits = self.config.session.outbox_limits();
                 Arc::new(Session::new(id, key.clone(), expiry_secs, limits, make()))
             });
-            if made || (!clean_start && !session.lock().ended) {
-                break (session, made);
+            // A session that does not outlive its connection ends now that this one takes that one's place.
+            // [MQTT50-U-3.1.4-4]
+            if !made && (clean_start || !session.is_persistent()) {
+                self.end_session(turn, &session, session.lock());
+                self.registry.remove(&session);
+                continue;
             }
-            self.end_session(turn, &session);
-            self.registry.remove(&session);
-        };
-        // What ends with its connection need not survive anything.
-        if expiry_secs > 0 || !made {
-            turn.record(|| Record::SessionOpened {
-                session: session.id().0,
-                client_id: Arc::clone(&key.client_id),
-                expiry_secs,
-            });
-            turn.record(|| match &will {
-                Some(will) => Record::WillSet {
+            // What ends with its connection need not survive anything.
+            if expiry_secs > 0 || session.is_stored() {
+                session.mark_stored();
+                turn.record(|| Record::SessionOpened {
                     session: session.id().0,
-                    message: Arc::clone(&will.message),
-                    delay_secs: will.delay_secs,
-                },
-                None => Record::WillCleared { session: session.id().0 },
-            });
-        }
-        turn.apply()?;
-        let replaced = {
+                    client_id: Arc::clone(&key.client_id),
+                    expiry_secs,
+                });
+                turn.record(|| match &will {
+                    Some(will) => Record::WillSet {
+                        session: session.id().0,
+                        message: Arc::clone(&will.message),
+                        delay_secs: will.delay_secs,
+                    },
+                    None => Record::WillCleared { session: session.id().0 },
+                });
+            }
+            if let Err(error) = turn.apply() {
+                if made {
+                    self.registry.remove(&session);
+                }
+                return Err(error);
+            }
             let mut state = session.lock();
+            // Others may have come between its being found and being locked: it ended, or its first connection is not
+            // this one. Look again, with a number that nobody has used.
+            if state.ended || (made && state.attachments > 0) {
+                if state.ended {
+                    record_end(turn, &session);
+                    self.registry.remove(&session);
+                }
+                id = self.new_session_id();
+                continue;
+            }
             state.attachments += 1;
             state.detached_at = None;
             state.outbox.discard_ready();
             state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
+            session.set_expiry_secs(expiry_secs);
             attach(&mut state);
             let old_link = state.link.replace(link);
             // A will that is not delayed belongs to the connection and is due now that it ends; a delayed one is
             // withdrawn, because its client is back before the delay is over. [MQTT-3.1.3-9]
             let old_will = std::mem::replace(&mut state.will, will);
-            old_link.map(|link| (link, old_will.filter(|will| will.delay_secs == 0)))
-        };
-        session.set_expiry_secs(expiry_secs);
-        if let Some((old_link, old_will)) = replaced {
-            old_link.end(Signal::TakenOver);
-            if let Some(will) = old_will {
-                self.publish_will(turn, &session, &will);
+            drop(state);
+            if let Some(old_link) = old_link {
+                old_link.end(Signal::TakenOver);
+                if let Some(will) = old_will.filter(|will| will.delay_secs == 0) {
+                    self.publish_will(turn, &session, &will);
+                }
             }
+            return Ok(Connected { session, present: !made });
         }
-        Ok(Connected { session, present: !made })
+    }
+
+    /// Changes how long a session outlives its connection, if it still is that connection's.
+    pub fn change_expiry(&self, turn: &mut Turn<'_>, session: &Session, link: &Link, expiry_secs: u32) {
+        let state = session.lock();
+        if !state.is_attached(link) {
+            return;
+        }
+        session.set_expiry_secs(expiry_secs);
+        drop(state);
+        session.mark_stored();
+        turn.record(|| Record::SessionOpened {
+            session: session.id().0,
+            client_id: Arc::clone(&session.key().client_id),
+            expiry_secs,
+        });
     }
 
     /// Detaches a connection from its session. What follows from it is for the session's expiry and the will's delay
     /// to say. Nothing happens if another connection has taken the session over.
     pub fn disconnect(&self, turn: &mut Turn<'_>, session: &Arc<Session>, link: &Link, departure: Departure) {
-        let expiry_secs = session.expiry_secs();
         let mut state = session.lock();
         if !state.is_attached(link) {
             return;
         }
+        let expiry_secs = session.expiry_secs();
         state.link = None;
         state.detached_at = Some(turn.now.instant);
         if departure == Departure::Normal {
             state.will = None;
-            turn.record(|| Record::WillCleared { session: session.id().0 });
+            record_no_will(turn, session);
         }
         if expiry_secs == 0 {
-            drop(state);
-            self.end_session(turn, session);
+            self.end_session(turn, session, state);
             return;
         }
         state.outbox.discard_ready();
@@ -157,21 +190,22 @@ impl Broker {
 
     /// Ends a session: its subscriptions go, what waited for it goes, and a will that is still there is published,
     /// however long its delay [MQTT-3.1.2-10]. A connection that still serves it is asked to end.
-    pub fn end_session(&self, turn: &mut Turn<'_>, session: &Arc<Session>) {
-        let (subscriptions, will, link) = {
-            let mut state = session.lock();
-            if std::mem::replace(&mut state.ended, true) {
-                return;
-            }
-            state.outbox.discard_ready();
-            state.outbox.retain(|_| false);
-            (std::mem::take(&mut state.subscriptions), state.will.take(), state.link.take())
-        };
+    ///
+    /// `state` is the lock under which it was decided, so that no client comes back in between.
+    fn end_session(&self, turn: &mut Turn<'_>, session: &Session, mut state: MutexGuard<'_, SessionState>) {
+        if std::mem::replace(&mut state.ended, true) {
+            return;
+        }
+        state.outbox.discard_ready();
+        state.outbox.retain(|_| false);
+        let subscriptions = std::mem::take(&mut state.subscriptions);
+        let (will, link) = (state.will.take(), state.link.take());
+        drop(state);
         for key in subscriptions.keys() {
             self.router.unsubscribe(key.filter.as_filter(), session.id(), key.local, || ());
         }
         self.registry.remove(session);
-        turn.record(|| Record::SessionEnded { session: session.id().0 });
+        record_end(turn, session);
         if let Some(link) = link {
             link.end(Signal::TakenOver);
         }
@@ -192,8 +226,7 @@ impl Broker {
             let waited = turn.now.instant.saturating_duration_since(detached_at);
             let is_due = |secs: u32| secs != EXPIRY_NEVER && waited >= Duration::from_secs(secs.into());
             if is_due(session.expiry_secs()) {
-                drop(state);
-                self.end_session(turn, &session);
+                self.end_session(turn, &session, state);
                 return;
             }
             state.will.take_if(|will| is_due(will.delay_secs))
@@ -204,12 +237,25 @@ impl Broker {
     }
 
     fn publish_will(&self, turn: &mut Turn<'_>, session: &Session, will: &Will) {
-        turn.record(|| Record::WillCleared { session: session.id().0 });
+        record_no_will(turn, session);
         let expires_at =
             will.expiry_secs.map(|secs| turn.now.unix_ms_after(Duration::from_secs(secs.into())));
-        let publication = will.message.publish_again(expires_at);
+        let mut publication = will.message.publish_again(expires_at);
+        publication.publisher = session.id();
         if let Err(error) = self.publish(turn, &publication) {
             tracing::warn!(client_id = %session.key().client_id, %error, "the will could not be stored");
         }
+    }
+}
+
+fn record_end(turn: &mut Turn<'_>, session: &Session) {
+    if session.is_stored() {
+        turn.record(|| Record::SessionEnded { session: session.id().0 });
+    }
+}
+
+fn record_no_will(turn: &mut Turn<'_>, session: &Session) {
+    if session.is_stored() {
+        turn.record(|| Record::WillCleared { session: session.id().0 });
     }
 }

@@ -21,16 +21,18 @@ impl Broker {
     /// [`StoreError`] when it must survive and cannot be stored; nobody has received it then.
     pub fn publish(&self, turn: &mut Turn<'_>, publication: &Publication<'_>) -> Result<bool, StoreError> {
         self.counters.published.add(1);
-        let matches = self.matches(publication);
         let is_stored = publication.qos != Qos::AtMostOnce || publication.retain;
         if is_stored && turn.keeps_records() {
+            let matches = self.matches(publication);
             self.publish_stored(turn, &[(publication, &matches)])?;
-        } else {
-            self.retain(publication);
-            self.for_each_receiver(publication, &matches, |session, options| {
-                self.offer(turn, session, publication, options, CommitId::NONE);
-            });
+            return Ok(!matches.is_empty());
         }
+        // Retained first: a client that subscribes at this moment finds it there, or is found as a subscriber.
+        self.retain(publication);
+        let matches = self.matches(publication);
+        self.for_each_receiver(publication, &matches, |session, options| {
+            self.offer(turn, session, publication, options, CommitId::NONE);
+        });
         Ok(!matches.is_empty())
     }
 
@@ -76,11 +78,35 @@ impl Broker {
             });
         }
         let commit = turn.apply()?;
-        for (publication, _) in publications {
-            self.retain(publication);
-        }
         for (publication, session, options) in deliveries {
             self.offer(turn, &session, publication, options, commit);
+        }
+        for (publication, matches) in publications.iter().filter(|(publication, _)| publication.retain) {
+            self.retain(publication);
+            self.offer_to_latecomers(turn, publication, matches)?;
+        }
+        Ok(())
+    }
+
+    /// Whoever subscribed after the receivers were collected and before the message was retained has got it neither
+    /// way; whoever came earlier or later has.
+    fn offer_to_latecomers(
+        &self,
+        turn: &mut Turn<'_>,
+        publication: &Publication<'_>,
+        known: &MatchSet,
+    ) -> Result<(), StoreError> {
+        let matches = self.matches(publication);
+        if std::ptr::eq(matches.as_ref(), known) {
+            return Ok(());
+        }
+        let is_known = |target: &Target| known.targets.iter().any(|earlier| earlier.is_same(target));
+        for target in matches.targets.iter().filter(|target| !is_known(target)) {
+            if let Some(mut options) = delivery_options(publication, target) {
+                self.record_queued(turn, &target.session, publication, &mut options);
+                let commit = turn.apply()?;
+                self.offer(turn, &target.session, publication, options, commit);
+            }
         }
         Ok(())
     }
@@ -111,24 +137,15 @@ impl Broker {
         matches: &MatchSet,
         mut receive: impl FnMut(&Arc<Session>, DeliveryOptions),
     ) {
-        let options = |target: &Target| {
-            let terms = target.terms_for(publication.publisher)?;
-            Some(DeliveryOptions {
-                qos: publication.qos.min(terms.qos),
-                retain: publication.retain && terms.retain_as_published,
-                identifiers: terms.identifiers.clone(),
-                local: target.local,
-                sequence: 0,
-            })
-        };
         for target in &matches.targets {
-            if let Some(options) = options(target) {
+            if let Some(options) = delivery_options(publication, target) {
                 receive(&target.session, options);
             }
         }
         for group in &matches.groups {
             let chosen = choose_member(group.in_turn());
-            if let Some((target, options)) = chosen.and_then(|target| Some((target, options(target)?))) {
+            let chosen = chosen.and_then(|target| Some((target, delivery_options(publication, target)?)));
+            if let Some((target, options)) = chosen {
                 receive(&target.session, options);
             }
         }
@@ -146,12 +163,11 @@ impl Broker {
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
         match offered {
-            Offered::Taken => {
-                let wake = state.wants_wake();
-                drop(state);
+            Offered::Taken { displaced } => {
                 self.counters.delivered.add(1);
-                if wake {
-                    turn.touch(session);
+                self.counters.dropped.add(displaced);
+                if let Some(link) = state.to_wake() {
+                    turn.touch(link);
                 }
             }
             Offered::Absent => {}
@@ -183,6 +199,18 @@ impl Broker {
             self.retained.set(Arc::clone(publication.keep()));
         }
     }
+}
+
+/// How a message goes to one receiver; `None` if No Local keeps it from its own publisher.
+fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<DeliveryOptions> {
+    let terms = target.terms_for(publication.publisher)?;
+    Some(DeliveryOptions {
+        qos: publication.qos.min(terms.qos),
+        retain: publication.retain && terms.retain_as_published,
+        identifiers: terms.identifiers.clone(),
+        local: target.local,
+        sequence: 0,
+    })
 }
 
 /// The member of a shared subscription that gets the next message: the next in turn who is connected; if none is,

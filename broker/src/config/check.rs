@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tracing_subscriber::filter::LevelFilter;
+
 use super::{Config, Transport};
 
 /// Every fault, each with the key it belongs to; empty when there is none.
@@ -13,7 +15,8 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     }
     for (index, listener) in config.listeners.iter().enumerate() {
         let key = |name: &str| format!("listeners[{index}].{name}");
-        if listener.bind.parse::<SocketAddr>().is_err() {
+        let is_address = listener.bind.parse::<SocketAddr>().is_ok();
+        if !is_address {
             let text = format!(
                 "\"{}\" is not an address and port such as \"0.0.0.0:8080\" or \"[::1]:8080\"",
                 listener.bind
@@ -44,7 +47,7 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         {
             fault(&key("bind"), format!("{} is bound by another listener already", listener.bind));
         }
-        if !listener.is_loopback() && config.auth.anonymous.is_none() {
+        if is_address && !listener.is_loopback() && config.auth.anonymous.is_none() {
             let text = format!(
                 "{} can be reached from other machines: say auth.anonymous = true if everybody may connect, or false",
                 listener.bind
@@ -90,5 +93,16 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     if config.limits.connect_timeout.0.is_zero() {
         fault("limits.connect_timeout", "0 would let nobody connect in time".into());
     }
+    for part in config.log.level.split(',').map(str::trim).filter(|part| !is_log_filter(part)) {
+        let levels = "\"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\"";
+        fault("log.level", format!("\"{part}\" is neither {levels} nor such as \"tidewire::mqtt=debug\""));
+    }
     faults
+}
+
+/// A level, or a target with one. A bare word that is no level would be taken for a target of that name, and nothing
+/// would be logged at all.
+fn is_log_filter(part: &str) -> bool {
+    let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+    level.parse::<LevelFilter>().is_ok() && level.parse::<usize>().is_err()
 }

@@ -58,29 +58,16 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
     };
     let file_name = sources.file.as_deref().unwrap_or(Path::new("embedded default"));
     // The file alone first: an error in it is shown at its line, which a merged table no longer knows.
-    parse_file(file_name, &text).map_err(|error| vec![error])?;
+    let mut config = parse_file(file_name, &text).map_err(|error| vec![error])?;
     let mut table: Table = text.parse().map_err(|error| vec![at(file_name.display(), error)])?;
     let mut origins = Vec::new();
-    for (name, value) in &sources.environment {
-        if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX).filter(|key| is_setting(key)) {
-            let key = key.to_lowercase().replace("__", ".");
-            set(&mut table, &key, value).map_err(|text| vec![at(name, text)])?;
-            origins.push((key, format!("environment variable {name}")));
-        }
+    for Assignment { key, value, origin } in assignments(sources)? {
+        // Read after each, so that what is wrong is said of the one that brought it in.
+        set(&mut table, &key, &value).map_err(|text| vec![at(&origin, text)])?;
+        config = Config::deserialize(Value::Table(table.clone()))
+            .map_err(|error| vec![at(&origin, describe(error.message()))])?;
+        origins.push((key, origin));
     }
-    for assignment in &sources.overrides {
-        let place = format!("--set {assignment}");
-        let (key, value) = assignment
-            .split_once('=')
-            .ok_or_else(|| vec![at(&place, "expected section.key=value, as in log.level=debug")])?;
-        set(&mut table, key.trim(), value.trim()).map_err(|text| vec![at(&place, text)])?;
-        origins.push((key.trim().to_owned(), place));
-    }
-    let config = Config::deserialize(Value::Table(table)).map_err(|error| {
-        let text = describe(error.message());
-        let origin = origins.iter().rev().find(|(key, _)| is_about(&error.to_string(), key));
-        vec![at(origin.map_or("--set or environment", |(_, origin)| origin), text)]
-    })?;
     let faults = check(&config);
     if faults.is_empty() {
         return Ok(config);
@@ -90,6 +77,32 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
         None => locate_in_file(file_name, &text, &key, fault),
     };
     Err(faults.into_iter().map(locate).collect())
+}
+
+/// One setting from outside the file.
+struct Assignment {
+    key: String,
+    value: String,
+    /// Where it was made, as errors name it.
+    origin: String,
+}
+
+/// Those of the environment, then those of `--set`.
+fn assignments(sources: &Sources) -> Result<Vec<Assignment>, Vec<ConfigError>> {
+    let from_environment = |(name, value): &(String, String)| {
+        let key = name.strip_prefix(ENVIRONMENT_PREFIX).filter(|key| is_setting(key))?;
+        let key = key.to_lowercase().replace("__", ".");
+        Some(Assignment { key, value: value.clone(), origin: format!("environment variable {name}") })
+    };
+    let mut assignments: Vec<_> = sources.environment.iter().filter_map(from_environment).collect();
+    for assignment in &sources.overrides {
+        let origin = format!("--set {assignment}");
+        let (key, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| vec![at(&origin, "expected section.key=value, as in log.level=debug")])?;
+        assignments.push(Assignment { key: key.trim().to_owned(), value: value.trim().to_owned(), origin });
+    }
+    Ok(assignments)
 }
 
 /// `TIDEWIRE_LOG__LEVEL` is a setting; `TIDEWIRE_BIN` and the like are somebody else's, but for `TIDEWIRE_DATA_DIR`,
@@ -191,10 +204,6 @@ fn excerpt(text: &str, span: std::ops::Range<usize>) -> String {
     let column = text[line_start..start].chars().count();
     let marked = text[start..span.end.clamp(start, text.len())].lines().next().unwrap_or("").chars().count();
     format!("    {line}\n    {}{}", " ".repeat(column), "^".repeat(marked.max(1)))
-}
-
-fn is_about(error: &str, key: &str) -> bool {
-    key.rsplit('.').next().is_some_and(|field| error.contains(field))
 }
 
 fn at(place: impl fmt::Display, text: impl fmt::Display) -> ConfigError {

@@ -36,6 +36,8 @@ impl Context<'_, '_, '_> {
 
     /// The client releases its QoS 2 publish. [MQTT-4.3.3-11]
     pub(super) fn handle_pub_rel(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
+        // The client takes any PUBCOMP for one that is no longer under way. [MQTT50-U-4.9-1]
+        self.client.unreleased = self.client.unreleased.saturating_sub(1);
         let reason = match self.forget_received(ack.packet_id) {
             true => ReasonCode::Success,
             // Harmless: it was released before, and the answer was lost. [MQTT-4.3.3-11]
@@ -51,8 +53,13 @@ impl Context<'_, '_, '_> {
         self.note_settled(settled, "PUBCOMP")
     }
 
+    /// Does nothing once another connection has taken the session over: what is under way is now that one's.
     fn with_deliver<R: Default>(&mut self, change: impl FnOnce(&mut MqttDeliver) -> R) -> R {
-        self.client.session.lock().deliver_as::<MqttDeliver>().map(change).unwrap_or_default()
+        let mut state = self.client.session.lock();
+        if !state.is_attached(self.link) {
+            return R::default();
+        }
+        state.deliver_as::<MqttDeliver>().map(change).unwrap_or_default()
     }
 
     fn note_settled(&mut self, settled: Settled, packet: &'static str) -> Result<(), Refusal> {

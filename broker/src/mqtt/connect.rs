@@ -74,9 +74,8 @@ impl Mqtt {
         let wishes = Wishes::of(connect)?;
         let client_id = client_id(connect)?;
         let identity = self.authenticate(connect, &client_id)?;
-        let session_id = self.broker.new_session_id();
         let will = match &connect.will {
-            Some(will) => Some(self.examine_will(will, &identity, session_id)?),
+            Some(will) => Some(self.examine_will(will, &identity)?),
             None => None,
         };
         let expiry_max = config.session.expiry_max.secs();
@@ -87,36 +86,6 @@ impl Mqtt {
             asked if connect.version.is_v5() => asked.min(keep_alive_max),
             asked => asked,
         };
-        let terms = Terms {
-            version: connect.version,
-            receive_maximum: wishes.receive_maximum.min(config.session.inflight_max),
-            packet_size_max: wishes.packet_size_max,
-            aliases: OutboundAliases::new(wishes.topic_alias_maximum.min(config.mqtt.topic_alias_maximum)),
-        };
-        let mut unreleased = 0;
-        let connected = self.broker.connect(
-            turn,
-            NewConnection {
-                key: SessionKey { protocol: ProtocolKind::Mqtt, client_id: Arc::clone(&client_id) },
-                id: session_id,
-                clean_start: connect.clean_start,
-                expiry_secs,
-                will,
-                link: Arc::clone(&self.link),
-                make: || -> Box<dyn Deliver> { Box::new(MqttDeliver::default()) },
-                attach: |state: &mut SessionState| {
-                    if let Some(deliver) = state.deliver_as::<MqttDeliver>() {
-                        unreleased = deliver.attach(terms);
-                    }
-                },
-            },
-        );
-        let Connected { session, present } = connected.map_err(|StoreError::Unavailable| {
-            Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
-        })?;
-        tracing::info!(
-            link = self.link.id(), %client_id, version = ?connect.version, present, keep_alive, expiry_secs, "connected"
-        );
         let mut properties = PropertiesBuf::default();
         if connect.version.is_v5() {
             self.announce(&mut properties);
@@ -130,13 +99,45 @@ impl Mqtt {
                 properties.push(Property::ServerKeepAlive(keep_alive));
             }
         }
-        let conn_ack = Packet::ConnAck(ConnAck {
-            session_present: present,
-            reason: ReasonCode::Success,
-            properties: properties.as_properties(),
-        });
-        // A client that takes no packet of this size could not even be told so.
-        conn_ack.encode(connect.version, &mut self.replies.promised().bytes);
+        let conn_ack = |session_present| {
+            let properties = properties.as_properties();
+            Packet::ConnAck(ConnAck { session_present, reason: ReasonCode::Success, properties })
+        };
+        // Known before anybody's session is touched. [MQTT-3.1.2-24]
+        if conn_ack(false).encoded_len(connect.version) > wishes.packet_size_max {
+            let detail = "CONNACK is larger than the client takes";
+            return Err(Refusal::new(ReasonCode::PacketTooLarge, detail));
+        }
+        let terms = Terms {
+            version: connect.version,
+            receive_maximum: wishes.receive_maximum.min(config.session.inflight_max),
+            packet_size_max: wishes.packet_size_max,
+            aliases: OutboundAliases::new(wishes.topic_alias_maximum.min(config.mqtt.topic_alias_maximum)),
+        };
+        let connected = self.broker.connect(
+            turn,
+            NewConnection {
+                key: SessionKey { protocol: ProtocolKind::Mqtt, client_id: Arc::clone(&client_id) },
+                id: self.broker.new_session_id(),
+                clean_start: connect.clean_start,
+                expiry_secs,
+                will,
+                link: Arc::clone(&self.link),
+                make: || -> Box<dyn Deliver> { Box::new(MqttDeliver::default()) },
+                attach: |state: &mut SessionState| {
+                    if let Some(deliver) = state.deliver_as::<MqttDeliver>() {
+                        deliver.attach(terms);
+                    }
+                },
+            },
+        );
+        let Connected { session, present } = connected.map_err(|StoreError::Unavailable| {
+            Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
+        })?;
+        tracing::info!(
+            link = self.link.id(), %client_id, version = ?connect.version, present, keep_alive, expiry_secs, "connected"
+        );
+        conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
         self.state = State::Connected(Box::new(Client {
             session,
             identity,
@@ -146,7 +147,7 @@ impl Mqtt {
             wants_reasons: wishes.wants_reasons,
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
-            unreleased,
+            unreleased: 0,
             connected_at: None,
         }));
         Ok(())
@@ -166,12 +167,7 @@ impl Mqtt {
     }
 
     /// A will is checked as the publish that it may become. [MQTT-3.1.2-8 to -15]
-    fn examine_will(
-        &self,
-        will: &WireWill<'_>,
-        identity: &Identity,
-        publisher: SessionId,
-    ) -> Result<Will, Refusal> {
+    fn examine_will(&self, will: &WireWill<'_>, identity: &Identity) -> Result<Will, Refusal> {
         let config = &self.broker.config;
         let topic = TopicName::parse(will.topic)
             .map_err(|error| Refusal::new(ReasonCode::TopicNameInvalid, format!("will topic: {error}")))?;
@@ -201,7 +197,8 @@ impl Mqtt {
                 }
             }
         }
-        let mut publication = Publication::new(topic, will.payload, publisher);
+        // Whose it is says the session that publishes it.
+        let mut publication = Publication::new(topic, will.payload, SessionId::BROKER);
         publication.qos = will.qos;
         publication.retain = will.retain;
         publication.attributes = crate::message::Attributes::of(&attributes);

@@ -1,7 +1,7 @@
 //! The half of MQTT that lives in the session: the inflight window towards the client, the QoS 2 publishes from it,
 //! and how a message becomes a PUBLISH.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
@@ -39,16 +39,29 @@ pub struct MqttDeliver {
     quota: u16,
     /// Deliveries of earlier connections wait to be sent again.
     must_resend: bool,
-    /// QoS 2 publishes from the client that it has not released.
-    received: HashSet<PacketId, foldhash::fast::RandomState>,
+    /// QoS 2 publishes from the client that it has not released, and whether each came on the connection that is
+    /// attached.
+    received: HashMap<PacketId, bool, foldhash::fast::RandomState>,
 }
 
 impl Default for MqttDeliver {
     fn default() -> Self {
         let aliases = OutboundAliases::default();
         let terms = Terms { version: Version::V5, receive_maximum: 0, packet_size_max: usize::MAX, aliases };
-        Self { terms, inflight: Inflight::new(), quota: 0, must_resend: false, received: HashSet::default() }
+        Self { terms, inflight: Inflight::new(), quota: 0, must_resend: false, received: HashMap::default() }
     }
+}
+
+/// What a QoS 2 publish from the client is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// The first of its packet identifier since that was released.
+    #[default]
+    First,
+    /// A repeat, and the first on this connection.
+    Resent,
+    /// A repeat of one on the same connection.
+    Repeated,
 }
 
 /// What became of a PUBREC.
@@ -67,30 +80,35 @@ pub(super) enum Received {
 
 impl MqttDeliver {
     /// Fits the session to a new connection; what was sent on an earlier one will be sent again [MQTT-4.4.0-1].
-    /// Returns how many of the client's QoS 2 publishes are unreleased.
-    pub(super) fn attach(&mut self, terms: Terms) -> usize {
+    pub(super) fn attach(&mut self, terms: Terms) {
         self.quota = terms.receive_maximum;
         self.terms = terms;
         self.must_resend = !self.inflight.is_empty();
         for (_, step) in self.inflight.iter_mut() {
             step.sent_here = false;
         }
-        self.received.len()
+        for came_here in self.received.values_mut() {
+            *came_here = false;
+        }
     }
 
-    /// Notes a QoS 2 publish from the client; `false` if it is a repeat.
-    pub(super) fn receive(&mut self, packet_id: PacketId) -> bool {
-        self.received.insert(packet_id)
+    /// Notes a QoS 2 publish from the client.
+    pub(super) fn receive(&mut self, packet_id: PacketId) -> Arrival {
+        match self.received.insert(packet_id, true) {
+            None => Arrival::First,
+            Some(false) => Arrival::Resent,
+            Some(true) => Arrival::Repeated,
+        }
     }
 
-    /// Whether a QoS 2 publish with this packet identifier is unreleased.
-    pub(super) fn is_received(&self, packet_id: PacketId) -> bool {
-        self.received.contains(&packet_id)
+    /// Whether a QoS 2 publish with this packet identifier came on this connection and is unreleased.
+    pub(super) fn came_here(&self, packet_id: PacketId) -> bool {
+        self.received.get(&packet_id) == Some(&true)
     }
 
     /// The client has released it; whether it was there.
     pub(super) fn release(&mut self, packet_id: PacketId) -> bool {
-        self.received.remove(&packet_id)
+        self.received.remove(&packet_id).is_some()
     }
 
     /// Settles a delivery by an acknowledgement that is meant for `qos`.
@@ -166,33 +184,45 @@ impl Deliver for MqttDeliver {
             return true;
         }
         let Self { terms, inflight, quota, .. } = self;
+        let mut too_large = Vec::new();
+        let mut is_done = true;
         for (packet_id, step) in inflight.iter_mut().filter(|(_, step)| !step.sent_here) {
             if output.len() >= RESEND_BYTES_MAX {
-                return false;
+                is_done = false;
+                break;
             }
             match &step.state {
                 InflightState::Released => {
                     Ack::success(packet_id).encode(PacketType::PubRel, terms.version, &mut output.bytes);
                 }
-                InflightState::Sent(_) if *quota == 0 => return false,
+                InflightState::Sent(_) if *quota == 0 => {
+                    is_done = false;
+                    break;
+                }
                 InflightState::Sent(message) => {
-                    *quota -= 1;
                     let layout = Layout {
                         version: terms.version,
                         options: &step.options,
                         aliased: Aliased::No,
                         dup: true,
                     };
-                    let written = layout.write(now, &message.publication(), terms.packet_size_max, output);
-                    if let Some(at) = written {
-                        output.bytes[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+                    match layout.write(now, &message.publication(), terms.packet_size_max, output) {
+                        Some(at) => {
+                            output.bytes[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+                            *quota -= 1;
+                        }
+                        // This connection's client takes less than the last one's. [MQTT-3.1.2-25]
+                        None => too_large.push(packet_id),
                     }
                 }
             }
             step.sent_here = true;
         }
-        self.must_resend = false;
-        true
+        for packet_id in too_large {
+            inflight.settle(packet_id);
+        }
+        self.must_resend = !is_done;
+        is_done
     }
 
     fn release(&mut self, _now: Now, _output: &mut Output) {}

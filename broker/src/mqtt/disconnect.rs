@@ -23,9 +23,8 @@ impl Mqtt {
                                 "a session that was to end with its connection cannot be given an expiry at DISCONNECT",
                             ));
                         }
-                        client
-                            .session
-                            .set_expiry_secs(secs.min(self.broker.config.session.expiry_max.secs()));
+                        let expiry_secs = secs.min(self.broker.config.session.expiry_max.secs());
+                        self.broker.change_expiry(turn, &client.session, &self.link, expiry_secs);
                     }
                     Property::ServerReference(_) => {
                         return Err(Refusal::protocol("a server reference comes from servers only"));

@@ -70,7 +70,7 @@ struct Client {
     /// The largest packet the client takes. [MQTT-3.1.2-24]
     packet_size_max: usize,
     aliases: InboundAliases,
-    /// QoS 2 publishes that the client has not released yet.
+    /// QoS 2 publishes that came on this connection and that the client has not released yet.
     unreleased: usize,
     /// The commit that CONNACK depends on.
     connected_at: Option<CommitId>,
@@ -99,6 +99,7 @@ impl Mqtt {
             (State::Connected(client), packet) => {
                 let context = Context {
                     broker: &self.broker,
+                    link: &self.link,
                     replies: &mut self.replies,
                     turn,
                     client: client.as_mut(),
@@ -156,6 +157,7 @@ impl Mqtt {
 /// What a handler of a connected client's packet works with.
 struct Context<'c, 't, 's> {
     broker: &'c Broker,
+    link: &'c Link,
     replies: &'c mut Replies,
     turn: &'t mut Turn<'s>,
     client: &'c mut Client,
@@ -234,7 +236,12 @@ impl Protocol for Mqtt {
         if reply_waits.is_some() && reply_waits <= client.connected_at {
             return reply_waits;
         }
-        let delivery_waits = client.session.lock().transmit(now, durable, output);
+        let mut session = client.session.lock();
+        // Another connection may have taken the session over since this turn began: what waits is for that one.
+        if !session.is_attached(&self.link) {
+            return reply_waits;
+        }
+        let delivery_waits = session.transmit(now, durable, output);
         crate::replies::earlier(reply_waits, delivery_waits)
     }
 

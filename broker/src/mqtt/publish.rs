@@ -5,7 +5,7 @@ use tidewire_protocols::mqtt::{
 };
 use tidewire_protocols::topic::TopicName;
 
-use super::deliver::MqttDeliver;
+use super::deliver::{Arrival, MqttDeliver};
 use super::refuse::Refusal;
 use super::{Client, Context};
 use crate::auth::Action;
@@ -44,6 +44,8 @@ impl Context<'_, '_, '_> {
         {
             self.client.aliases.set(alias, topic);
         }
+        // Before anything of it is remembered: a publish that ends the connection must leave no trace.
+        resolve_topic(self.client, publish, particulars.alias)?;
         self.check_receive_maximum(publish)?;
         match publish.packet_id {
             Some(packet_id) if publish.qos == Qos::ExactlyOnce => {
@@ -56,6 +58,7 @@ impl Context<'_, '_, '_> {
                 if reason.is_error() {
                     // A refused publish is over: its packet identifier may be used again. [MQTT-4.3.3-4]
                     self.forget_received(packet_id);
+                    self.client.unreleased -= 1;
                 }
                 self.acknowledge(PacketType::PubRec, packet_id, reason);
             }
@@ -106,7 +109,7 @@ impl Context<'_, '_, '_> {
             return Ok(());
         }
         // A repeat is under way already.
-        if publish.dup && publish.packet_id.is_some_and(|packet_id| self.is_received(packet_id)) {
+        if publish.packet_id.is_some_and(|packet_id| self.came_here(packet_id)) {
             return Ok(());
         }
         Err(Refusal::new(
@@ -115,23 +118,25 @@ impl Context<'_, '_, '_> {
         ))
     }
 
-    fn is_received(&self, packet_id: PacketId) -> bool {
+    fn came_here(&self, packet_id: PacketId) -> bool {
         let mut state = self.client.session.lock();
-        state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.is_received(packet_id))
+        state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.came_here(packet_id))
     }
 
     /// Notes a QoS 2 publish; `false` if it is a repeat. The record goes into the same batch as the message, so that
     /// a crash keeps both or neither.
     fn receive(&mut self, packet_id: PacketId) -> bool {
         let session = &self.client.session;
-        let mut state = session.lock();
-        let is_new = state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.receive(packet_id));
-        drop(state);
-        if is_new {
-            self.client.unreleased += 1;
+        let arrival = {
+            let mut state = session.lock();
+            state.deliver_as::<MqttDeliver>().map(|deliver| deliver.receive(packet_id)).unwrap_or_default()
+        };
+        // A repeat takes its place anew on each connection. [MQTT50-U-4.9-2]
+        self.client.unreleased += usize::from(arrival != Arrival::Repeated);
+        if arrival == Arrival::First {
             self.turn.record(|| Record::Received { session: session.id().0, packet_id: packet_id.get() });
         }
-        is_new
+        arrival == Arrival::First
     }
 
     /// The client has released a QoS 2 publish, or it was refused; whether it was known.
@@ -141,7 +146,6 @@ impl Context<'_, '_, '_> {
         let was_there = state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.release(packet_id));
         drop(state);
         if was_there {
-            self.client.unreleased -= 1;
             self.turn.record(|| Record::Released { session: session.id().0, packet_id: packet_id.get() });
         }
         was_there

@@ -78,7 +78,8 @@ impl Mqtt {
                     if packet.encoded_len(Version::V5) > client.packet_size_max {
                         packet = disconnect(refusal.reason, Properties::EMPTY);
                     }
-                    packet.encode(Version::V5, &mut self.replies.immediate().bytes);
+                    // Behind the acknowledgements that wait for the disk: nothing follows DISCONNECT. [MQTT-3.14.4-1]
+                    packet.encode(Version::V5, &mut self.replies.promised().bytes);
                 }
             }
             State::Greeting { .. } => {
@@ -113,10 +114,13 @@ impl Mqtt {
         properties.push(Property::ReasonString(&refusal.detail));
         let conn_ack = |properties| ConnAck { session_present: false, reason: refusal.reason, properties };
         let mut packet = Packet::ConnAck(conn_ack(properties.as_properties()));
-        if packet.encoded_len(version) > packet_size_max(input) {
+        let size_max = packet_size_max(input);
+        if packet.encoded_len(version) > size_max {
             packet = Packet::ConnAck(conn_ack(Properties::EMPTY));
         }
-        packet.encode(version, &mut self.replies.immediate().bytes);
+        if packet.encoded_len(version) <= size_max {
+            packet.encode(version, &mut self.replies.immediate().bytes);
+        }
     }
 }
 

@@ -43,6 +43,13 @@ impl Context<'_, '_, '_> {
             Ok(filter) => filter,
             Err(reason) => return Ok(reason),
         };
+        if let Some(reason) = self.unserved(filter) {
+            // A 5.0 client was told; an older one could not be. [MQTT50-U-3.2.2.3.11-1, MQTT50-U-3.2.2.3.13-1]
+            return match self.client.version.is_v5() {
+                true => Err(Refusal::new(reason, reason.name())),
+                false => Ok(reason),
+            };
+        }
         if wanted.no_local && filter.share_name().is_some() {
             return Err(Refusal::protocol("No Local on a shared subscription [MQTT-3.8.3-4]"));
         }
@@ -81,20 +88,25 @@ impl Context<'_, '_, '_> {
         Ok(ReasonCode::from_u8(qos.as_u8()).unwrap_or(ReasonCode::UnspecifiedError))
     }
 
-    /// Parses a filter and holds it against what is served.
+    /// Parses a filter.
     fn examine_filter<'f>(&self, filter: &'f str) -> Result<TopicFilter<'f>, ReasonCode> {
-        let config = &self.broker.config;
         let filter = TopicFilter::parse(filter).map_err(|_| ReasonCode::TopicFilterInvalid)?;
-        if filter.level_count() > config.limits.topic_levels_max {
-            return Err(ReasonCode::TopicFilterInvalid);
+        match filter.level_count() > self.broker.config.limits.topic_levels_max {
+            true => Err(ReasonCode::TopicFilterInvalid),
+            false => Ok(filter),
         }
-        if filter.has_wildcard() && !config.mqtt.wildcard_subscriptions {
-            return Err(ReasonCode::WildcardSubscriptionsNotSupported);
+    }
+
+    /// What CONNACK said is not to be had here, if the filter asks for it.
+    fn unserved(&self, filter: TopicFilter<'_>) -> Option<ReasonCode> {
+        let config = &self.broker.config.mqtt;
+        if filter.has_wildcard() && !config.wildcard_subscriptions {
+            return Some(ReasonCode::WildcardSubscriptionsNotSupported);
         }
-        if filter.share_name().is_some() && !config.mqtt.shared_subscriptions {
-            return Err(ReasonCode::SharedSubscriptionsNotSupported);
+        if filter.share_name().is_some() && !config.shared_subscriptions {
+            return Some(ReasonCode::SharedSubscriptionsNotSupported);
         }
-        Ok(filter)
+        None
     }
 
     pub(super) fn handle_unsubscribe(self, unsubscribe: &Unsubscribe<'_>) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio_tungstenite::WebSocketStream;
@@ -155,6 +155,9 @@ fn examine<B>(request: &Request<B>, listener: &ListenerConfig) -> Result<(String
     if request.method() != Method::GET {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "a WebSocket upgrade is a GET request".into()));
     }
+    if request.version() < Version::HTTP_11 {
+        return Err((StatusCode::BAD_REQUEST, "a WebSocket upgrade needs HTTP/1.1".into()));
+    }
     if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket")
     {
         let text = "this is a WebSocket port of a Tidewire message broker: connect with subprotocol mqtt or v12.stomp";
@@ -196,7 +199,8 @@ fn check_origin(headers: &HeaderMap, listener: &ListenerConfig) -> Result<(), Re
         None => {
             let own = text(headers, header::HOST).map(host_name);
             let page = origin.split_once("://").map(|(_, authority)| host_name(authority));
-            own.is_some() && (own == page || (is_loopback(own) && is_loopback(page)))
+            let is_same = own.zip(page).is_some_and(|(own, page)| own.eq_ignore_ascii_case(page));
+            is_same || (is_loopback(own) && is_loopback(page))
         }
     };
     if is_allowed {

@@ -63,6 +63,11 @@ impl Target {
         target
     }
 
+    /// Whether the other is the same receiver.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.session.id() == other.session.id() && self.local == other.local
+    }
+
     pub(super) fn add(&mut self, options: SubscriptionOptions) {
         self.merged.add(&options);
         self.parts.push(options);

@@ -24,7 +24,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -51,6 +51,7 @@ pub struct Session {
     id: SessionId,
     key: SessionKey,
     expiry_secs: AtomicU32,
+    is_stored: AtomicBool,
     sequence: AtomicU64,
     state: Mutex<SessionState>,
 }
@@ -101,8 +102,11 @@ pub struct SubscriptionOptions {
 /// What became of a message that was offered to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
-    /// It is on its way or waits in the outbox.
-    Taken,
+    /// It is on its way or waits in the outbox, where it displaced that many older ones.
+    Taken {
+        /// Deliveries dropped in its favour.
+        displaced: u64,
+    },
     /// Nobody is there to take it: QoS 0 without a connection, or the session is over.
     Absent,
     /// The outbox is full, and its policy is to drop.
@@ -124,6 +128,7 @@ impl Session {
             id,
             key,
             expiry_secs: AtomicU32::new(expiry_secs),
+            is_stored: AtomicBool::new(false),
             sequence: AtomicU64::new(0),
             state: Mutex::new(SessionState {
                 ended: false,
@@ -154,7 +159,7 @@ impl Session {
         self.expiry_secs.load(Ordering::Relaxed)
     }
 
-    /// Changes how long it outlives its connection.
+    /// Changes how long it outlives its connection. Done under its lock, by whoever is attached.
     pub fn set_expiry_secs(&self, expiry_secs: u32) {
         self.expiry_secs.store(expiry_secs, Ordering::Relaxed);
     }
@@ -162,6 +167,16 @@ impl Session {
     /// Whether it outlives its connection, so that what it is owed must survive.
     pub fn is_persistent(&self) -> bool {
         self.expiry_secs() > 0
+    }
+
+    /// The store has been told of it, and must be told what becomes of it.
+    pub fn mark_stored(&self) {
+        self.is_stored.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store knows of it. A session that never outlived a connection leaves no records.
+    pub fn is_stored(&self) -> bool {
+        self.is_stored.load(Ordering::Relaxed)
     }
 
     /// The next place in the order of its stored deliveries; the first is 1.
@@ -194,7 +209,7 @@ impl SessionState {
         let waits = options.qos == Qos::ExactlyOnce && commit > durable;
         if self.link.is_some() && !waits && self.outbox.is_passable() {
             match self.deliver.deliver(now, publication, &options, self.outbox.ready()) {
-                Delivered::Sent | Delivered::Discarded => return Offered::Taken,
+                Delivered::Sent | Delivered::Discarded => return Offered::Taken { displaced: 0 },
                 Delivered::WindowClosed => {}
             }
         }
@@ -211,9 +226,10 @@ impl SessionState {
         waits_for
     }
 
-    /// Whether the connection should be woken for what was just offered; `false` when a wake-up is under way.
-    pub fn wants_wake(&mut self) -> bool {
-        self.link.is_some() && !std::mem::replace(&mut self.wake_pending, true)
+    /// The connection to wake for what was just offered; `None` when there is none, or a wake-up is under way.
+    pub fn to_wake(&mut self) -> Option<&Arc<Link>> {
+        let link = self.link.as_ref()?;
+        (!std::mem::replace(&mut self.wake_pending, true)).then_some(link)
     }
 
     /// Whether `link` is the connection that serves this session.

@@ -71,17 +71,22 @@ impl Outbox {
     /// Puts a delivery at the end of the backlog, within the limits.
     pub fn push(&mut self, delivery: Delivery) -> Offered {
         let weight = delivery.message.weight();
+        // What would not fit into an empty outbox must not empty it first.
+        let may_displace = self.limits.overflow == Overflow::DropOldest && weight <= self.limits.bytes_max;
+        let mut displaced = 0;
         while self.is_full(weight) {
-            if self.limits.overflow != Overflow::DropOldest || !self.drop_oldest() {
+            if !may_displace || !self.pop() {
                 self.dropped += 1;
                 return match self.limits.overflow {
                     Overflow::Disconnect => Offered::Overflowed,
                     Overflow::DropOldest | Overflow::DropNewest => Offered::Dropped,
                 };
             }
+            displaced += 1;
         }
+        self.dropped += displaced;
         self.push_unbounded(delivery);
-        Offered::Taken
+        Offered::Taken { displaced }
     }
 
     /// Puts a delivery at the end of the backlog whatever the limits: retained messages at SUBSCRIBE, of which the
@@ -134,12 +139,6 @@ impl Outbox {
 
     fn is_full(&self, weight: usize) -> bool {
         self.backlog.len() >= self.limits.messages_max || self.backlog_bytes + weight > self.limits.bytes_max
-    }
-
-    fn drop_oldest(&mut self) -> bool {
-        let dropped = self.pop();
-        self.dropped += u64::from(dropped);
-        dropped
     }
 
     fn pop(&mut self) -> bool {

@@ -52,7 +52,7 @@ impl Registry {
 
     /// Removes this very session; one that has taken its name since stays.
     pub fn remove(&self, session: &Session) {
-        self.sessions.remove_if(session.key(), |_, found| found.id() == session.id());
+        self.sessions.remove_if(session.key(), |_, found| std::ptr::eq(Arc::as_ptr(found), session));
     }
 
     /// How many there are.

@@ -8,6 +8,13 @@ use super::deliver::{MessageId, StompDeliver};
 use super::refuse::Refusal;
 use super::{Context, Handled};
 
+/// An ACK, or a NACK.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acknowledgement {
+    id: MessageId,
+    is_consumed: bool,
+}
+
 impl Context<'_, '_, '_> {
     /// ACK (`is_consumed`) and NACK. On a topic, where each subscriber has a copy of its own, a message that was
     /// not consumed is dropped and counted: there is nobody else to give it to.
@@ -15,15 +22,14 @@ impl Context<'_, '_, '_> {
         let text = self.acknowledged_id(frame)?;
         let id = MessageId::parse(&text).ok_or_else(|| unknown(&text))?;
         self.check_subscription(frame, id, &text)?;
+        let acknowledgement = Acknowledgement { id, is_consumed };
         match frame.headers.get("transaction") {
             Some(transaction) => {
-                self.client.transactions.add_ack(&transaction, id, is_consumed, &self.broker.config.stomp)?;
+                self.client.transactions.add_ack(&transaction, acknowledgement, &self.broker.config.stomp)?;
             }
             None => {
-                let settled = acknowledge(self.client, &[id]).ok_or_else(|| unknown(&text))?;
-                if !is_consumed {
-                    self.broker.counters.dropped.add(settled as u64);
-                }
+                let dropped = acknowledge(self.client, &[acknowledgement]).ok_or_else(|| unknown(&text))?;
+                self.broker.counters.dropped.add(dropped);
             }
         }
         Ok(Handled::Done)
@@ -49,12 +55,19 @@ impl Context<'_, '_, '_> {
     }
 }
 
-/// Acknowledges all of `ids`, or, if one of them means nothing, none. Returns how many messages that settled.
-pub(super) fn acknowledge(client: &super::Client, ids: &[MessageId]) -> Option<usize> {
+/// Acknowledges all, in their order, or, if one of them means nothing, none. Returns how many messages that dropped.
+pub(super) fn acknowledge(client: &super::Client, all: &[Acknowledgement]) -> Option<u64> {
     let mut state = client.session.lock();
     let deliver = state.deliver_as::<StompDeliver>()?;
-    let all_known = ids.iter().all(|id| deliver.is_acknowledgeable(*id));
-    all_known.then(|| ids.iter().map(|id| deliver.acknowledge(*id)).sum())
+    if !all.iter().all(|one| deliver.is_acknowledgeable(one.id)) {
+        return None;
+    }
+    let mut dropped = 0;
+    for Acknowledgement { id, is_consumed } in all {
+        let settled = deliver.acknowledge(*id);
+        dropped += if *is_consumed { 0 } else { settled as u64 };
+    }
+    Some(dropped)
 }
 
 fn unknown(id: &str) -> Refusal {

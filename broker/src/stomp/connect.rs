@@ -9,10 +9,9 @@ use super::deliver::StompDeliver;
 use super::heart_beat::HeartBeats;
 use super::refuse::Refusal;
 use super::transaction::Transactions;
-use super::{Client, State, Stomp};
+use super::{Client, State, Stomp, frame_kind};
 use crate::auth::Credentials;
 use crate::broker::{Connected, NewConnection};
-use crate::output::FrameKind;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
 use crate::turn::Turn;
 
@@ -69,6 +68,7 @@ impl Stomp {
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
         tracing::info!(link = self.link.id(), session = %session_name, ?version, %client_id, "connected");
         self.decoder.set_version(version);
+        self.decoder.set_limits(config.limits.stomp());
         let output = self.replies.promised();
         let mut writer = FrameWriter::new(&mut output.bytes, version, Command::Connected);
         if version > Version::V10 {
@@ -77,7 +77,7 @@ impl Stomp {
         }
         writer.header("server", SERVER).header("session", &session_name);
         writer.finish();
-        output.end_message(FrameKind::Text);
+        output.end_message(frame_kind(config.stomp.websocket_frame, true));
         self.state = State::Connected(Box::new(Client {
             session,
             identity,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 use tidewire_protocols::stomp::{Command, Version, encode_header};
 
-use super::headers;
+use super::{frame_kind, headers};
 use crate::clock::Now;
 use crate::config::{SessionConfig, WebSocketFrame};
 use crate::message::{Encoded, LayoutKey, Publication};
-use crate::output::{FrameKind, Output};
+use crate::output::Output;
 use crate::session::{Deliver, Delivered, Delivery, DeliveryOptions};
 use crate::store::CommitId;
 
@@ -242,11 +242,7 @@ impl Style {
                 publication.encoded(self.key(options), encode, |shared| out.put_slice(&shared.bytes));
             }
         }
-        output.end_message(match self.frame {
-            WebSocketFrame::Binary => FrameKind::Binary,
-            WebSocketFrame::Auto | WebSocketFrame::Text if publication.payload_is_utf8() => FrameKind::Text,
-            WebSocketFrame::Auto | WebSocketFrame::Text => FrameKind::Binary,
-        });
+        output.end_message(frame_kind(self.frame, publication.payload_is_utf8()));
     }
 
     fn write_shared(self, publication: &Publication<'_>, options: &DeliveryOptions, out: &mut BytesMut) {

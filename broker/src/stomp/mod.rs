@@ -33,6 +33,7 @@ use self::transaction::Transactions;
 use crate::auth::Identity;
 use crate::broker::{Broker, Departure};
 use crate::clock::Now;
+use crate::config::WebSocketFrame;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::message::AttributesBuf;
 use crate::output::{FrameKind, Output};
@@ -83,6 +84,7 @@ struct Context<'c, 't, 's> {
     turn: &'t mut Turn<'s>,
     client: &'c mut Client,
     attributes: &'c mut AttributesBuf,
+    replies: &'c mut Replies,
     is_text: bool,
 }
 
@@ -99,7 +101,7 @@ impl Stomp {
     /// STOMP on a connection that has just been opened.
     pub fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
         let deadline = broker.now().instant + broker.config.limits.connect_timeout.0;
-        let decoder = Decoder::new(broker.config.limits.stomp());
+        let decoder = Decoder::new(broker.config.limits.stomp_before_connect());
         Self {
             broker,
             link,
@@ -124,8 +126,14 @@ impl Stomp {
         };
         let version = client.version;
         let broker = self.broker.as_ref();
-        let context =
-            Context { broker, turn, client, attributes: &mut self.attributes, is_text: self.is_text };
+        let context = Context {
+            broker,
+            turn,
+            client,
+            attributes: &mut self.attributes,
+            replies: &mut self.replies,
+            is_text: self.is_text,
+        };
         let handled = match frame.command {
             Command::Send => context.handle_send(frame),
             Command::Subscribe => context.handle_subscribe(frame),
@@ -152,11 +160,12 @@ impl Stomp {
         if handled == Handled::Done
             && let Some(receipt) = frame.headers.get("receipt")
         {
+            let kind = frame_kind(self.broker.config.stomp.websocket_frame, true);
             let output = self.replies.promised();
             let mut writer = FrameWriter::new(&mut output.bytes, version, Command::Receipt);
             writer.header("receipt-id", &receipt);
             writer.finish();
-            output.end_message(FrameKind::Text);
+            output.end_message(kind);
         }
         Ok(())
     }
@@ -166,6 +175,14 @@ impl Stomp {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
             self.broker.disconnect(turn, &client.session, &self.link, departure);
         }
+    }
+}
+
+/// How a frame travels over WebSocket, by what the configuration says and whether it is UTF-8.
+fn frame_kind(wanted: WebSocketFrame, is_utf8: bool) -> FrameKind {
+    match wanted {
+        WebSocketFrame::Auto | WebSocketFrame::Text if is_utf8 => FrameKind::Text,
+        WebSocketFrame::Auto | WebSocketFrame::Text | WebSocketFrame::Binary => FrameKind::Binary,
     }
 }
 
@@ -227,10 +244,15 @@ impl Protocol for Stomp {
             }
             State::Connected(client) => {
                 if client.heart_beats.is_beat_due(now) {
-                    // [STOMP12-HEARTBEAT-6]
+                    // Counted from here and not from when it leaves: where the socket takes nothing, the timer would
+                    // fire without end, and each time add one more.
+                    client.heart_beats.sent(now);
                     let output = self.replies.immediate();
-                    output.bytes.extend_from_slice(b"\n");
-                    output.end_message(FrameKind::Text);
+                    if output.is_empty() {
+                        // [STOMP12-HEARTBEAT-6]
+                        output.bytes.extend_from_slice(b"\n");
+                        output.end_message(frame_kind(self.broker.config.stomp.websocket_frame, true));
+                    }
                 }
                 Flow::Continue
             }

@@ -4,10 +4,9 @@ use std::borrow::Cow;
 
 use tidewire_protocols::stomp::{Command, Error, ErrorKind, Frame, FrameWriter};
 
-use super::Stomp;
+use super::{Stomp, frame_kind};
 use crate::broker::Departure;
 use crate::connection::{Close, CloseCode};
-use crate::output::FrameKind;
 use crate::turn::Turn;
 
 /// Why a connection ends, and what the ERROR frame says: a short message, and a body that tells a developer what to do.
@@ -88,7 +87,7 @@ impl Stomp {
         }
         writer.header("content-type", "text/plain");
         writer.finish_with_body(format!("{}\n", refusal.body).as_bytes());
-        output.end_message(FrameKind::Text);
+        output.end_message(frame_kind(self.broker.config.stomp.websocket_frame, true));
         self.depart(turn, Departure::WithWill);
         self.state = super::State::Ended;
         Close::new(refusal.code, refusal.message.clone())

@@ -115,6 +115,8 @@ impl Context<'_, '_, '_> {
             deliver.remove(subscribed.local);
         }
         state.outbox.retain(|delivery| delivery.options.local != subscribed.local);
+        // What stands ready is on its way already; it must not follow the receipt.
+        self.replies.immediate().append(state.outbox.ready());
         Ok(Handled::Done)
     }
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use tidewire_protocols::stomp::Frame;
 
-use super::acknowledge::acknowledge;
-use super::deliver::MessageId;
+use super::acknowledge::{Acknowledgement, acknowledge};
 use super::refuse::Refusal;
 use super::{Context, Handled};
 use crate::config::StompConfig;
@@ -21,8 +20,7 @@ pub(super) struct Transactions {
 #[derive(Debug, Default)]
 struct Transaction {
     sends: Vec<Arc<Message>>,
-    acks: Vec<MessageId>,
-    nacks: Vec<MessageId>,
+    acks: Vec<Acknowledgement>,
     bytes: usize,
 }
 
@@ -44,23 +42,20 @@ impl Transactions {
         Ok(())
     }
 
-    /// Adds an ACK (`is_consumed`) or a NACK.
+    /// Adds an ACK or a NACK.
     pub(super) fn add_ack(
         &mut self,
         name: &str,
-        id: MessageId,
-        is_consumed: bool,
+        acknowledgement: Acknowledgement,
         config: &StompConfig,
     ) -> Result<(), Refusal> {
-        let transaction = self.find(name, config)?;
-        let list = if is_consumed { &mut transaction.acks } else { &mut transaction.nacks };
-        list.push(id);
+        self.find(name, config)?.acks.push(acknowledgement);
         Ok(())
     }
 
     fn find(&mut self, name: &str, config: &StompConfig) -> Result<&mut Transaction, Refusal> {
         let transaction = self.open.get_mut(name).ok_or_else(|| unknown(name))?;
-        let frames = transaction.sends.len() + transaction.acks.len() + transaction.nacks.len();
+        let frames = transaction.sends.len() + transaction.acks.len();
         if frames >= config.transaction_frames_max {
             let body = format!("A transaction holds at most {} frames.", config.transaction_frames_max);
             return Err(Refusal::new("transaction too large", body));
@@ -92,13 +87,12 @@ impl Context<'_, '_, '_> {
         let name = transaction_name(frame)?;
         let transaction =
             self.client.transactions.open.remove(name.as_str()).ok_or_else(|| unknown(&name))?;
-        let all: Vec<_> = transaction.acks.iter().chain(&transaction.nacks).copied().collect();
         let publications: Vec<_> = transaction.sends.iter().map(|message| message.publication()).collect();
-        if acknowledge(self.client, &all).is_none() {
+        let dropped = acknowledge(self.client, &transaction.acks).ok_or_else(|| {
             let body = format!("Transaction {name} acknowledges a message that does not wait for it.");
-            return Err(Refusal::new("unknown message", body));
-        }
-        self.broker.counters.dropped.add(transaction.nacks.len() as u64);
+            Refusal::new("unknown message", body)
+        })?;
+        self.broker.counters.dropped.add(dropped);
         self.broker.publish_together(self.turn, &publications).map_err(|_| Refusal::not_stored())?;
         Ok(Handled::Done)
     }

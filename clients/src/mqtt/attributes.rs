@@ -42,7 +42,7 @@ pub(super) fn read(properties: mqtt::Properties<'_>) -> Properties {
         match property {
             Property::PayloadFormatIndicator(is_text) => read.payload_is_text = is_text,
             Property::MessageExpiryInterval(seconds) => {
-                read.expiry = Some(Duration::from_secs(seconds.into()))
+                read.expiry = Some(Duration::from_secs(seconds.into()));
             }
             Property::ContentType(content_type) => read.content_type = Some(content_type.to_owned()),
             Property::ResponseTopic(topic) => read.response_topic = Some(topic.as_str().to_owned()),

@@ -41,7 +41,7 @@ pub async fn connect(url: &Url, options: Options) -> Result<(Client, Messages), 
         let mut transport = Transport::connect(url, Protocol::Mqtt).await?;
         transport.queue(Chunk::binary(packet));
         let mut input = BytesMut::new();
-        let grant = welcome(&mut transport, &mut input, &options).await?;
+        let grant = welcome(url, &mut transport, &mut input, &options).await?;
         Ok((transport, input, grant))
     };
     let (transport, input, grant) = timeout(options.connect_timeout, handshake)
@@ -53,9 +53,15 @@ pub async fn connect(url: &Url, options: Options) -> Result<(Client, Messages), 
 }
 
 /// Waits for the CONNACK, and leaves what comes after it in `input`.
-async fn welcome(transport: &mut Transport, input: &mut BytesMut, options: &Options) -> Result<Grant, Error> {
+async fn welcome(
+    url: &Url,
+    transport: &mut Transport,
+    input: &mut BytesMut,
+    options: &Options,
+) -> Result<Grant, Error> {
+    let foreign = |detail: String| Error::Foreign { url: url.clone(), protocol: "MQTT", detail };
     loop {
-        match decode(options.version, PACKET_SIZE_MAX, input).map_err(|error| malformed(&error))? {
+        match decode(options.version, PACKET_SIZE_MAX, input).map_err(|error| foreign(error.to_string()))? {
             Decoded::Packet { packet: Packet::ConnAck(packet), size } => {
                 let grant = accepted(&packet, options)?;
                 let _ = input.split_to(size);

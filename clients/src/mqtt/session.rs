@@ -137,7 +137,7 @@ impl connection::Session for Session {
                 self.outgoing.subscribe(&subscriptions, done, &mut self.output);
             }
             Command::Unsubscribe(filters, done) => {
-                self.outgoing.unsubscribe(&filters, done, &mut self.output)
+                self.outgoing.unsubscribe(&filters, done, &mut self.output);
             }
             Command::Disconnect => {
                 Packet::Disconnect(Disconnect { reason: ReasonCode::Success, properties: Properties::EMPTY })

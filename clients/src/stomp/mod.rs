@@ -88,7 +88,7 @@ pub async fn connect(url: &Url, options: Options) -> Result<(Client, Messages), 
         transport.queue(Chunk { bytes: options.connect_frame(url), is_text: true });
         let mut input = BytesMut::new();
         let mut decoder = Decoder::new(LIMITS);
-        let beats = welcome(&mut transport, &mut input, &mut decoder, &options).await?;
+        let beats = welcome(url, &mut transport, &mut input, &mut decoder, &options).await?;
         Ok((transport, input, decoder, beats))
     };
     let (transport, input, decoder, beats) = timeout(options.connect_timeout, handshake)
@@ -101,13 +101,15 @@ pub async fn connect(url: &Url, options: Options) -> Result<(Client, Messages), 
 
 /// Waits for CONNECTED, and leaves what comes after it in `input`.
 async fn welcome(
+    url: &Url,
     transport: &mut Transport,
     input: &mut BytesMut,
     decoder: &mut Decoder,
     options: &Options,
 ) -> Result<Beats, Error> {
+    let foreign = |detail: String| Error::Foreign { url: url.clone(), protocol: "STOMP", detail };
     loop {
-        let size = match decoder.decode(input).map_err(|error| malformed(&error))? {
+        let size = match decoder.decode(input).map_err(|error| foreign(error.to_string()))? {
             Decoded::Frame { frame, size } => {
                 let beats = accepted(&frame, options)?;
                 input.advance(size);

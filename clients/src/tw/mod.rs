@@ -15,8 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use tidewire_clients::{Client, Error, Messages, mqtt, stomp};
 
-use self::arguments::{Cli, Command, ConnectionArgs, UsageError};
-use crate::tw::arguments::Spoken;
+use self::arguments::{Cli, Command, ConnectionArgs, Spoken, UsageError};
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -1,11 +1,17 @@
 //! `tw sub`.
 
+use std::future::pending;
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::process;
+use std::time::Duration;
 
 use tidewire_clients::{Messages, Qos, Subscription};
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 use tokio::signal::ctrl_c;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::arguments::SubArgs;
 use super::render::{self, Format};
@@ -37,6 +43,7 @@ async fn subscribe(args: &SubArgs, subscriptions: Vec<Subscription>, format: For
     let written = tokio::select! {
         written = write_messages(&mut messages, format, args.count) => written,
         _ = &mut interrupted => Ok(()),
+        () = reader_gone() => Ok(()),
     };
     match written {
         Ok(()) => {}
@@ -70,15 +77,28 @@ async fn write_messages(messages: &mut Messages, format: Format, count: Option<u
     Ok(())
 }
 
-/// Resolves at the first SIGINT. A second one ends the program at once, even while it blocks on its output.
+/// Resolves when nobody reads standard output any more, so that a subscriber in `tw sub … | head -1` does not wait for
+/// one more message to find out.
+async fn reader_gone() {
+    // Unchecked, because the check would make the pipe non-blocking for everybody who shares it. What is no pipe, such
+    // as a file, cannot be watched and has no reader that could go.
+    let output = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+    match output {
+        Ok(output) if output.ready(Interest::ERROR).await.is_ok() => {}
+        _ => pending().await,
+    }
+}
+
+/// Resolves at SIGINT. A program that has not ended soon after, because it blocks on its output or the broker does not
+/// answer, is ended all the same.
 fn interruption() -> oneshot::Receiver<()> {
     let (sender, interrupted) = oneshot::channel();
     tokio::spawn(async move {
         if ctrl_c().await.is_ok() {
+            // Whoever waited for it may have finished already.
             let _ = sender.send(());
-        }
-        if ctrl_c().await.is_ok() {
-            process::exit(INTERRUPTED);
+            sleep(INTERRUPTED_GRACE).await;
+            process::exit(0);
         }
     });
     interrupted
@@ -86,5 +106,5 @@ fn interruption() -> oneshot::Receiver<()> {
 
 /// Written at once at most; a reader sees the first message before the last has come.
 const BATCH_BYTES: usize = 256 * 1024;
-/// What shells report for a program that SIGINT has ended.
-const INTERRUPTED: i32 = 130;
+/// For the goodbye to the broker.
+const INTERRUPTED_GRACE: Duration = Duration::from_secs(2);

@@ -1,4 +1,9 @@
 //! The broker's behaviour, as conversations: each over TCP and over WebSocket, from one source, on virtual time.
 
+mod close;
+mod detect;
 mod durability;
 mod first;
+mod mqtt;
+mod stomp;
+mod upgrade;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tidewire_tests::binary::binary;
 
 /// A running broker. Dropping it kills the process; its log is shown when the test has failed.
 pub(crate) struct Broker {
@@ -149,25 +150,6 @@ anonymous = true
             data_directory.display()
         )
     }
-}
-
-/// `TIDEWIRE_BIN`, or what `cargo build --release` makes beside this test's own binary.
-fn binary() -> PathBuf {
-    let binary = std::env::var_os("TIDEWIRE_BIN").map_or_else(
-        || {
-            let own = std::env::current_exe().expect("a test knows where its binary is");
-            // target/debug/deps/foreign-…
-            let target = own.ancestors().nth(3).expect("cargo's target directory has this depth");
-            target.join("release/tidewire")
-        },
-        PathBuf::from,
-    );
-    assert!(
-        binary.is_file(),
-        "there is no broker at {}: run `cargo build --release --workspace --bins`, or set TIDEWIRE_BIN",
-        binary.display()
-    );
-    binary
 }
 
 /// Appends what the process writes to the log, and tells of each line; the sender's end means the pipe's end.

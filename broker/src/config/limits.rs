@@ -1,0 +1,69 @@
+//! The limits that hold for every protocol, and what becomes of them.
+
+use serde::{Deserialize, Serialize};
+use tidewire_protocols::stomp;
+
+use super::{Size, Span};
+
+/// Limits that hold for every protocol.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections on all listeners together.
+    pub connections_max: usize,
+    /// From accepting a connection to its CONNECT, the upgrade included.
+    pub connect_timeout: Span,
+    /// Largest HTTP request head of an upgrade; at least 8 KiB.
+    pub handshake_size_max: Size,
+    /// Largest MQTT packet, fixed header included; announced to MQTT 5 clients.
+    pub packet_size_max: Size,
+    /// The same before the client has connected; in STOMP, the body of a frame that comes then.
+    pub connect_packet_size_max: Size,
+    /// Topic levels in a name or filter.
+    pub topic_levels_max: usize,
+    /// Subscriptions one session may hold.
+    pub subscriptions_per_session_max: usize,
+    /// STOMP: headers in a frame.
+    pub header_count_max: usize,
+    /// STOMP: length of one header line.
+    pub header_line_max: Size,
+    /// STOMP: length of a body.
+    pub body_size_max: Size,
+    /// Bytes of a connection's replies that wait for the disk before it is read from again.
+    pub held_bytes_max: Size,
+}
+
+impl Limits {
+    /// The limits of a STOMP decoder before CONNECT: what comes then has no body, and nobody knows whose it is.
+    pub fn stomp_before_connect(&self) -> stomp::Limits {
+        let body_size_max = self.body_size_max.min(self.connect_packet_size_max).0;
+        stomp::Limits { body_size_max, ..self.stomp() }
+    }
+
+    /// The limits of a STOMP decoder.
+    pub fn stomp(&self) -> stomp::Limits {
+        stomp::Limits {
+            header_count_max: self.header_count_max,
+            header_line_max: self.header_line_max.0,
+            body_size_max: self.body_size_max.0,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            connect_timeout: Span(std::time::Duration::from_secs(10)),
+            handshake_size_max: Size(16 << 10),
+            packet_size_max: Size(16 << 20),
+            connect_packet_size_max: Size(64 << 10),
+            topic_levels_max: 128,
+            subscriptions_per_session_max: 100_000,
+            header_count_max: 100,
+            header_line_max: Size(16 << 10),
+            body_size_max: Size(16 << 20),
+            held_bytes_max: Size(64 << 10),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Receive Maximum, in both directions.
+
+use std::num::NonZeroU16;
+
+use tidewire_protocols::mqtt::{Property, ReasonCode, Version};
+use tidewire_tests::conversations;
+use tidewire_tests::mqtt::{
+    ConnectWords, PingReq, PingResp, Raw, Say, connect, pub_ack, pub_comp, pub_rec, pub_rel, publish,
+    subscribe,
+};
+use tidewire_tests::peer::Wire;
+use tidewire_tests::world::World;
+
+conversations! {
+    a_client_gets_no_more_than_it_takes => window_holds;
+    qos_2_holds_its_place_to_the_end => qos_2_holds_its_place;
+    a_refusal_gives_the_place_back => refusals_count;
+    extra_acknowledgements_give_nothing => extra_acknowledgements;
+    qos_0_needs_no_place => qos_0_passes;
+    everything_else_goes_on => other_packets_go_on;
+    the_broker_has_a_window_of_its_own => inflight_max;
+    a_client_that_sends_too_many_is_disconnected => too_many;
+    acknowledged_publishes_do_not_count => acknowledged;
+    a_repeat_does_not_count => repeats;
+    a_new_connection_counts_afresh => afresh;
+    mqtt_311_knows_no_limit => mqtt_311;
+}
+
+fn bob(maximum: u16) -> ConnectWords {
+    connect("bob").with(Property::ReceiveMaximum(NonZeroU16::new(maximum).expect("not zero")))
+}
+
+async fn window_holds(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut b) = (world.client("alice").await, world.client_with(bob(2), false).await);
+    b.subscribes(subscribe("t", 1)).await;
+    for number in 1..=4 {
+        alice.publishes(publish("t", number.to_string()).qos1(number)).await;
+    }
+    b.hears(publish("t", "1").qos1(1)).await.hears(publish("t", "2").qos1(2)).await.hears_nothing().await;
+    // In any order.
+    b.says(pub_ack(2)).await.hears(publish("t", "3").qos1(3)).await.hears_nothing().await;
+    b.says(pub_ack(1)).await.hears(publish("t", "4").qos1(4)).await.hears_nothing().await;
+}
+
+async fn qos_2_holds_its_place(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut b) = (world.client("alice").await, world.client_with(bob(1), false).await);
+    b.subscribes(subscribe("t", 2)).await;
+    alice.publishes(publish("t", "1").qos2(1)).await.publishes(publish("t", "2").qos2(2)).await;
+    b.hears(publish("t", "1").qos2(1))
+        .await
+        .says(pub_rec(1))
+        .await
+        .hears(pub_rel(1))
+        .await
+        .hears_nothing()
+        .await;
+    b.says(pub_comp(1)).await.hears(publish("t", "2").qos2(2)).await;
+}
+
+async fn refusals_count(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut b) = (world.client("alice").await, world.client_with(bob(1), false).await);
+    b.subscribes(subscribe("t", 2)).await;
+    alice.publishes(publish("t", "1").qos2(1)).await.publishes(publish("t", "2").qos1(2)).await;
+    alice.publishes(publish("t", "3").qos1(3)).await;
+    b.hears(publish("t", "1").qos2(1)).await.says(pub_rec(1).because(ReasonCode::UnspecifiedError)).await;
+    b.hears(publish("t", "2").qos1(2)).await.says(pub_ack(2).because(ReasonCode::UnspecifiedError)).await;
+    b.hears(publish("t", "3").qos1(3)).await;
+}
+
+async fn extra_acknowledgements(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut b) = (world.client("alice").await, world.client_with(bob(1), false).await);
+    b.subscribes(subscribe("t", 1)).await;
+    for _ in 0..3 {
+        b.says(pub_ack(1)).await.says(pub_comp(2)).await;
+    }
+    alice.publishes(publish("t", "1").qos1(1)).await.publishes(publish("t", "2").qos1(2)).await;
+    b.hears(publish("t", "1").qos1(1)).await.hears_nothing().await;
+    b.says(pub_ack(1)).await.says(pub_ack(1)).await.hears(publish("t", "2").qos1(2)).await;
+}
+
+async fn qos_0_passes(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut b) = (world.client("alice").await, world.client_with(bob(1), false).await);
+    b.subscribes(subscribe("t", 1)).await;
+    alice.publishes(publish("t", "one").qos1(1)).await.publishes(publish("t", "zero")).await;
+    b.hears(publish("t", "one").qos1(1)).await.hears(publish("t", "zero")).await;
+}
+
+async fn other_packets_go_on(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut b) = (world.client("alice").await, world.client_with(bob(1), false).await);
+    b.subscribes(subscribe("t", 1)).await;
+    alice.publishes(publish("t", "1").qos1(1)).await.publishes(publish("t", "2").qos1(2)).await;
+    b.hears(publish("t", "1").qos1(1)).await;
+    b.says(PingReq).await.hears(PingResp).await.subscribes(subscribe("u", 0)).await;
+    b.publishes(publish("v", "out").qos2(1)).await.hears_nothing().await;
+}
+
+async fn inflight_max(wire: Wire) {
+    let world = World::with(wire, |config| config.session.inflight_max = 1);
+    let mut alice = world.client("alice").await;
+    let mut b = world.client_with(connect("bob").v311(), false).await;
+    b.subscribes(subscribe("t", 1)).await;
+    alice.publishes(publish("t", "1").qos1(1)).await.publishes(publish("t", "2").qos1(2)).await;
+    b.hears(publish("t", "1").qos1(1)).await.hears_nothing().await;
+    b.says(pub_ack(1)).await.hears(publish("t", "2").qos1(2)).await;
+}
+
+async fn too_many(wire: Wire) {
+    let world = World::with(wire, |config| config.session.receive_maximum = 2);
+    let mut alice = world.mqtt().await;
+    let learnt = alice.learns(connect("alice")).await;
+    assert!(learnt.contains(&"ReceiveMaximum(2)".to_owned()), "{learnt:?}");
+    for number in 1..=2 {
+        alice.says(publish("t", "m").qos2(number)).await.hears(pub_rec(number).unmatched()).await;
+    }
+    // QoS 0 is never too many.
+    alice.says(publish("t", "m")).await.hears_nothing().await;
+    alice
+        .says(publish("t", "m").qos1(3))
+        .await
+        .is_disconnected(ReasonCode::ReceiveMaximumExceeded, 1000)
+        .await;
+}
+
+async fn acknowledged(wire: Wire) {
+    let world = World::with(wire, |config| config.session.receive_maximum = 2);
+    let mut alice = world.client("alice").await;
+    for number in 1..=10 {
+        alice.publishes(publish("t", "m").qos2(number)).await.publishes(publish("t", "m").qos1(number)).await;
+    }
+    // A refused one is over.
+    for number in 1..=10 {
+        let refused = pub_rec(number).because(ReasonCode::NotAuthorized).explained();
+        alice.says(publish("$SYS/t", "m").qos2(number)).await.hears(refused).await;
+    }
+}
+
+async fn repeats(wire: Wire) {
+    let world = World::with(wire, |config| config.session.receive_maximum = 1);
+    let mut alice = world.client("alice").await;
+    alice.says(publish("t", "m").qos2(1)).await.hears(pub_rec(1).unmatched()).await;
+    for _ in 0..3 {
+        alice.says(publish("t", "m").qos2(1).dup()).await.hears(pub_rec(1)).await;
+    }
+    alice.says(pub_rel(1)).await.hears(pub_comp(1)).await;
+    alice.publishes(publish("t", "m").qos2(2)).await;
+}
+
+async fn afresh(wire: Wire) {
+    let world = World::with(wire, |config| config.session.receive_maximum = 2);
+    let lasting = || connect("alice").resume().expiry(60);
+    let mut alice = world.client_with(lasting(), false).await;
+    for number in 1..=2 {
+        alice.says(publish("t", "m").qos2(number)).await.hears(pub_rec(number).unmatched()).await;
+    }
+    drop(alice);
+    // The quota begins anew with the connection, and a release takes none of it.
+    let mut alice = world.client_with(lasting(), true).await;
+    for number in 3..=4 {
+        alice.says(publish("t", "m").qos2(number)).await.hears(pub_rec(number).unmatched()).await;
+    }
+    for number in 1..=4 {
+        alice.says(pub_rel(number)).await.hears(pub_comp(number)).await;
+    }
+    // What is sent again does take its place.
+    alice.says(publish("t", "m").qos2(1)).await.hears(pub_rec(1).unmatched()).await;
+    drop(alice);
+    let mut alice = world.client_with(lasting(), true).await;
+    alice.says(publish("t", "m").qos2(1).dup()).await.hears(pub_rec(1)).await;
+    alice.says(publish("t", "m").qos2(2)).await.hears(pub_rec(2).unmatched()).await;
+    alice
+        .says(publish("t", "m").qos2(3))
+        .await
+        .is_disconnected(ReasonCode::ReceiveMaximumExceeded, 1000)
+        .await;
+}
+
+async fn mqtt_311(wire: Wire) {
+    let world = World::with(wire, |config| config.session.receive_maximum = 2);
+    let mut alice = world.client_with(connect("alice").v311(), false).await;
+    let bytes: Vec<u8> =
+        (1..=50).flat_map(|number| publish("t", "m").qos1(number).bytes(Version::V311)).collect();
+    alice.says(Raw(&bytes)).await;
+    for number in 1..=50 {
+        alice.hears(pub_ack(number)).await;
+    }
+}

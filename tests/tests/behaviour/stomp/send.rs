@@ -1,0 +1,127 @@
+//! SEND: what it needs, and what reaches the subscriber.
+
+use tidewire_tests::conversations;
+use tidewire_tests::peer::Wire;
+use tidewire_tests::world::World;
+
+use super::{connected, sender_and_subscriber};
+
+conversations! {
+    a_message_arrives_with_its_destination => arrives;
+    without_destination_it_is_refused => missing_destination;
+    a_wildcard_or_an_empty_name_is_no_destination => bad_destination;
+    a_destination_beyond_topics_is_unknown => unknown_destination;
+    user_headers_arrive_in_order_repeats_included => user_headers;
+    of_repeated_headers_the_first_counts => repeated_headers;
+    spaces_in_headers_are_kept => spaces;
+    message_ids_are_unique => unique_message_ids;
+    what_was_sent_before_the_connection_was_lost_arrives => sent_and_gone;
+    messages_arrive_in_order => in_order;
+}
+
+async fn arrives(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    alice.says("SEND\ndestination:/topic/t\n\nhello^").await.hears_nothing().await;
+    let heard = bob.hears_message("hello").await;
+    assert_eq!(heard.header("destination"), Some("/topic/t"));
+    assert_eq!(heard.header("subscription"), Some("s"));
+    assert_eq!(heard.header("content-length"), Some("5"));
+    assert_eq!(heard.header("ack"), None, "mode auto needs none");
+    assert!(heard.header("message-id").is_some());
+    bob.hears_nothing().await;
+}
+
+async fn missing_destination(wire: Wire) {
+    let world = World::new(wire);
+    for version in ["1.0", "1.1", "1.2"] {
+        let mut alice = connected(&world, version).await;
+        alice.says("SEND\n\nhello^").await.is_refused("SEND needs a destination header", 1000).await;
+    }
+}
+
+async fn bad_destination(wire: Wire) {
+    let world = World::new(wire);
+    for destination in ["/topic/a/+", "/topic/#", "/topic/"] {
+        let mut alice = connected(&world, "1.2").await;
+        alice.says(&format!("SEND\ndestination:{destination}\n\nhello^")).await;
+        alice.is_refused("bad destination", 1000).await;
+    }
+}
+
+async fn unknown_destination(wire: Wire) {
+    let world = World::new(wire);
+    for destination in ["t", "/t", "topic/t", "/Topic/t", "/elsewhere/t", ""] {
+        let mut alice = connected(&world, "1.2").await;
+        alice.says(&format!("SEND\ndestination:{destination}\n\nhello^")).await;
+        let heard = alice.is_refused("unknown destination", 1000).await;
+        assert!(heard.text().contains("/topic/"), "{heard:?}");
+    }
+}
+
+async fn user_headers(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    alice.says("SEND\ndestination:/topic/t\nb:1\na:2\nb:3\nempty:\nBig:Ä\n\nhello^").await;
+    let heard = bob.hears_message("hello").await;
+    let own = ["a", "b", "empty", "Big"];
+    let headers: Vec<_> = heard.headers.iter().filter(|(name, _)| own.contains(&name.as_str())).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(headers, [("b", "1"), ("a", "2"), ("b", "3"), ("empty", ""), ("Big", "Ä")]);
+}
+
+async fn repeated_headers(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    alice
+        .says(
+            "SEND\ndestination:/topic/t\ndestination:/topic/other\ncontent-type:text/a\ncontent-type:text/b\n\
+             qos:0\nqos:9\ncontent-length:5\ncontent-length:1\n\nhello^",
+        )
+        .await;
+    let heard = bob.hears_message("hello").await;
+    assert_eq!(heard.header("content-type"), Some("text/a"));
+    assert_eq!(heard.header("qos"), Some("0"));
+    assert_eq!(heard.headers.iter().filter(|(name, _)| name == "content-type").count(), 1);
+}
+
+async fn spaces(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    alice.says("SEND\ndestination:/topic/t\nfoo: bar \n foo:x\n\nhello^").await;
+    let heard = bob.hears_message("hello").await;
+    assert_eq!((heard.header("foo"), heard.header(" foo")), (Some(" bar "), Some("x")));
+}
+
+async fn unique_message_ids(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    bob.says("SUBSCRIBE\nid:2\ndestination:/topic/t\nreceipt:r\n\n^").await.hears_receipt("r").await;
+    let mut ids = std::collections::HashSet::new();
+    for _ in 0..5 {
+        alice.says("SEND\ndestination:/topic/t\n\nhello^").await;
+        for _ in 0..2 {
+            ids.insert(bob.hears_message("hello").await.header("message-id").map(str::to_owned));
+        }
+    }
+    assert_eq!(ids.len(), 10);
+}
+
+async fn sent_and_gone(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    alice.says("SEND\ndestination:/topic/t\n\nlast words^").await.peer.closes().await;
+    drop(alice);
+    bob.hears_message("last words").await;
+}
+
+async fn in_order(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    let bodies: Vec<_> = (0..2000).map(|number| number.to_string()).collect();
+    let frames = bodies.iter().map(|body| format!("SEND\ndestination:/topic/t\n\n{body}^"));
+    alice.says(&frames.collect::<String>()).await;
+    for body in &bodies {
+        bob.hears_message(body).await;
+    }
+}

@@ -1,0 +1,231 @@
+//! The configuration: where settings come from, and what is said of those that are wrong.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tidewire::config::{Config, ConfigError, Size, Sources, Span, check, load};
+
+/// A file of this text; it goes with its directory.
+fn file(text: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join("tidewire.toml");
+    std::fs::write(&path, text).expect("a temporary directory can be written to");
+    (directory, path)
+}
+
+fn load_text(text: &str) -> Result<Config, Vec<ConfigError>> {
+    let (_directory, path) = file(text);
+    load(&Sources { file: Some(path), ..Sources::default() })
+}
+
+fn load_with(environment: &[(&str, &str)], overrides: &[&str]) -> Result<Config, Vec<ConfigError>> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    load(&Sources {
+        file: None,
+        environment: environment.iter().map(owned).collect(),
+        overrides: overrides.iter().map(|text| (*text).to_owned()).collect(),
+    })
+}
+
+fn the_error(result: Result<Config, Vec<ConfigError>>) -> ConfigError {
+    let errors = result.expect_err("it is wrong");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    errors.into_iter().next().expect("there is one")
+}
+
+/// Loads `text` and holds that the one error stands at this line and column of it and has these words.
+fn is_wrong_at(text: &str, place: &str, words: &[&str]) {
+    let error = the_error(load_text(text));
+    assert!(error.place.ends_with(&format!("tidewire.toml:{place}")), "{error}");
+    for word in words {
+        assert!(error.to_string().contains(word), "{word} is not in: {error}");
+    }
+}
+
+#[test]
+fn durations_and_sizes_have_units() {
+    let config =
+        load_text("[limits]\nconnect_timeout = \"1500ms\"\nbody_size_max = \"1MiB\"\n").expect("it is right");
+    assert_eq!(config.limits.connect_timeout, Span(Duration::from_millis(1500)));
+    assert_eq!(config.limits.body_size_max, Size(1 << 20));
+    is_wrong_at("[limits]\nconnect_timeout = \"10\"\n", "2:19", &["\"10\"", "10s"]);
+    is_wrong_at("[limits]\nconnect_timeout = 10\n", "2:19", &["10", "10s"]);
+    is_wrong_at("[limits]\nbody_size_max = \"1MB\"\n", "2:17", &["\"1MB\"", "1MiB"]);
+}
+
+#[test]
+fn an_unknown_key_is_told_the_nearest() {
+    is_wrong_at("[limits]\nconnection_max = 5\n", "2:1", &["did you mean \"connections_max\"?"]);
+    is_wrong_at("[limit]\n", "1:2", &["did you mean \"limits\"?"]);
+    is_wrong_at("[stomp]\nxyz = 1\n", "2:1", &["unknown key \"xyz\"", "known here:", "heart_beat"]);
+}
+
+#[test]
+fn an_error_shows_its_line_with_a_mark_under_the_spot() {
+    let error = the_error(load_text("# first\n[stomp]\n  denied = \"quietly\"\n"));
+    let text = error.to_string();
+    assert!(text.contains("tidewire.toml:3:12: "), "{text}");
+    assert!(text.contains("error") && text.contains("ignore"), "what is allowed: {text}");
+    assert!(text.ends_with("      denied = \"quietly\"\n               ^^^^^^^^^"), "{text}");
+}
+
+#[test]
+fn what_is_no_toml_is_shown_where_it_ends_to_be() {
+    is_wrong_at("[limits\n", "1:8", &["[limits"]);
+    is_wrong_at("data_dir = \"a\"\ndata_dir = \"b\"\n", "2:1", &["duplicate"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error =
+        the_error(load(&Sources { file: Some("/nowhere/tidewire.toml".into()), ..Sources::default() }));
+    assert!(error.to_string().starts_with("/nowhere/tidewire.toml: No such file"), "{error}");
+}
+
+#[test]
+fn environment_and_set_override_the_file_in_that_order() {
+    let (_directory, path) =
+        file("data_dir = \"file\"\n[limits]\nconnections_max = 1\ntopic_levels_max = 1\n");
+    let config = load(&Sources {
+        file: Some(path),
+        environment: vec![
+            ("TIDEWIRE_LIMITS__CONNECTIONS_MAX".into(), "2".into()),
+            ("TIDEWIRE_LIMITS__CONNECT_TIMEOUT".into(), "2s".into()),
+            ("TIDEWIRE_DATA_DIR".into(), "environment".into()),
+            ("TIDEWIRE_BIN".into(), "no setting".into()),
+            ("PATH".into(), "no setting".into()),
+        ],
+        overrides: vec!["limits.connect_timeout=3s".into(), "stomp.heart_beat=[\"1s\", \"2s\"]".into()],
+    })
+    .expect("it is right");
+    assert_eq!((config.limits.topic_levels_max, config.limits.connections_max), (1, 2));
+    assert_eq!(config.limits.connect_timeout, Span(Duration::from_secs(3)));
+    assert_eq!(config.data_dir, PathBuf::from("environment"));
+    assert_eq!(config.stomp.heart_beat, [Span(Duration::from_secs(1)), Span(Duration::from_secs(2))]);
+}
+
+#[test]
+fn an_override_that_is_wrong_is_named() {
+    for (environment, overrides, place, words) in [
+        (
+            &[("TIDEWIRE_LIMITS__CONNECTIONS_MAX", "many")][..],
+            &[][..],
+            "environment variable TIDEWIRE_LIMITS__CONNECTIONS_MAX",
+            "many",
+        ),
+        (
+            &[("TIDEWIRE_LIMITS__CONNECTION_MAX", "5")],
+            &[],
+            "environment variable TIDEWIRE_LIMITS__CONNECTION_MAX",
+            "did you mean \"connections_max\"?",
+        ),
+        (&[], &["limits.connections_max=many"], "--set limits.connections_max=many", "many"),
+        (&[], &["logg.level=debug"], "--set logg.level=debug", "did you mean \"log\"?"),
+        (&[], &["log.level=debug", "limits.body_size_max=1"], "--set limits.body_size_max=1", "1MiB"),
+        (&[], &["log.level"], "--set log.level", "section.key=value"),
+        (&[], &["log..level=x"], "--set log..level=x", "section.key"),
+        (&[], &["data_dir.x=1"], "--set data_dir.x=1", ""),
+        // Faults of what can be read are named by where it came from as well.
+        (
+            &[("TIDEWIRE_MQTT__MAXIMUM_QOS", "3")],
+            &[],
+            "environment variable TIDEWIRE_MQTT__MAXIMUM_QOS",
+            "0 to 2",
+        ),
+        (&[], &["limits.topic_levels_max=2000"], "--set limits.topic_levels_max=2000", "1 to 1000"),
+    ] {
+        let error = the_error(load_with(environment, overrides));
+        assert_eq!(error.place, place, "{error}");
+        assert!(error.text.contains(words), "{words}: {error}");
+    }
+}
+
+/// A file with one listener in which `lines` stand.
+fn listener(lines: &str) -> String {
+    format!(
+        "[[listeners]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\ntransport = \"tcp\"\nprotocols = [\"mqtt\"]\n{lines}"
+    )
+}
+
+#[test]
+fn every_fault_is_shown_at_its_line() {
+    is_wrong_at(&listener("max_connections = 0\n"), "6:1", &["0 would let nobody in"]);
+    is_wrong_at(&listener("paths = [\"/\"]\n"), "6:1", &["\"ws\""]);
+    is_wrong_at(&listener("origins = [\"*\"]\n"), "6:1", &["\"ws\""]);
+    is_wrong_at(&listener("").replace("\"mqtt\"", ""), "5:1", &["\"mqtt\" and \"stomp\""]);
+    is_wrong_at(&listener("").replace("127.0.0.1:0", "127.0.0.1"), "3:1", &["\"0.0.0.0:8080\""]);
+    is_wrong_at(&listener("paths = [\"x\"]\n").replace("tcp", "ws"), "6:1", &["must begin with \"/\""]);
+    let fixed = listener("").replace(":0", ":1883");
+    is_wrong_at(&format!("{fixed}\n{fixed}"), "9:1", &["bound by another listener"]);
+    for (section, line, words) in [
+        ("limits", "connections_max = 0", "at least 1"),
+        ("limits", "subscriptions_per_session_max = 0", "at least 1"),
+        ("limits", "header_count_max = 0", "at least 1"),
+        ("session", "outbox_messages_max = 0", "at least 1"),
+        ("session", "receive_maximum = 0", "at least 1"),
+        ("session", "inflight_max = 0", "at least 1"),
+        ("limits", "handshake_size_max = \"1KiB\"", "8192 to 1048576"),
+        ("limits", "packet_size_max = \"1B\"", "1024 to 268435460"),
+        ("limits", "connect_packet_size_max = \"1B\"", "128 to 268435460"),
+        ("limits", "header_line_max = \"1MiB\"", "256 to 65535"),
+        ("limits", "connect_timeout = \"0s\"", "nobody connect in time"),
+        ("mqtt", "maximum_qos = 3", "0 to 2"),
+        ("mqtt", "server_keep_alive_max = \"1d\"", "1s to 65535s"),
+        ("auth", "anonymous = false", "nobody who could connect"),
+        ("log", "level = \"inof\"", "\"inof\" is neither"),
+        ("log", "level = \"info,tidewire::mqtt=loud\"", "tidewire::mqtt=loud"),
+    ] {
+        is_wrong_at(&format!("[{section}]\n{line}\n"), "2:1", &[words]);
+    }
+    let no_listener = the_error(load_text("listeners = []\n"));
+    assert!(no_listener.to_string().contains("[[listeners]]"), "{no_listener}");
+}
+
+#[test]
+fn all_faults_are_shown_at_once() {
+    let errors =
+        load_text("[limits]\nconnections_max = 0\n[session]\ninflight_max = 0\n").expect_err("it is wrong");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_word_about_anonymous_clients() {
+    for bind in ["0.0.0.0:1883", "[::]:1883", "192.0.2.1:1883"] {
+        let text = listener("").replace("127.0.0.1:0", bind);
+        is_wrong_at(&text, "3:1", &[bind, "auth.anonymous = true"]);
+        let config = load_text(&format!("{text}[auth]\nanonymous = true\n")).expect("it is right");
+        assert!(config.allows_anonymous());
+    }
+    for bind in ["127.0.0.1:1883", "127.1.2.3:1883", "[::1]:1883"] {
+        assert!(
+            load_text(&listener("").replace("127.0.0.1:0", bind)).expect("it is right").allows_anonymous()
+        );
+    }
+}
+
+#[test]
+fn the_embedded_default_is_right() {
+    assert_eq!(check(&Config::default()), []);
+    let config = load_with(&[], &[]).expect("it is right");
+    assert!(config.allows_anonymous());
+    let binds: Vec<_> = config.listeners.iter().map(|listener| listener.bind.as_str()).collect();
+    assert_eq!(binds, ["127.0.0.1:8080", "127.0.0.1:1883", "127.0.0.1:61613"]);
+}
+
+#[test]
+fn what_is_printed_reads_back_as_the_same() {
+    let changed = [
+        "auth.anonymous=true",
+        "limits.connect_timeout=90s",
+        "stomp.denied=ignore",
+        "log.level=\"info,a=debug\"",
+    ];
+    for overrides in [&[][..], &changed] {
+        let printed =
+            toml::to_string(&load_with(&[], overrides).expect("it is right")).expect("it can be written");
+        let again =
+            toml::to_string(&load_text(&printed).expect("it can be read")).expect("it can be written");
+        assert_eq!(printed, again);
+    }
+}

@@ -1,0 +1,248 @@
+//! The daemon as a process: its commands, what it says, and how it stops.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tidewire_protocols::mqtt::Version;
+use tidewire_tests::binary::binary;
+use tidewire_tests::mqtt::{Say, connect};
+
+/// How long anything may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Listeners on ports that the system chooses.
+const CONFIGURATION: &str = r#"
+[[listeners]]
+name = "browsers"
+bind = "127.0.0.1:0"
+transport = "ws"
+protocols = ["mqtt", "stomp"]
+[[listeners]]
+name = "devices"
+bind = "127.0.0.1:0"
+transport = "tcp"
+protocols = ["mqtt"]
+[[listeners]]
+name = "services"
+bind = "127.0.0.1:0"
+transport = "tcp"
+protocols = ["stomp"]
+"#;
+
+fn tidewire(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    tidewire(arguments).output().expect("the binary can be run")
+}
+
+/// Runs with a file of this text; its path stands for `FILE`.
+fn run_with(text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join("tidewire.toml");
+    std::fs::write(&path, text).expect("a temporary directory can be written to");
+    let path = path.to_str().expect("its name is UTF-8");
+    let arguments: Vec<_> =
+        arguments.iter().map(|argument| if *argument == "FILE" { path } else { argument }).collect();
+    let output = run(&arguments);
+    (output.status.code(), text_of(&output.stdout), text_of(&output.stderr))
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A daemon that serves. Dropping it kills the process.
+struct Daemon {
+    process: Child,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Daemon {
+    fn serve() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let path = directory.path().join("tidewire.toml");
+        std::fs::write(&path, CONFIGURATION).expect("a temporary directory can be written to");
+        let mut process = tidewire(&["serve", "--config", path.to_str().expect("its name is UTF-8")])
+            .spawn()
+            .expect("the binary can be run");
+        let stderr = BufReader::new(process.stderr.take().expect("the pipe was asked for"));
+        let (say, lines) = mpsc::channel();
+        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
+        let mut daemon = Self { process, lines, heard: Vec::new() };
+        daemon.says("ready");
+        daemon
+    }
+
+    /// Waits for a line with these words, and returns it.
+    fn says(&mut self, words: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.heard.push(line),
+                Err(error) => panic!("{error}: {words:?} is not among\n{}", self.heard.join("\n")),
+            }
+            if let Some(line) = self.heard.last().filter(|line| line.contains(words)) {
+                return line.clone();
+            }
+        }
+    }
+
+    /// The line with these words among those that were heard.
+    fn has_said(&self, words: &str) -> &str {
+        let line = self.heard.iter().find(|line| line.contains(words));
+        line.unwrap_or_else(|| panic!("{words:?} is not among\n{}", self.heard.join("\n")))
+    }
+
+    fn connect(&self, scheme: &str) -> TcpStream {
+        let (_, url) = self.has_said(&format!(" {scheme}://")).split_once("://").expect("an address");
+        let address: SocketAddr =
+            url.split(' ').next().and_then(|text| text.parse().ok()).expect("an address");
+        let stream = TcpStream::connect(address).expect("the daemon accepts");
+        stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
+        stream
+    }
+
+    fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "the signal is delivered");
+    }
+
+    fn ends(&mut self) -> ExitStatus {
+        // The pipe ends with the process.
+        while self.lines.recv_timeout(DEADLINE).is_ok() {}
+        self.process.wait().expect("the process is ours")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Either fails only when the process has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn says(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).expect("the daemon takes it");
+}
+
+/// Reads until `end` has come.
+fn hears(stream: &mut TcpStream, end: &[u8]) {
+    let mut heard = Vec::new();
+    let mut byte = [0];
+    while !heard.ends_with(end) {
+        stream.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} after {}", text_of(&heard)));
+        heard.push(byte[0]);
+    }
+}
+
+fn hears_the_rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).expect("the daemon closes in good order");
+    heard
+}
+
+#[test]
+fn check_says_that_a_configuration_is_right() {
+    let (code, stdout, _) = run_with(CONFIGURATION, &["check", "--config", "FILE"]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.ends_with("tidewire.toml: no fault found\n"), "{stdout}");
+    let embedded = run(&["check"]);
+    assert_eq!(
+        (embedded.status.code(), text_of(&embedded.stdout).as_str()),
+        (Some(0), "embedded default: no fault found\n")
+    );
+}
+
+#[test]
+fn check_says_where_a_configuration_is_wrong() {
+    let (code, stdout, stderr) = run_with("[limits]\nconnection_max = 5\n", &["check", "--config", "FILE"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.contains("tidewire.toml:2:1: unknown key \"connection_max\""), "{stderr}");
+    assert!(stderr.contains("    connection_max = 5\n    ^"), "{stderr}");
+    let overridden = run(&["check", "--set", "log.level=inof"]);
+    assert_eq!(overridden.status.code(), Some(1));
+    assert!(text_of(&overridden.stderr).starts_with("--set log.level=inof: "), "{overridden:?}");
+}
+
+#[test]
+fn config_prints_what_reads_back_as_the_same() {
+    let (code, printed, _) =
+        run_with(CONFIGURATION, &["config", "--config", "FILE", "--set", "limits.connections_max=7"]);
+    assert_eq!(code, Some(0));
+    assert!(printed.contains("connections_max = 7\n"), "{printed}");
+    let (_, again, _) = run_with(&printed, &["config", "--config", "FILE"]);
+    assert_eq!(printed, again);
+}
+
+#[test]
+fn serve_says_where_it_listens_and_that_nothing_is_kept() {
+    let daemon = Daemon::serve();
+    for words in [
+        "listening on ws://127.0.0.1:",
+        "(browsers: MQTT and STOMP)",
+        "listening on mqtt://127.0.0.1:",
+        "listening on stomp://127.0.0.1:",
+        "everybody may connect",
+    ] {
+        daemon.has_said(words);
+    }
+    let kept = daemon.has_said("memory");
+    assert!(kept.contains("WARN"), "{kept}");
+}
+
+#[test]
+fn a_port_in_use_is_a_clear_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback address is free");
+    let address = taken.local_addr().expect("a listener has an address").to_string();
+    let text = CONFIGURATION.replacen("127.0.0.1:0", &address, 1);
+    let (code, _, stderr) = run_with(&text, &["serve", "--config", "FILE"]);
+    assert_eq!(code, Some(1));
+    let words = format!("listener \"browsers\": cannot bind {address}: Address already in use");
+    assert!(stderr.contains(&words), "{stderr}");
+}
+
+#[test]
+fn sigterm_tells_every_client_and_ends_well() {
+    let mut daemon = Daemon::serve();
+    let (mut mqtt, mut stomp, mut ws) =
+        (daemon.connect("mqtt"), daemon.connect("stomp"), daemon.connect("ws"));
+    says(&mut mqtt, &connect("alice").bytes(Version::V5));
+    // CONNACK's type, then its length and the rest.
+    let mut head = [0; 2];
+    mqtt.read_exact(&mut head).expect("CONNACK comes");
+    assert_eq!(head[0], 0x20);
+    mqtt.read_exact(&mut vec![0; head[1].into()]).expect("the rest of CONNACK comes");
+    says(&mut stomp, b"CONNECT\naccept-version:1.2\nhost:h\n\n\0");
+    hears(&mut stomp, b"\0");
+    says(
+        &mut ws,
+        b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v12.stomp\r\n\r\n",
+    );
+    hears(&mut ws, b"\r\n\r\n");
+    daemon.terminate();
+    let disconnect = hears_the_rest(&mut mqtt);
+    assert_eq!(
+        (disconnect[0], disconnect[2]),
+        (0xe0, 0x8b),
+        "DISCONNECT with Server shutting down: {disconnect:x?}"
+    );
+    let error = text_of(&hears_the_rest(&mut stomp));
+    assert!(error.starts_with("ERROR\nmessage:server shutting down\n"), "{error}");
+    // The close frame with 1001, and then, in return, a masked one.
+    hears(&mut ws, &1001_u16.to_be_bytes());
+    says(&mut ws, &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
+    drop((mqtt, stomp, ws));
+    daemon.says("stopped");
+    assert_eq!(daemon.ends().code(), Some(0));
+}

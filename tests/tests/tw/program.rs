@@ -1,0 +1,172 @@
+//! What `tw` promises on the command line: output, exit status, pipes and signals.
+//!
+//! A subscriber says nothing when it is ready; so the first message of each conversation is a retained one.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::broker::Broker;
+use crate::process::{Running, command, tw, tw_succeeds};
+
+#[test]
+fn every_transport_and_protocol_hears_every_other() {
+    let broker = Broker::start();
+    let (websocket, mqtt, stomp) = (broker.websocket_url(), broker.mqtt_url(), broker.stomp_url());
+    let clients: [&[&str]; 5] = [
+        &["-u", &websocket],
+        &["-u", &websocket, "-V", "3.1.1"],
+        &["-u", &mqtt],
+        &["-u", &websocket, "--stomp"],
+        &["-u", &stomp],
+    ];
+    for (publisher, connection) in clients.iter().enumerate() {
+        let topic = format!("tests/{publisher}");
+        let payload = format!("from {publisher}");
+        tw_succeeds(&[&["pub"], *connection, &["-t", &topic, "-m", &payload, "-q", "1", "-r"]].concat());
+        for connection in clients {
+            let output = tw_succeeds(&[&["sub"], connection, &["-t", &topic, "-v", "-c", "1"]].concat());
+            assert_eq!(String::from_utf8_lossy(&output), format!("{topic} {payload}\n"), "to {connection:?}");
+        }
+    }
+}
+
+#[test]
+fn lines_come_out_as_they_went_in() {
+    let broker = Broker::start();
+    let url = broker.websocket_url();
+    for (protocol, qos) in [("", "0"), ("", "1"), ("", "2"), ("--stomp", "1")] {
+        let with = |arguments: &[&'static str]| {
+            let all = [arguments, &[protocol]].concat();
+            all.into_iter().filter(|argument| !argument.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let run = |mut arguments: Vec<String>, input: &str| {
+            arguments.extend(["-u".to_owned(), url.clone()]);
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            Running::start_with_input(&arguments, input.as_bytes())
+        };
+        tw_succeeds(&["pub", "-u", &url, "-t", "lines", "-m", "ready", "-r"]);
+        let quality = if protocol.is_empty() { vec!["-q", qos] } else { Vec::new() };
+        let mut subscriber = with(&["sub", "-t", "lines", "-c", "1001"]);
+        subscriber.extend(quality.into_iter().map(str::to_owned));
+        let subscriber = run(subscriber, "");
+        assert_eq!(subscriber.line(), "ready\n");
+        // The last line may have no end.
+        let input = (0..1000).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n");
+        let mut publisher = with(&["pub", "-t", "lines", "-l"]);
+        publisher.extend(["-q".to_owned(), qos.to_owned()]);
+        assert_eq!(run(publisher, &input).end().success(), b"");
+        let received = String::from_utf8(subscriber.end().success()).unwrap();
+        assert!(received == format!("{input}\n"), "{protocol} QoS {qos}: {} bytes", received.len());
+    }
+}
+
+#[test]
+fn standard_input_is_one_payload_and_json_shows_its_bytes() {
+    let broker = Broker::start();
+    let url = broker.mqtt_url();
+    let publisher = Running::start_with_input(&["pub", "-u", &url, "-t", "bytes", "-r"], b"a\nb\xFF");
+    publisher.end().success();
+    let output = tw_succeeds(&["sub", "-u", &url, "-t", "bytes", "--json", "-c", "1"]);
+    let message: Value = serde_json::from_slice(&output).unwrap();
+    let expected = json!({
+        "topic": "bytes", "payload": "YQpi/w==", "payload_encoding": "base64", "qos": 0, "retain": true,
+        "properties": {},
+    });
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn a_destination_is_taken_as_it_is() {
+    let broker = Broker::start();
+    let url = broker.stomp_url();
+    tw_succeeds(&["pub", "-u", &url, "-t", "/topic/a/b", "-m", "x", "-r"]);
+    let output = tw_succeeds(&["sub", "-u", &broker.mqtt_url(), "-t", "a/b", "-v", "-c", "1"]);
+    assert_eq!(output, b"a/b x\n");
+}
+
+#[test]
+fn a_failure_is_one_line_and_status_1() {
+    let broker = Broker::start();
+    let stomp_port = broker.stomp_url().replace("stomp://", "mqtt://");
+    for (arguments, said) in [
+        (["-u", "ws://127.0.0.1:9/", "-t", "a"], "cannot connect to ws://127.0.0.1:9/"),
+        (["-u", &stomp_port, "-t", "a"], "not in MQTT"),
+        (["-u", &broker.mqtt_url(), "-t", "a/#/b"], "is no topic filter"),
+    ] {
+        let ended = tw(&[&["sub"], &arguments[..]].concat());
+        assert_eq!((ended.status, ended.output.as_slice()), (Some(1), &b""[..]), "{ended:?}");
+        assert!(ended.errors.starts_with("tw: ") && ended.errors.contains(said), "{ended:?}");
+        assert_eq!(ended.errors.lines().count(), 1, "{ended:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    for arguments in [&["pub"][..], &["pub", "-t", "a/#", "-m", "x"], &["sub", "-t", "a", "-u", "wss://x"]] {
+        let ended = tw(arguments);
+        assert_eq!((ended.status, ended.output.as_slice()), (Some(2), &b""[..]), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_subscriber_ends_well() {
+    let broker = Broker::start();
+    let url = broker.websocket_url();
+    tw_succeeds(&["pub", "-u", &url, "-t", "a", "-m", "ready", "-r"]);
+    for protocol in [&["sub", "-u", &url, "-t", "a"][..], &["sub", "-u", &url, "-t", "a", "--stomp"]] {
+        let subscriber = Running::start(protocol);
+        assert_eq!(subscriber.line(), "ready\n");
+        subscriber.interrupt();
+        assert_eq!(subscriber.end().success(), b"");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_subscriber() {
+    let broker = Broker::start();
+    let url = broker.websocket_url();
+    tw_succeeds(&["pub", "-u", &url, "-t", "a", "-m", "ready", "-r"]);
+    let mut subscriber = command(&["sub", "-u", &url, "-t", "a"]).stdin(Stdio::null()).spawn().unwrap();
+    let mut output = BufReader::new(subscriber.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    drop(output);
+    let subscriber = Running::from(subscriber);
+    assert_eq!(subscriber.end().success(), b"");
+}
+
+#[test]
+fn a_subscriber_says_when_its_broker_is_gone() {
+    let broker = Broker::start();
+    let url = broker.mqtt_url();
+    tw_succeeds(&["pub", "-u", &url, "-t", "a", "-m", "ready", "-r"]);
+    let subscriber = Running::start(&["sub", "-u", &url, "-t", "a"]);
+    assert_eq!(subscriber.line(), "ready\n");
+    drop(broker);
+    let ended = subscriber.end();
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.errors.contains("the connection to the broker was lost"), "{ended:?}");
+}
+
+#[test]
+fn pairs_lose_nothing() {
+    let broker = Broker::start();
+    let pid = std::process::id().to_string();
+    for (url, qos) in [
+        (broker.websocket_url(), "0"),
+        (broker.websocket_url(), "1"),
+        (broker.mqtt_url(), "0"),
+        (broker.mqtt_url(), "1"),
+    ] {
+        let size = ["--pairs", "3", "--messages", "2000", "--pid", &pid, "--json"];
+        let output = tw_succeeds(&[&["bench", "pairs", "-u", &url, "-q", qos][..], &size].concat());
+        let report: Value = serde_json::from_slice(&output).unwrap();
+        let figures = ["messages", "lost", "duplicates", "out_of_order", "foreign"].map(|name| &report[name]);
+        assert_eq!(figures, [&json!(6000), &json!(0), &json!(0), &json!(0), &json!(0)], "{report}");
+        assert!(report["messages_per_s"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(report["broker_cpu_us_per_message"].is_number(), "{report}");
+    }
+}
