@@ -174,17 +174,21 @@ impl Connection {
             if self.closing.is_some() {
                 return self.poll_close(cx);
             }
-            let has_read = match self.poll_turn(cx) {
-                Ok(has_read) => has_read,
-                Err(Lost) => return Poll::Ready(()),
-            };
+            let Ok(input) = self.poll_turn(cx) else { return Poll::Ready(()) };
             if self.closing.is_some() {
                 continue;
             }
             if self.poll_write(cx).is_err() {
                 return Poll::Ready(());
             }
-            if !has_read {
+            // Where nothing was read because replies were held, and the write has let them go, the socket has not been
+            // asked, and would wake nobody.
+            let may_have_more = match input {
+                Input::Some => true,
+                Input::NotAsked => self.may_read(),
+                Input::Nothing | Input::Ended => false,
+            };
+            if !may_have_more {
                 return Poll::Pending;
             }
         }
@@ -192,9 +196,8 @@ impl Connection {
         Poll::Pending
     }
 
-    /// One turn: signals, timeouts, input, commit. Returns whether anything was read, so that another turn may find
-    /// more.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+    /// One turn: signals, timeouts, input, commit. Returns what came of reading.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Result<Input, Lost> {
         // The broker is borrowed by the turn while the rest of the connection is changed.
         let broker = Arc::clone(&self.broker);
         let mut turn = broker.turn();
@@ -202,8 +205,8 @@ impl Connection {
         if flow == Flow::Continue && self.is_timeout_due(cx, &turn) {
             flow = self.protocol.handle_timeout(&mut turn);
         }
-        let mut input = Input::Nothing;
-        if flow == Flow::Continue && self.protocol.held_bytes() <= broker.config.limits.held_bytes_max.0 {
+        let mut input = Input::NotAsked;
+        if flow == Flow::Continue && self.may_read() {
             (input, flow) = self.poll_input(cx, &mut turn);
         }
         let is_lost = matches!(input, Input::Ended);
@@ -226,7 +229,12 @@ impl Connection {
         }
         // Input may have brought the next timeout nearer than the timer that runs.
         self.set_timer(cx);
-        Ok(matches!(input, Input::Some))
+        Ok(input)
+    }
+
+    /// Whether few enough replies are held for more input to be handled.
+    fn may_read(&self) -> bool {
+        self.protocol.held_bytes() <= self.broker.config.limits.held_bytes_max.0
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> (Input, Flow) {
@@ -350,9 +358,15 @@ impl Connection {
 /// The connection is of no more use.
 struct Lost;
 
+/// What came of reading.
 enum Input {
+    /// The socket was not asked.
+    NotAsked,
+    /// Nothing has arrived; the socket wakes the task when something does.
     Nothing,
+    /// Something was handled, and there may be more.
     Some,
+    /// The peer is gone.
     Ended,
 }
 

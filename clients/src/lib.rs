@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! Inside, a connection is one task ([`connection`]) that moves bytes between a [`transport`] and a protocol's
+//! Inside, a connection is one task (`connection`) that moves bytes between a [`transport`] and a protocol's
 //! session. The sessions ([`mqtt`], [`stomp`]) are pure: bytes, commands and the time go in; bytes, messages and the
 //! next time limit come out. A connection that is lost stays lost; nothing connects again by itself yet.
 

@@ -224,8 +224,6 @@ impl Deliver for MqttDeliver {
         self.must_resend = !is_done;
         is_done
     }
-
-    fn release(&mut self, _now: Now, _output: &mut Output) {}
 }
 
 /// One way of writing a message as a PUBLISH.

@@ -79,7 +79,7 @@ struct Client {
 impl Mqtt {
     /// MQTT on a connection that has just been opened.
     pub fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
-        let deadline = broker.now().instant + broker.config.limits.connect_timeout.0;
+        let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
         Self {
             broker,
             link,
@@ -204,6 +204,13 @@ impl Protocol for Mqtt {
             State::Greeting { .. } => {
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, "no CONNECT within the connect timeout"))
+            }
+            // While its replies wait for the disk the client is not read from, and so cannot be heard.
+            State::Connected(ref mut client)
+                if self.replies.held_bytes() > self.broker.config.limits.held_bytes_max.0 =>
+            {
+                client.last_heard = turn.now.instant;
+                Flow::Continue
             }
             State::Connected(_) => Flow::Close(self.refuse(turn, &[], &Refusal::keep_alive())),
             State::Ended => Flow::Continue,

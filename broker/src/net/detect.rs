@@ -23,7 +23,7 @@ pub(super) struct Detect {
 
 impl Detect {
     pub(super) fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
-        let deadline = broker.now().instant + broker.config.limits.connect_timeout.0;
+        let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
         Self { broker, link, deadline, decided: None }
     }
 

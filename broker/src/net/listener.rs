@@ -22,6 +22,8 @@ use crate::stomp::Stomp;
 
 /// Connections the kernel may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
+/// How long an upgrade may still take once the broker stops; whoever completes it is told in its protocol's words.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Pause after an accept that failed for want of file handles or memory, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -142,8 +144,15 @@ pub async fn serve_socket(broker: Arc<Broker>, config: &ListenerConfig, socket: 
     let (stream, protocol) = match config.transport {
         Transport::Ws => {
             let limits = &broker.config.limits;
-            let upgraded =
-                tokio::time::timeout(limits.connect_timeout.0, upgrade(socket, config, limits)).await;
+            // Browsers open connections before they need them: one that says nothing must not delay a stop for long.
+            let stopped = async {
+                link.signalled().await;
+                tokio::time::sleep(STOP_GRACE).await;
+            };
+            let upgraded = tokio::select! {
+                upgraded = tokio::time::timeout(limits.connect_timeout.0, upgrade(socket, config, limits)) => upgraded,
+                () = stopped => Ok(None),
+            };
             let Ok(Some((web_socket, subprotocol))) = upgraded else {
                 broker.counters.refused.add(1);
                 broker.remove_link(&link);

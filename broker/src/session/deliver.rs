@@ -43,10 +43,12 @@ pub struct Delivery {
 /// What became of a delivery that a protocol was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivered {
-    /// Its bytes are in the output, and what must be acknowledged is remembered, or the protocol holds it itself.
+    /// Its bytes are in the output, and what must be acknowledged is remembered.
     Sent,
-    /// The client's window is closed; offer it again later.
+    /// The client's window is closed: nothing more goes until it acknowledges something.
     WindowClosed,
+    /// This subscription's own window is closed; messages of others may pass it.
+    SubscriptionClosed,
     /// It cannot go to this client at all (larger than the client takes, or its subscription is gone).
     Discarded,
 }
@@ -66,7 +68,4 @@ pub trait Deliver: Any + Send {
     /// Writes what was sent on an earlier connection and must be sent again before anything new, as far as the
     /// window allows. Returns whether all of it is out.
     fn resend(&mut self, now: Now, output: &mut Output) -> bool;
-
-    /// Writes messages that the protocol held back itself and that may go now (see [`Delivered::Sent`]).
-    fn release(&mut self, now: Now, output: &mut Output);
 }

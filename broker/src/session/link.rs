@@ -1,7 +1,8 @@
 //! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::Waker;
+use std::task::{Poll, Waker};
+use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 
@@ -9,6 +10,7 @@ use atomic_waker::AtomicWaker;
 #[derive(Debug)]
 pub struct Link {
     id: u64,
+    opened_at: Instant,
     waker: AtomicWaker,
     signal: AtomicU8,
 }
@@ -25,14 +27,28 @@ pub enum Signal {
 }
 
 impl Link {
-    /// A handle for the connection with this number.
-    pub fn new(id: u64) -> Self {
-        Self { id, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
+    /// A handle for the connection with this number, opened at that time.
+    pub fn new(id: u64, opened_at: Instant) -> Self {
+        Self { id, opened_at, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
     }
 
     /// The connection's number, which no other ever has.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// When the connection was accepted: what must happen in time counts from here.
+    pub fn opened_at(&self) -> Instant {
+        self.opened_at
+    }
+
+    /// Waits for a signal.
+    pub async fn signalled(&self) -> Signal {
+        std::future::poll_fn(|cx| {
+            self.register(cx.waker());
+            self.signal().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Says which task to wake; called by the connection at each poll.

@@ -107,7 +107,7 @@ pub enum Offered {
         /// Deliveries dropped in its favour.
         displaced: u64,
     },
-    /// Nobody is there to take it: QoS 0 without a connection, or the session is over.
+    /// Nobody is there to take it: QoS 0 without a connection, or the session is over, or the message has expired.
     Absent,
     /// The outbox is full, and its policy is to drop.
     Dropped,
@@ -203,14 +203,17 @@ impl SessionState {
         commit: CommitId,
         durable: CommitId,
     ) -> Offered {
-        if self.ended || (self.link.is_none() && (options.qos == Qos::AtMostOnce || !persistent)) {
+        if self.ended
+            || publication.is_expired(now)
+            || (self.link.is_none() && (options.qos == Qos::AtMostOnce || !persistent))
+        {
             return Offered::Absent;
         }
         let waits = options.qos == Qos::ExactlyOnce && commit > durable;
         if self.link.is_some() && !waits && self.outbox.is_passable() {
             match self.deliver.deliver(now, publication, &options, self.outbox.ready()) {
                 Delivered::Sent | Delivered::Discarded => return Offered::Taken { displaced: 0 },
-                Delivered::WindowClosed => {}
+                Delivered::WindowClosed | Delivered::SubscriptionClosed => {}
             }
         }
         let commit = if waits { commit } else { CommitId::NONE };

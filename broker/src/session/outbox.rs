@@ -75,7 +75,7 @@ impl Outbox {
         let may_displace = self.limits.overflow == Overflow::DropOldest && weight <= self.limits.bytes_max;
         let mut displaced = 0;
         while self.is_full(weight) {
-            if !may_displace || !self.pop() {
+            if !may_displace || !self.remove(0) {
                 self.dropped += 1;
                 return match self.limits.overflow {
                     Overflow::Disconnect => Offered::Overflowed,
@@ -97,14 +97,14 @@ impl Outbox {
     }
 
     /// Moves deliveries from the backlog into the ready bytes until those are full or the window closes. Expired
-    /// messages are passed over. Returns the commit that the next one waits for, if that is what stops it.
+    /// messages are dropped; those of a subscription whose own window is closed keep their place. Returns the commit that the next one waits for, if that is what stops it.
     pub fn refill(&mut self, now: Now, durable: CommitId, deliver: &mut dyn Deliver) -> Option<CommitId> {
         if !deliver.resend(now, &mut self.ready) {
             return None;
         }
-        deliver.release(now, &mut self.ready);
+        let mut position = 0;
         while self.ready.len() < READY_BYTES_MAX {
-            let next = self.backlog.front()?;
+            let next = self.backlog.get(position)?;
             if next.commit > durable {
                 return Some(next.commit);
             }
@@ -112,10 +112,14 @@ impl Outbox {
                 let publication = next.message.publication();
                 match deliver.deliver(now, &publication, &next.options, &mut self.ready) {
                     Delivered::WindowClosed => return None,
+                    Delivered::SubscriptionClosed => {
+                        position += 1;
+                        continue;
+                    }
                     Delivered::Sent | Delivered::Discarded => {}
                 }
             }
-            self.pop();
+            self.remove(position);
         }
         None
     }
@@ -141,8 +145,8 @@ impl Outbox {
         self.backlog.len() >= self.limits.messages_max || self.backlog_bytes + weight > self.limits.bytes_max
     }
 
-    fn pop(&mut self) -> bool {
-        match self.backlog.pop_front() {
+    fn remove(&mut self, position: usize) -> bool {
+        match self.backlog.remove(position) {
             Some(delivery) => {
                 self.backlog_bytes -= delivery.message.weight();
                 true

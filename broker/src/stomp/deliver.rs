@@ -1,8 +1,7 @@
 //! The half of STOMP that lives in the session: subscriptions with their ack modes, what is unacknowledged, and how a
 //! message becomes a MESSAGE frame.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::{BufMut, BytesMut};
 use tidewire_protocols::stomp::{Command, Version, encode_header};
@@ -12,11 +11,7 @@ use crate::clock::Now;
 use crate::config::{SessionConfig, WebSocketFrame};
 use crate::message::{Encoded, LayoutKey, Publication};
 use crate::output::Output;
-use crate::session::{Deliver, Delivered, Delivery, DeliveryOptions};
-use crate::store::CommitId;
-
-/// Bytes of held messages that may stand ready at once.
-const RELEASE_BYTES_MAX: usize = 64 * 1024;
+use crate::session::{Deliver, Delivered, DeliveryOptions};
 
 /// How a subscription's messages are acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +28,14 @@ pub enum AckMode {
 pub struct StompDeliver {
     version: Version,
     frame: WebSocketFrame,
-    /// By their number, less one: 0 is nobody's, so that MQTT's and STOMP's numbers differ.
-    subscriptions: Vec<Option<Subscription>>,
+    /// By their number.
+    subscriptions: HashMap<u32, Subscription, foldhash::fast::RandomState>,
+    /// Subscriptions there have been. A number is used once: a message of an ended subscription must not be taken for
+    /// one of a new one. 0 is nobody's.
+    numbered: u32,
     /// Counts messages sent, for their ids.
     serial: u64,
     prefetch_max: usize,
-    held_max: usize,
-    has_held: bool,
 }
 
 struct Subscription {
@@ -48,8 +44,6 @@ struct Subscription {
     prefetch: usize,
     /// Serials of messages that are not acknowledged, in order.
     unacknowledged: VecDeque<u64>,
-    /// Messages beyond the prefetch.
-    held: VecDeque<Delivery>,
 }
 
 /// A message as the client names it: `<subscription>-<serial>`, in `message-id` and `ack` alike.
@@ -71,40 +65,31 @@ impl StompDeliver {
         Self {
             version,
             frame,
-            subscriptions: Vec::new(),
+            subscriptions: HashMap::default(),
+            numbered: 0,
             serial: 0,
             prefetch_max: config.inflight_max.into(),
-            held_max: config.outbox_messages_max,
-            has_held: false,
         }
     }
 
     /// Adds a subscription and returns its number; `prefetch` 0 is as many as there may be.
     pub(super) fn add(&mut self, id: Option<&str>, ack: AckMode, prefetch: usize) -> u32 {
         let prefetch = if prefetch == 0 { self.prefetch_max } else { prefetch.min(self.prefetch_max) };
-        let subscription = Subscription {
-            id: id.map(Into::into),
-            ack,
-            prefetch,
-            unacknowledged: VecDeque::new(),
-            held: VecDeque::new(),
-        };
-        // A number is used once: a message of an ended subscription must not be taken for one of a new one.
-        self.subscriptions.push(Some(subscription));
-        u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX)
+        let subscription =
+            Subscription { id: id.map(Into::into), ack, prefetch, unacknowledged: VecDeque::new() };
+        self.numbered += 1;
+        self.subscriptions.insert(self.numbered, subscription);
+        self.numbered
     }
 
     /// Ends a subscription.
     pub(super) fn remove(&mut self, local: u32) {
-        if let Some(slot) = index(local).and_then(|index| self.subscriptions.get_mut(index)) {
-            *slot = None;
-        }
+        self.subscriptions.remove(&local);
     }
 
     /// Whether an ACK or NACK of that message means anything; acknowledging is [`StompDeliver::acknowledge`].
     pub(super) fn is_acknowledgeable(&self, id: MessageId) -> bool {
-        let subscription = index(id.local).and_then(|index| self.subscriptions.get(index)?.as_ref());
-        subscription.is_some_and(|subscription| match subscription.ack {
+        self.subscriptions.get(&id.local).is_some_and(|subscription| match subscription.ack {
             // Harmless: it has been acknowledged by being sent, or by an ACK for a later one.
             AckMode::Auto | AckMode::Client => id.serial > 0 && id.serial <= self.serial,
             AckMode::ClientIndividual => subscription.unacknowledged.binary_search(&id.serial).is_ok(),
@@ -113,13 +98,12 @@ impl StompDeliver {
 
     /// The subscription id that a message went to.
     pub(super) fn subscription_id(&self, local: u32) -> Option<&str> {
-        self.subscriptions.get(index(local)?)?.as_ref()?.id.as_deref()
+        self.subscriptions.get(&local)?.id.as_deref()
     }
 
     /// Acknowledges a message, and all before it in mode `client`. Returns how many that settled.
     pub(super) fn acknowledge(&mut self, id: MessageId) -> usize {
-        let slot = index(id.local).and_then(|index| self.subscriptions.get_mut(index));
-        let Some(Some(subscription)) = slot else { return 0 };
+        let Some(subscription) = self.subscriptions.get_mut(&id.local) else { return 0 };
         let before = subscription.unacknowledged.len();
         match subscription.ack {
             AckMode::Auto => {}
@@ -137,11 +121,6 @@ impl StompDeliver {
     }
 }
 
-/// Subscriptions are numbered from 1.
-fn index(local: u32) -> Option<usize> {
-    usize::try_from(local).ok()?.checked_sub(1)
-}
-
 impl Subscription {
     fn is_open(&self) -> bool {
         self.ack == AckMode::Auto || self.unacknowledged.len() < self.prefetch
@@ -156,20 +135,11 @@ impl Deliver for StompDeliver {
         options: &DeliveryOptions,
         output: &mut Output,
     ) -> Delivered {
-        let slot = index(options.local).and_then(|index| self.subscriptions.get_mut(index));
-        let Some(Some(subscription)) = slot else { return Delivered::Discarded };
-        if !subscription.held.is_empty() || !subscription.is_open() {
-            if subscription.held.len() >= self.held_max {
-                return Delivered::Discarded;
-            }
-            let message = Arc::clone(publication.keep());
-            subscription.held.push_back(Delivery {
-                message,
-                options: options.clone(),
-                commit: CommitId::NONE,
-            });
-            self.has_held = true;
-            return Delivered::Sent;
+        let Some(subscription) = self.subscriptions.get_mut(&options.local) else {
+            return Delivered::Discarded;
+        };
+        if !subscription.is_open() {
+            return Delivered::SubscriptionClosed;
         }
         self.serial += 1;
         let style = Style { version: self.version, frame: self.frame };
@@ -179,24 +149,6 @@ impl Deliver for StompDeliver {
 
     fn resend(&mut self, _now: Now, _output: &mut Output) -> bool {
         true
-    }
-
-    fn release(&mut self, now: Now, output: &mut Output) {
-        if !self.has_held {
-            return;
-        }
-        self.has_held = false;
-        let style = Style { version: self.version, frame: self.frame };
-        for subscription in self.subscriptions.iter_mut().flatten() {
-            while subscription.is_open() && output.len() < RELEASE_BYTES_MAX {
-                let Some(Delivery { message, options, .. }) = subscription.held.pop_front() else { break };
-                if !message.is_expired(now) {
-                    self.serial += 1;
-                    style.write(&message.publication(), &options, subscription, self.serial, output);
-                }
-            }
-            self.has_held |= !subscription.held.is_empty();
-        }
     }
 }
 

@@ -100,7 +100,7 @@ enum Handled {
 impl Stomp {
     /// STOMP on a connection that has just been opened.
     pub fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
-        let deadline = broker.now().instant + broker.config.limits.connect_timeout.0;
+        let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
         let decoder = Decoder::new(broker.config.limits.stomp_before_connect());
         Self {
             broker,
@@ -237,6 +237,14 @@ impl Protocol for Stomp {
             State::Greeting { .. } => {
                 let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
                 Flow::Close(self.refuse(turn, &refusal))
+            }
+            // While its replies wait for the disk the client is not read from, and so cannot be heard.
+            State::Connected(client)
+                if client.heart_beats.is_silent(now)
+                    && self.replies.held_bytes() > self.broker.config.limits.held_bytes_max.0 =>
+            {
+                client.heart_beats.heard(now);
+                Flow::Continue
             }
             State::Connected(client) if client.heart_beats.is_silent(now) => {
                 let refusal = Refusal::new("no heart-beat", "Nothing was heard for longer than was agreed.");

@@ -4,6 +4,7 @@ mod close;
 mod detect;
 mod durability;
 mod first;
+mod held;
 mod mqtt;
 mod stomp;
 mod upgrade;
