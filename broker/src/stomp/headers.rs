@@ -17,37 +17,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::BytesMut;
 use tidewire_protocols::mqtt::Property;
-use tidewire_protocols::stomp::{Headers, Version, encode_header};
+use tidewire_protocols::stomp::{Headers, RESERVED_HEADERS, Version, encode_header, user_header, user_name};
 use tidewire_protocols::topic::TopicName;
 
 use super::destination;
 use super::refuse::Refusal;
 use crate::clock::Now;
 use crate::message::{AttributesBuf, Publication, Qos};
-
-/// Headers that have a meaning of their own on SEND or MESSAGE, so that a user property of such a name needs another.
-const RESERVED: [&str; 17] = [
-    "ack",
-    "content-length",
-    "content-type",
-    "correlation-id",
-    "correlation-id-encoding",
-    "destination",
-    "expires",
-    "id",
-    "message-id",
-    "qos",
-    "receipt",
-    "redelivered",
-    "reply-to",
-    "retain",
-    "subscription",
-    "transaction",
-    "ttl",
-];
-
-/// What marks a user property whose name is reserved.
-const USER: &str = "user-";
 
 /// What a SEND says of its message, besides topic and body.
 #[derive(Debug)]
@@ -69,10 +45,10 @@ pub(super) fn read(
     if is_text {
         attributes.push(Property::PayloadFormatIndicator(true));
     }
-    let mut seen = [false; RESERVED.len()];
+    let mut seen = [false; RESERVED_HEADERS.len()];
     for (name, value) in headers.iter() {
-        let Some(index) = RESERVED.iter().position(|reserved| *reserved == name) else {
-            attributes.push(Property::UserProperty(user_name_in(&name), &value));
+        let Some(index) = RESERVED_HEADERS.iter().position(|reserved| *reserved == name) else {
+            attributes.push(Property::UserProperty(user_name(&name), &value));
             continue;
         };
         // Of repeated headers the first counts. [STOMP12-REPEAT-1]
@@ -134,35 +110,11 @@ pub(super) fn write(
                     header("correlation-id-encoding", "base64");
                 }
             },
-            Property::UserProperty(name, value) => header(&user_name_out(name), value),
+            Property::UserProperty(name, value) => header(&user_header(name), value),
             _ => {}
         }
     }
     header("content-length", &publication.payload.len().to_string());
-}
-
-/// A user property's name as a header: prefixed if STOMP reserves it, or if it looks like one that was prefixed.
-fn user_name_out(name: &str) -> Cow<'_, str> {
-    match is_reserved(name) {
-        true => Cow::Owned(format!("{USER}{name}")),
-        false => Cow::Borrowed(name),
-    }
-}
-
-/// The other way round.
-fn user_name_in(name: &str) -> &str {
-    match name.strip_prefix(USER) {
-        Some(inner) if is_reserved(inner) => inner,
-        _ => name,
-    }
-}
-
-/// Whether a name is reserved, or reserved behind any number of prefixes.
-fn is_reserved(mut name: &str) -> bool {
-    while let Some(inner) = name.strip_prefix(USER) {
-        name = inner;
-    }
-    RESERVED.contains(&name)
 }
 
 /// Correlation data that can stand in a header of every version as it is.
@@ -206,17 +158,6 @@ pub(super) fn read_number(name: &str, value: &str) -> Result<u64, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_user_property_name_comes_back() {
-        for name in
-            ["colour", "destination", "user-destination", "user-user-qos", "user-", "user-colour", "User-ack"]
-        {
-            let header = user_name_out(name);
-            assert!(!RESERVED.contains(&header.as_ref()), "{name} became the reserved {header}");
-            assert_eq!(user_name_in(&header), name);
-        }
-    }
 
     #[test]
     fn correlation_data_that_is_no_plain_text_goes_as_base64() {

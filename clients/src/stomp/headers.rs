@@ -18,7 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use tidewire_protocols::mqtt::Qos;
-use tidewire_protocols::stomp::{Frame, FrameWriter};
+use tidewire_protocols::stomp::{Frame, FrameWriter, RESERVED_HEADERS, user_header, user_name};
 
 use super::destination;
 use crate::message::{Message, Properties};
@@ -44,7 +44,7 @@ pub(super) fn write(message: &Message, writer: &mut FrameWriter<'_>) {
         write_correlation_data(data, writer);
     }
     for (name, value) in user {
-        writer.header(&user_name_out(name), value);
+        writer.header(&user_header(name), value);
     }
 }
 
@@ -95,51 +95,9 @@ fn time_left(expires: &str, now: SystemTime) -> Option<Duration> {
 }
 
 fn user_property(name: &str, value: Cow<'_, str>) -> Option<(String, String)> {
-    if RESERVED.contains(&name) {
-        return None;
-    }
-    let name = match name.strip_prefix(USER) {
-        Some(inner) if is_reserved(inner) => inner,
-        _ => name,
-    };
-    Some((name.to_owned(), value.into_owned()))
+    let is_user = !RESERVED_HEADERS.contains(&name);
+    is_user.then(|| (user_name(name).to_owned(), value.into_owned()))
 }
-
-fn user_name_out(name: &str) -> Cow<'_, str> {
-    if is_reserved(name) { Cow::Owned(format!("{USER}{name}")) } else { Cow::Borrowed(name) }
-}
-
-/// Whether a name is reserved, or reserved behind any number of prefixes.
-fn is_reserved(mut name: &str) -> bool {
-    while let Some(inner) = name.strip_prefix(USER) {
-        name = inner;
-    }
-    RESERVED.contains(&name)
-}
-
-/// What marks a user property whose name is reserved.
-const USER: &str = "user-";
-
-/// Headers with a meaning of their own.
-const RESERVED: [&str; 17] = [
-    "ack",
-    "content-length",
-    "content-type",
-    "correlation-id",
-    "correlation-id-encoding",
-    "destination",
-    "expires",
-    "id",
-    "message-id",
-    "qos",
-    "receipt",
-    "redelivered",
-    "reply-to",
-    "retain",
-    "subscription",
-    "transaction",
-    "ttl",
-];
 
 #[cfg(test)]
 mod tests {

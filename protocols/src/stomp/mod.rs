@@ -38,6 +38,7 @@ mod header;
 mod heart_beat;
 mod limits;
 mod line;
+mod user_header;
 mod version;
 mod writer;
 
@@ -48,5 +49,6 @@ pub use self::frame::{Frame, encode_frame};
 pub use self::header::{HeaderIter, Headers};
 pub use self::heart_beat::HeartBeat;
 pub use self::limits::Limits;
+pub use self::user_header::{RESERVED_HEADERS, user_header, user_name};
 pub use self::version::Version;
 pub use self::writer::{FrameWriter, encode_header};
