@@ -62,7 +62,6 @@ impl Replies {
 
     /// Moves what may leave into `output`. Returns the commit that the next held reply waits for.
     pub fn transmit(&mut self, durable: CommitId, output: &mut Output) -> Option<CommitId> {
-        output.append(&mut self.immediate);
         let free = self.marks.iter().take_while(|mark| mark.commit <= durable).count();
         let released = self.marks.drain(..free).next_back();
         if let Some(Mark { end, acknowledgements, .. }) = released {
@@ -74,6 +73,8 @@ impl Replies {
                 mark.acknowledgements -= acknowledgements;
             }
         }
+        // Behind what the disk has let go, which is the order of what they answer whenever nothing has to wait.
+        output.append(&mut self.immediate);
         self.marks.front().map(|mark| mark.commit)
     }
 

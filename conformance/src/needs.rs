@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use crate::case::Case;
 
 /// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny.
-const ASSUMED: [(&str, &str); 7] = [
+const ASSUMED: [(&str, &str); 8] = [
     ("anonymous", "1"),
     ("empty_client_id", "1"),
     ("maximum_qos", "2"),
+    ("queues", "1"),
     ("retain_available", "1"),
     ("shared_subscriptions", "1"),
     ("subscription_identifiers", "1"),

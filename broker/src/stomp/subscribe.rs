@@ -116,7 +116,7 @@ impl Context<'_, '_, '_> {
         }
         state.outbox.retain(|delivery| delivery.options.local != subscribed.local);
         // What stands ready is on its way already; it must not follow the receipt.
-        self.replies.immediate().append(state.outbox.ready());
+        self.replies.promised().append(state.outbox.ready());
         Ok(Handled::Done)
     }
 
