@@ -130,6 +130,7 @@ pub async fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protoc
         output: Output::default(),
         timer: None,
         awaited: CommitId::NONE,
+        now: broker.now(),
         closing: None,
         broker,
     };
@@ -157,6 +158,8 @@ struct Connection {
     timer: Option<Pin<Box<Sleep>>>,
     /// The commit whose durability wakes this connection.
     awaited: CommitId,
+    /// The time of the last turn.
+    now: Now,
     closing: Option<Closing>,
 }
 
@@ -201,8 +204,9 @@ impl Connection {
         // The broker is borrowed by the turn while the rest of the connection is changed.
         let broker = Arc::clone(&self.broker);
         let mut turn = broker.turn();
+        self.now = turn.now;
         let mut flow = self.protocol.handle_wake(&mut turn);
-        if flow == Flow::Continue && self.is_timeout_due(cx, &turn) {
+        if flow == Flow::Continue && self.is_timeout_due(cx) {
             flow = self.protocol.handle_timeout(&mut turn);
         }
         let mut input = Input::NotAsked;
@@ -223,7 +227,10 @@ impl Connection {
         if is_lost {
             return Err(Lost);
         }
-        self.has_more = flow == Flow::Yield;
+        // Where nothing was handled, what was left over before still is.
+        if matches!(input, Input::Some) {
+            self.has_more = flow == Flow::Yield;
+        }
         if let Flow::Close(close) = flow {
             self.begin_close(close);
         }
@@ -279,7 +286,7 @@ impl Connection {
 
     fn fill_output(&mut self, cx: &mut Context<'_>) {
         let store = self.broker.store();
-        let held = self.protocol.poll_transmit(self.broker.now(), store.durable(), &mut self.output);
+        let held = self.protocol.poll_transmit(self.now, store.durable(), &mut self.output);
         if let Some(commit) = held.filter(|commit| *commit != self.awaited) {
             self.awaited = commit;
             store.wake_when_durable(commit, cx.waker());
@@ -289,9 +296,9 @@ impl Connection {
         }
     }
 
-    fn is_timeout_due(&mut self, cx: &mut Context<'_>, turn: &Turn<'_>) -> bool {
+    fn is_timeout_due(&mut self, cx: &mut Context<'_>) -> bool {
         self.set_timer(cx);
-        self.protocol.poll_timeout().is_some_and(|at| at <= turn.now.instant)
+        self.protocol.poll_timeout().is_some_and(|at| at <= self.now.instant)
     }
 
     /// Keeps one timer running that fires no later than the protocol's next timeout. It is moved only when it fires
@@ -303,8 +310,14 @@ impl Connection {
         if timer.deadline() > at || timer.is_elapsed() {
             timer.as_mut().reset(at);
         }
-        // A timer that has fired is set anew, unless the timeout is due: then the caller deals with it.
-        while timer.as_mut().poll(cx).is_ready() && at > tokio::time::Instant::now() {
+        while timer.as_mut().poll(cx).is_ready() {
+            if at <= tokio::time::Instant::now() {
+                // Due only since this turn began: it is for the next one, and the timer will wake nobody any more.
+                if at.into_std() > self.now.instant {
+                    cx.waker().wake_by_ref();
+                }
+                return;
+            }
             timer.as_mut().reset(at);
         }
     }

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// One more.
+    /// More by `amount`.
     pub fn add(&self, amount: u64) {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
-    /// One less, for gauges.
+    /// Less by `amount`, for gauges.
     pub fn subtract(&self, amount: u64) {
         self.0.fetch_sub(amount, Ordering::Relaxed);
     }
@@ -30,7 +30,7 @@ pub struct Counters {
     pub connections: Counter,
     /// Network connections there have been.
     pub connections_total: Counter,
-    /// Upgrades and connections that were refused.
+    /// Upgrades that were refused and connections that the broker ended, for whatever reason.
     pub refused: Counter,
     /// Connections that a panic ended.
     pub panics: Counter,

@@ -96,6 +96,9 @@ async fn run(config: Config) -> ExitCode {
             Err(error) => return complain(&error.to_string()),
         }
     }
+    let Ok(mut signals) = Signals::new() else {
+        return complain("cannot listen for signals");
+    };
     let (stop, stopped) = watch::channel(false);
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);
@@ -107,9 +110,6 @@ async fn run(config: Config) -> ExitCode {
     }
     let who = if broker.config.allows_anonymous() { "everybody may connect" } else { "nobody may connect" };
     tracing::info!("ready: {who}");
-    let Ok(mut signals) = Signals::new() else {
-        return complain("cannot listen for signals");
-    };
     let first = signals.next().await;
     tracing::info!(signal = first, connections = broker.link_count(), "stopping; once more stops at once");
     stop.send_replace(true);

@@ -41,8 +41,7 @@ impl Message {
         publication
     }
 
-    /// A view of this message for publishing it anew, with an expiry that begins to run only now: a will, or a
-    /// message of a transaction.
+    /// A view of this message for publishing it anew, with an expiry that begins to run only now: a will.
     pub fn publish_again(&self, expires_at: Option<u64>) -> Publication<'_> {
         Publication {
             attributes: Attributes { raw: &self.attributes },
@@ -56,11 +55,6 @@ impl Message {
     /// Its topic name.
     pub fn topic(&self) -> TopicName<'_> {
         self.topic.as_name()
-    }
-
-    /// Its payload.
-    pub fn payload(&self) -> &Bytes {
-        &self.payload
     }
 
     /// The QoS it was published with.

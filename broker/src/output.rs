@@ -74,7 +74,7 @@ impl Output {
         }
     }
 
-    /// Takes what belongs into the next WebSocket message; `None` when all is taken.
+    /// Takes everything out, one WebSocket message after the other.
     pub fn take_messages(&mut self) -> impl Iterator<Item = (FrameKind, BytesMut)> + '_ {
         let mut taken = 0;
         let mut boundaries = std::mem::take(&mut self.boundaries).into_iter();

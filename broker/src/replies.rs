@@ -78,6 +78,16 @@ impl Replies {
         self.marks.front().map(|mark| mark.commit)
     }
 
+    /// Whether CONNACK or CONNECTED has left, so that deliveries may.
+    pub fn is_greeted(&self) -> bool {
+        self.is_greeted
+    }
+
+    /// Whether replies wait for the disk, rather than for the socket.
+    pub fn wait_for_store(&self, durable: CommitId) -> bool {
+        self.marks.front().is_some_and(|mark| mark.commit > durable)
+    }
+
     /// Bytes that have not left.
     pub fn held_bytes(&self) -> usize {
         self.immediate.len() + self.promised.len()

@@ -14,6 +14,10 @@ pub struct Turn<'s> {
     pub now: Now,
     store: &'s dyn Store,
     batch: Batch,
+    /// Records in the batch that belong to packets before the one at hand.
+    earlier: usize,
+    /// Records of earlier packets were lost; what they promised must not be said.
+    is_broken: bool,
     commit: CommitId,
     durable: CommitId,
     touched: Vec<Arc<Link>>,
@@ -23,7 +27,21 @@ impl<'s> Turn<'s> {
     /// Begins a turn.
     pub fn new(now: Now, store: &'s dyn Store) -> Self {
         let durable = store.durable();
-        Self { now, store, batch: Batch::default(), commit: CommitId::NONE, durable, touched: Vec::new() }
+        Self {
+            now,
+            store,
+            batch: Batch::default(),
+            earlier: 0,
+            is_broken: false,
+            commit: CommitId::NONE,
+            durable,
+            touched: Vec::new(),
+        }
+    }
+
+    /// The next packet or frame is handled: what is recorded from here on is its own.
+    pub fn next_packet(&mut self) {
+        self.earlier = self.batch.len();
     }
 
     /// Adds the record that `make` makes, if the store keeps records.
@@ -43,17 +61,23 @@ impl<'s> Turn<'s> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store takes nothing; the recorded changes are gone.
+    /// [`StoreError`] when the store takes nothing; the recorded changes are gone. The packet at hand can say so; if
+    /// changes of earlier ones were among them, [`Turn::finish`] fails as well.
     pub fn apply(&mut self) -> Result<CommitId, StoreError> {
-        if !self.batch.is_empty() {
-            self.commit = self.store.apply(&mut self.batch)?;
+        if self.batch.is_empty() {
+            return Ok(self.commit);
         }
-        Ok(self.commit)
-    }
-
-    /// The last commit of this turn.
-    pub fn commit(&self) -> CommitId {
-        self.commit
+        let has_earlier = std::mem::take(&mut self.earlier) > 0;
+        match self.store.apply(&mut self.batch) {
+            Ok(commit) => {
+                self.commit = commit;
+                Ok(commit)
+            }
+            Err(error) => {
+                self.is_broken |= has_earlier;
+                Err(error)
+            }
+        }
     }
 
     /// How far the store was durable when the turn began.
@@ -66,16 +90,22 @@ impl<'s> Turn<'s> {
         self.touched.push(Arc::clone(link));
     }
 
-    /// Ends the turn: applies what is left and wakes every connection that was touched, once each.
+    /// Ends the turn: applies what is left, and wakes every connection that was touched, once each.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store took nothing of what was left; they are woken all the same.
+    /// [`StoreError`] when something that was promised in this turn could not be stored.
     pub fn finish(mut self) -> Result<CommitId, StoreError> {
-        let applied = self.apply();
+        let commit = self.apply()?;
+        if self.is_broken { Err(StoreError::Unavailable) } else { Ok(commit) }
+    }
+}
+
+/// Wakes whoever was touched however the turn ends: after a panic as well, since their sessions count on it.
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
         for link in self.touched.drain(..) {
             link.wake();
         }
-        applied
     }
 }

@@ -103,7 +103,9 @@ impl Broker {
             // Others may have come between its being found and being locked: it ended, or its first connection is not
             // this one. Look again, with a number that nobody has used.
             if state.ended || (made && state.attachments > 0) {
-                if state.ended {
+                let has_ended = state.ended;
+                drop(state);
+                if has_ended {
                     record_end(turn, &session);
                     self.registry.remove(&session);
                 }
@@ -174,6 +176,7 @@ impl Broker {
         let at_unix_ms = turn.now.unix_ms;
         turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms });
         if let Some(will) = will_now {
+            record_no_will(turn, session);
             self.publish_will(turn, session, &will);
         }
         let due_after = |secs: u32| {
@@ -232,12 +235,12 @@ impl Broker {
             state.will.take_if(|will| is_due(will.delay_secs))
         };
         if let Some(will) = will {
+            record_no_will(turn, &session);
             self.publish_will(turn, &session, &will);
         }
     }
 
     fn publish_will(&self, turn: &mut Turn<'_>, session: &Session, will: &Will) {
-        record_no_will(turn, session);
         let expires_at =
             will.expiry_secs.map(|secs| turn.now.unix_ms_after(Duration::from_secs(secs.into())));
         let mut publication = will.message.publish_again(expires_at);

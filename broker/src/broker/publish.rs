@@ -88,8 +88,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Whoever subscribed after the receivers were collected and before the message was retained has got it neither
-    /// way; whoever came earlier or later has.
+    /// Whoever subscribed after the receivers were collected and before the message was retained would get it neither
+    /// way. A client that subscribes at this very moment may get it both ways.
     fn offer_to_latecomers(
         &self,
         turn: &mut Turn<'_>,

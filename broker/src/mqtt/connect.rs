@@ -148,7 +148,6 @@ impl Mqtt {
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
             unreleased: 0,
-            connected_at: None,
         }));
         Ok(())
     }

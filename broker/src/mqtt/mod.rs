@@ -72,8 +72,6 @@ struct Client {
     aliases: InboundAliases,
     /// QoS 2 publishes that came on this connection and that the client has not released yet.
     unreleased: usize,
-    /// The commit that CONNACK depends on.
-    connected_at: Option<CommitId>,
 }
 
 impl Mqtt {
@@ -91,6 +89,7 @@ impl Mqtt {
 
     fn handle_packet(&mut self, turn: &mut Turn<'_>, packet: Packet<'_>) -> Result<(), Refusal> {
         let packet_type = packet.packet_type();
+        turn.next_packet();
         match (&mut self.state, packet) {
             (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, &connect),
             (State::Greeting { .. }, _) => {
@@ -206,9 +205,7 @@ impl Protocol for Mqtt {
                 Flow::Close(Close::new(CloseCode::Normal, "no CONNECT within the connect timeout"))
             }
             // While its replies wait for the disk the client is not read from, and so cannot be heard.
-            State::Connected(ref mut client)
-                if self.replies.held_bytes() > self.broker.config.limits.held_bytes_max.0 =>
-            {
+            State::Connected(ref mut client) if self.replies.wait_for_store(turn.durable()) => {
                 client.last_heard = turn.now.instant;
                 Flow::Continue
             }
@@ -219,9 +216,6 @@ impl Protocol for Mqtt {
 
     fn handle_commit(&mut self, commit: CommitId) {
         self.replies.commit(commit);
-        if let State::Connected(client) = &mut self.state {
-            client.connected_at.get_or_insert(commit);
-        }
     }
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>) {
@@ -240,7 +234,7 @@ impl Protocol for Mqtt {
         let reply_waits = self.replies.transmit(durable, output);
         let State::Connected(client) = &self.state else { return reply_waits };
         // CONNACK comes first, whatever else is due. [MQTT-3.2.0-1]
-        if reply_waits.is_some() && reply_waits <= client.connected_at {
+        if !self.replies.is_greeted() {
             return reply_waits;
         }
         let mut session = client.session.lock();

@@ -44,13 +44,12 @@ pub struct Outbox {
     backlog: VecDeque<Delivery>,
     backlog_bytes: usize,
     limits: OutboxLimits,
-    dropped: u64,
 }
 
 impl Outbox {
     /// An empty one.
     pub fn new(limits: OutboxLimits) -> Self {
-        Self { ready: Output::default(), backlog: VecDeque::new(), backlog_bytes: 0, limits, dropped: 0 }
+        Self { ready: Output::default(), backlog: VecDeque::new(), backlog_bytes: 0, limits }
     }
 
     /// Whether a message may pass straight into the ready bytes: nothing waits before it, and there is room.
@@ -63,11 +62,6 @@ impl Outbox {
         &mut self.ready
     }
 
-    /// Messages dropped so far because this outbox was full.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
     /// Puts a delivery at the end of the backlog, within the limits.
     pub fn push(&mut self, delivery: Delivery) -> Offered {
         let weight = delivery.message.weight();
@@ -76,7 +70,6 @@ impl Outbox {
         let mut displaced = 0;
         while self.is_full(weight) {
             if !may_displace || !self.remove(0) {
-                self.dropped += 1;
                 return match self.limits.overflow {
                     Overflow::Disconnect => Offered::Overflowed,
                     Overflow::DropOldest | Overflow::DropNewest => Offered::Dropped,
@@ -84,7 +77,6 @@ impl Outbox {
             }
             displaced += 1;
         }
-        self.dropped += displaced;
         self.push_unbounded(delivery);
         Offered::Taken { displaced }
     }
@@ -134,11 +126,6 @@ impl Outbox {
     pub fn retain(&mut self, mut keep: impl FnMut(&Delivery) -> bool) {
         self.backlog.retain(|delivery| keep(delivery));
         self.backlog_bytes = self.backlog.iter().map(|delivery| delivery.message.weight()).sum();
-    }
-
-    /// Messages that wait in the backlog.
-    pub fn backlog_len(&self) -> usize {
-        self.backlog.len()
     }
 
     fn is_full(&self, weight: usize) -> bool {

@@ -31,11 +31,6 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The session of that name.
-    pub fn find(&self, key: &SessionKey) -> Option<Arc<Session>> {
-        self.sessions.get(key).map(|found| Arc::clone(&found))
-    }
-
     /// The session of that name, or the one that `make` makes, and whether it was made.
     pub fn find_or_insert(
         &self,

@@ -114,6 +114,7 @@ impl Stomp {
     }
 
     fn handle_frame(&mut self, turn: &mut Turn<'_>, frame: &Frame<'_>) -> Result<(), Refusal> {
+        turn.next_packet();
         let client = match &mut self.state {
             State::Greeting { .. } => {
                 return match frame.command {
@@ -240,8 +241,7 @@ impl Protocol for Stomp {
             }
             // While its replies wait for the disk the client is not read from, and so cannot be heard.
             State::Connected(client)
-                if client.heart_beats.is_silent(now)
-                    && self.replies.held_bytes() > self.broker.config.limits.held_bytes_max.0 =>
+                if client.heart_beats.is_silent(now) && self.replies.wait_for_store(turn.durable()) =>
             {
                 client.heart_beats.heard(now);
                 Flow::Continue
@@ -286,6 +286,9 @@ impl Protocol for Stomp {
 
     fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
         let reply_waits = self.replies.transmit(durable, output);
+        if !self.replies.is_greeted() {
+            return reply_waits;
+        }
         let State::Connected(client) = &mut self.state else { return reply_waits };
         let delivery_waits = client.session.lock().transmit(now, durable, output);
         if !output.is_empty() {

@@ -46,6 +46,11 @@ impl Batch {
         self.records.is_empty()
     }
 
+    /// How many changes there are.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Forgets the records.
     pub fn clear(&mut self) {
         self.records.clear();

@@ -1,10 +1,28 @@
-//! How a WebSocket connection ends when the client ends it.
+//! How a WebSocket connection ends when the client ends it, and when it breaks WebSocket's own rules.
+
+use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
-use tidewire_tests::mqtt::{connect, publish, sub_ack, subscribe};
-use tidewire_tests::peer::Wire;
+use tidewire::broker::Broker;
+use tidewire::clock::Clock;
+use tidewire::config::{Config, ListenerConfig, ProtocolName, Size, Transport};
+use tidewire::net::{bind, serve};
+use tidewire::store::MemoryStore;
+use tidewire_tests::mqtt::{MqttPeer, Say, connect, publish, sub_ack, subscribe};
+use tidewire_tests::peer::{PATIENCE, Wire};
 use tidewire_tests::world::World;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+/// Largest packet in the tests on real sockets.
+const PACKET_BYTES: usize = 1 << 20;
+/// What comes behind the broken rule: more than the sockets' buffers hold, so that the broker must read it.
+const BEHIND_BYTES: usize = 16 << 20;
 
 /// RFC 6455, section 5.5.1: a Close frame is answered by one. The client is lost to MQTT, which was told nothing.
 #[tokio::test(start_paused = true)]
@@ -14,10 +32,106 @@ async fn a_close_frame_is_answered_and_the_will_published() {
     bob.connects(connect("bob"), false).await;
     bob.says(subscribe("gone", 0)).await.hears(sub_ack(&[0])).await;
     alice.connects(connect("alice").will(publish("gone", "alice")), false).await;
-    let stream = alice.peer.web_socket();
-    stream.send(Message::Close(None)).await.expect("the frame is sent");
-    assert!(matches!(stream.next().await, Some(Ok(Message::Close(_)))), "the broker answers");
-    assert!(stream.next().await.is_none(), "and ends the connection");
+    closes_and_is_answered(&mut alice, &[Message::Close(None)]).await;
     bob.hears(publish("gone", "alice")).await;
+    drop(alice);
+    world.settles().await;
     assert_eq!(world.broker.link_count(), 1);
+}
+
+/// The PUBACK can be delivered no more, and does not hold the answer up.
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_is_answered_though_a_reply_is_due() {
+    let world = World::new(Wire::Ws);
+    let mut alice = world.client("alice").await;
+    let publish = publish("t", "last words").qos1(1).bytes(alice.version);
+    closes_and_is_answered(&mut alice, &[Message::binary(publish), Message::Close(None)]).await;
+}
+
+/// So is a ping's answer, which leaves before the Close frame.
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_right_behind_a_ping_is_answered() {
+    let world = World::new(Wire::Ws);
+    let mut alice = world.client("alice").await;
+    closes_and_is_answered(&mut alice, &[Message::Ping("still there?".into()), Message::Close(None)]).await;
+}
+
+/// Sends all of it at once, and holds that nothing but a Pong comes before the broker's Close frame, and nothing behind.
+async fn closes_and_is_answered(peer: &mut MqttPeer, messages: &[Message]) {
+    let stream = peer.peer.web_socket();
+    for message in messages {
+        stream.feed(message.clone()).await.expect("the message is taken");
+    }
+    stream.flush().await.expect("the messages are sent");
+    let mut answer = stream.next().await;
+    if let Some(Ok(Message::Pong(_))) = answer {
+        answer = stream.next().await;
+    }
+    assert!(matches!(answer, Some(Ok(Message::Close(_)))), "the broker answers, and not {answer:?}");
+    assert!(stream.next().await.is_none(), "and ends the connection");
+}
+
+/// A WebSocket frame's header with the mask 0, which leaves the payload as it is.
+fn frame_header(first: u8, payload_len: usize) -> Vec<u8> {
+    let mut header = vec![first, 0x80 | 127];
+    header.extend_from_slice(&(payload_len as u64).to_be_bytes());
+    header.extend_from_slice(&[0; 4]);
+    header
+}
+
+#[tokio::test]
+async fn a_message_too_large_is_answered_with_1009() {
+    hears_code(&frame_header(0x82, BEHIND_BYTES), 1009).await;
+}
+
+#[tokio::test]
+async fn a_reserved_bit_is_answered_with_1002() {
+    hears_code(&[frame_header(0xC2, 1), vec![0]].concat(), 1002).await;
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_is_answered_with_1007() {
+    hears_code(&[frame_header(0x81, 1), vec![0xFF]].concat(), 1007).await;
+}
+
+/// Breaks a rule over TCP, with much more right behind it, and holds that all of that is taken, that the Close frame says
+/// `code`, and that the connection ends behind it. A socket that were closed with bytes unread would be reset instead, and
+/// the reset can overtake the Close frame.
+async fn hears_code(broken: &[u8], code: u16) {
+    let mut config = Config::default();
+    config.limits.packet_size_max = Size(PACKET_BYTES);
+    config.limits.body_size_max = Size(PACKET_BYTES);
+    let broker = Arc::new(Broker::new(config, Arc::new(MemoryStore::default()), Clock::tied_to_runtime(0)));
+    let bound = bind(ListenerConfig {
+        name: "test".to_owned(),
+        bind: "127.0.0.1:0".to_owned(),
+        transport: Transport::Ws,
+        protocols: vec![ProtocolName::Mqtt],
+        paths: None,
+        origins: None,
+        max_connections: usize::MAX,
+    })
+    .expect("a free port is found");
+    let address = bound.address;
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(serve(broker, bound, stopped));
+
+    let mut request = "ws://broker/".into_client_request().expect("the address is well-formed");
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", "mqtt".parse().expect("the name is a header value"));
+    let socket = TcpStream::connect(address).await.expect("the broker listens");
+    let (stream, _) = client_async(request, socket).await.expect("the upgrade succeeds");
+    let mut socket = stream.into_inner();
+
+    let mut heard = Vec::new();
+    let conversation = async {
+        socket.write_all(broken).await.expect("the broken rule is sent");
+        socket.write_all(&vec![0; BEHIND_BYTES]).await.expect("what is behind it is taken");
+        socket.read_to_end(&mut heard).await.expect("the connection is not reset");
+    };
+    timeout(PATIENCE, conversation).await.expect("the connection ends");
+    assert_eq!(heard.first(), Some(&0x88), "a Close frame");
+    assert_eq!(heard[2..4], code.to_be_bytes(), "WebSocket close code");
+    assert_eq!(heard.len(), 2 + usize::from(heard[1]), "and nothing else");
 }

@@ -7,4 +7,5 @@ mod first;
 mod held;
 mod mqtt;
 mod stomp;
+mod turn;
 mod upgrade;
