@@ -137,7 +137,7 @@ pub async fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protoc
     std::future::poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| connection.poll(cx))).unwrap_or_else(|_| {
             connection.broker.counters.panics.add(1);
-            tracing::error!(link = connection.link.id(), "a panic ended this connection; all others go on");
+            tracing::error!(link = %connection.link, "a panic ended this connection; all others go on");
             Poll::Ready(())
         })
     })
@@ -220,7 +220,7 @@ impl Connection {
         match turn.finish() {
             Ok(commit) => self.protocol.handle_commit(commit),
             Err(error) => {
-                tracing::error!(link = self.link.id(), %error, "the connection ends, since its changes were not stored");
+                tracing::error!(link = %self.link, %error, "the connection ends, since its changes were not stored");
                 return Err(Lost);
             }
         }
@@ -276,7 +276,7 @@ impl Connection {
             match self.stream.poll_send(cx, &mut self.output) {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(Err(error)) => {
-                    tracing::debug!(link = self.link.id(), %error, "the connection broke while it was written to");
+                    tracing::debug!(link = %self.link, %error, "the connection broke while it was written to");
                     return Err(Lost);
                 }
                 Poll::Ready(Ok(())) => self.output.clear(OUTPUT_KEPT_BYTES),
@@ -323,7 +323,7 @@ impl Connection {
     }
 
     fn begin_close(&mut self, close: Close) {
-        tracing::debug!(link = self.link.id(), code = ?close.code, reason = %close.reason, "closing");
+        tracing::debug!(link = %self.link, code = ?close.code, reason = %close.reason, "closing");
         let deadline = Box::pin(tokio::time::sleep(LINGER));
         self.closing = Some(Closing { close, deadline, is_flushed: false });
     }
@@ -356,12 +356,12 @@ impl Connection {
             let mut turn = self.broker.turn();
             self.protocol.handle_closed(&mut turn);
             if let Err(error) = turn.finish() {
-                tracing::error!(link = self.link.id(), %error, "the end of a connection could not be stored");
+                tracing::error!(link = %self.link, %error, "the end of a connection could not be stored");
             }
         }));
         if result.is_err() {
             self.broker.counters.panics.add(1);
-            tracing::error!(link = self.link.id(), "a panic while a connection was let go of");
+            tracing::error!(link = %self.link, "a panic while a connection was let go of");
         }
         self.broker.remove_link(&self.link);
         self.broker.counters.connections.subtract(1);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
 use tidewire::config::ProtocolName;
+use tidewire::net::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// How long an answer may take, in virtual time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,6 +62,25 @@ impl Peer {
                 Stream::Ws(Box::new(stream))
             }
         };
+        Self::over(stream)
+    }
+
+    /// A peer and the broker's end of its connection, upgraded already: for a test that serves it itself.
+    pub async fn direct(wire: Wire) -> (Self, tidewire::net::Stream) {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let far = Socket::Memory(far);
+        let (near, far) = match wire {
+            Wire::Tcp => (Stream::Tcp(near), tidewire::net::Stream::plain(far)),
+            Wire::Ws => {
+                let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+                let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+                (Stream::Ws(Box::new(near)), tidewire::net::Stream::web_socket(far, false))
+            }
+        };
+        (Self::over(near), far)
+    }
+
+    fn over(stream: Stream) -> Self {
         Self { stream, buffer: BytesMut::new(), close_code: None, was_text: false, is_closed: false }
     }
 
@@ -129,6 +150,12 @@ impl Peer {
             Stream::Ws(stream) => stream,
             Stream::Tcp(_) => panic!("this conversation is about WebSocket"),
         }
+    }
+
+    /// Holds that the connection goes away without a word.
+    pub async fn is_lost(&mut self) {
+        assert_eq!(self.fill(PATIENCE).await, Some(false), "the connection was to be lost");
+        assert!(self.buffer.is_empty() && self.close_code.is_none(), "it was closed in order");
     }
 
     /// Holds that the broker closes the connection and says no more. Over WebSocket it must say `code`.

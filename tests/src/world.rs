@@ -68,7 +68,7 @@ impl World {
         };
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let broker = Arc::clone(&self.broker);
-        let link = broker.new_link();
+        let link = broker.new_link("a test");
         tokio::spawn(async move { serve_socket(broker, &listener, Socket::Memory(far), link).await });
         Peer::new(self.wire, near, protocol).await
     }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidewire::clock::Now;
-use tidewire::config::ProtocolName;
 use tidewire::connection::{Flow, Protocol, serve};
 use tidewire::mqtt::Mqtt;
-use tidewire::net::{Socket, Stream};
 use tidewire::output::Output;
 use tidewire::store::CommitId;
 use tidewire::turn::Turn;
+use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{MqttPeer, PingReq, PingResp, connect, publish, sub_ack, subscribe};
 use tidewire_tests::peer::{Peer, Wire};
 use tidewire_tests::world::World;
@@ -59,21 +58,24 @@ impl Protocol for Faulty {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_panic_ends_its_own_connection_alone() {
-    let world = World::new(Wire::Tcp);
+conversations! {
+    a_panic_ends_its_own_connection_alone => everybody_else_goes_on;
+}
+
+async fn everybody_else_goes_on(wire: Wire) {
+    let world = World::new(wire);
     let mut bystander = world.mqtt().await;
     bystander.connects(connect("bystander"), false).await;
     bystander.says(subscribe("#", 0)).await.hears(sub_ack(&[0])).await;
 
-    let (near, far) = tokio::io::duplex(1024);
     let broker = Arc::clone(&world.broker);
-    let link = broker.new_link();
+    let link = broker.new_link("a test");
     let protocol = Box::new(Faulty(Mqtt::new(Arc::clone(&broker), Arc::clone(&link))));
-    tokio::spawn(serve(broker, Stream::plain(Socket::Memory(far)), protocol, link));
-    let mut victim = MqttPeer::new(Peer::new(Wire::Tcp, near, ProtocolName::Mqtt).await);
+    let (peer, stream) = Peer::direct(wire).await;
+    tokio::spawn(serve(broker, stream, protocol, link));
+    let mut victim = MqttPeer::new(peer);
     victim.connects(connect("victim").will(publish("wills/victim", "gone")), false).await;
-    victim.says(publish("any", "panic")).await.is_closed().await;
+    victim.says(publish("any", "panic")).await.peer.is_lost().await;
 
     // What the turn had done before is not undone, and whoever was to be woken for it is.
     bystander.hears(publish("any", "panic")).await.hears(publish("wills/victim", "gone")).await;

@@ -97,10 +97,11 @@ impl Broker {
         SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A handle for a new connection, listed until [`Broker::remove_link`]. A connection that comes while the broker
+    /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while the broker
     /// stops gets the signal at once.
-    pub fn new_link(&self) -> Arc<Link> {
-        let link = Arc::new(Link::new(self.next_link.fetch_add(1, Ordering::Relaxed), self.now().instant));
+    pub fn new_link(&self, origin: &str) -> Arc<Link> {
+        let id = self.next_link.fetch_add(1, Ordering::Relaxed);
+        let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
         self.links.insert(link.id(), Arc::clone(&link));
         if self.stopping.load(Ordering::SeqCst) {
             link.end(Signal::ShuttingDown);

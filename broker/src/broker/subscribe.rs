@@ -7,7 +7,7 @@ use tidewire_protocols::topic::TopicFilter;
 use super::Broker;
 use crate::message::Qos;
 use crate::router::{Subscription, SubscriptionOptions};
-use crate::session::{Delivery, DeliveryOptions, Session, SubscriptionKey};
+use crate::session::{Delivery, DeliveryOptions, Offered, Session, SubscriptionKey};
 use crate::store::{CommitId, Record, StoreError};
 use crate::turn::Turn;
 
@@ -136,11 +136,20 @@ impl Broker {
         if state.ended {
             return Ok(());
         }
+        // A client that subscribes again and again without reading must not make the broker hold the same messages
+        // as often: the bounds are passed by one subscription's at most.
+        let is_bounded = state.outbox.is_full();
         for mut delivery in deliveries {
             if delivery.options.qos == Qos::ExactlyOnce {
                 delivery.commit = commit;
             }
-            state.outbox.push_unbounded(delivery);
+            if is_bounded {
+                if let Offered::Dropped | Offered::Overflowed = state.outbox.push(delivery) {
+                    self.counters.dropped.add(1);
+                }
+            } else {
+                state.outbox.push_unbounded(delivery);
+            }
         }
         Ok(())
     }

@@ -135,7 +135,7 @@ impl Mqtt {
             Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
         })?;
         tracing::info!(
-            link = self.link.id(), %client_id, version = ?connect.version, present, keep_alive, expiry_secs, "connected"
+            link = %self.link, %client_id, version = ?connect.version, present, keep_alive, expiry_secs, "connected"
         );
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
         self.state = State::Connected(Box::new(Client {

@@ -33,7 +33,7 @@ impl Mqtt {
                 }
             }
             let client_id = &client.session.key().client_id;
-            tracing::info!(link = self.link.id(), %client_id, reason = disconnect.reason.name(), "disconnected");
+            tracing::info!(link = %self.link, %client_id, reason = disconnect.reason.name(), "disconnected");
         }
         let departure = match disconnect.reason {
             ReasonCode::Success => Departure::Normal,

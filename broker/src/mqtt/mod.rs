@@ -201,6 +201,8 @@ impl Protocol for Mqtt {
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         match self.state {
             State::Greeting { .. } => {
+                tracing::info!(link = %self.link, "refused: no CONNECT within the connect timeout");
+                self.broker.counters.refused.add(1);
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, "no CONNECT within the connect timeout"))
             }

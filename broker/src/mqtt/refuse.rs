@@ -68,7 +68,7 @@ impl Mqtt {
         match &self.state {
             State::Connected(client) => {
                 let client_id = &client.session.key().client_id;
-                tracing::info!(link = self.link.id(), %client_id, reason, detail, "disconnecting");
+                tracing::info!(link = %self.link, %client_id, reason, detail, "disconnecting");
                 if client.version.is_v5() {
                     let mut properties = PropertiesBuf::default();
                     if client.wants_reasons {
@@ -83,7 +83,7 @@ impl Mqtt {
                 }
             }
             State::Greeting { .. } => {
-                tracing::info!(link = self.link.id(), reason, detail, "connection refused");
+                tracing::info!(link = %self.link, reason, detail, "connection refused");
                 self.answer_connect(input, refusal);
             }
             State::Ended => {}

@@ -54,7 +54,7 @@ impl Protocol for Detect {
             match self.decide(*first) {
                 Ok(protocol) => self.decided = Some(protocol),
                 Err(close) => {
-                    tracing::info!(link = self.link.id(), reason = %close.reason, "refused");
+                    tracing::info!(link = %self.link, reason = %close.reason, "refused");
                     self.broker.counters.refused.add(1);
                     return (input.len(), Flow::Close(close));
                 }
@@ -79,7 +79,11 @@ impl Protocol for Detect {
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         match &mut self.decided {
             Some(protocol) => protocol.handle_timeout(turn),
-            None => Flow::Close(Close::new(CloseCode::Normal, "nothing came within the connect timeout")),
+            None => {
+                tracing::info!(link = %self.link, "refused: nothing came within the connect timeout");
+                self.broker.counters.refused.add(1);
+                Flow::Close(Close::new(CloseCode::Normal, "nothing came within the connect timeout"))
+            }
         }
     }
 

@@ -134,8 +134,8 @@ async fn accept(
         }
         return;
     }
-    let link = broker.new_link();
-    tracing::debug!(listener = config.name, %peer, link = link.id(), "connection");
+    let link = broker.new_link(&peer.to_string());
+    tracing::debug!(listener = config.name, %link, "connection");
     serve_socket(broker, config, Socket::Tcp(stream), link).await;
 }
 

@@ -21,6 +21,8 @@ use crate::output::{FrameKind, Output};
 const SCRATCH_BYTES: usize = 64 * 1024;
 /// WebSocket messages handled in one turn.
 const MESSAGES_PER_TURN: usize = 64;
+/// Their payload after which a turn is long enough, as much as it can be on a bare stream.
+const MESSAGE_BYTES_PER_TURN: usize = SCRATCH_BYTES;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into());
@@ -45,7 +47,11 @@ pub struct WebSocket {
     inner: WebSocketStream<Socket>,
     takes_text: bool,
     has_unsent: bool,
+    /// A Close frame came: nothing but the answer to it may leave any more.
+    is_closed_by_peer: bool,
+    /// A Close frame was given to the library, by us or, as the answer to the peer's, by itself.
     is_close_sent: bool,
+    is_shut: bool,
 }
 
 /// What has come of reading.
@@ -66,7 +72,14 @@ impl Stream {
 
     /// An upgraded WebSocket connection; `takes_text` says whether text messages carry its protocol.
     pub fn web_socket(inner: WebSocketStream<Socket>, takes_text: bool) -> Self {
-        Self::WebSocket(Box::new(WebSocket { inner, takes_text, has_unsent: false, is_close_sent: false }))
+        Self::WebSocket(Box::new(WebSocket {
+            inner,
+            takes_text,
+            has_unsent: false,
+            is_closed_by_peer: false,
+            is_close_sent: false,
+            is_shut: false,
+        }))
     }
 
     /// Reads what has arrived, up to a bound, and has `handle` handle it where it lies; its second argument says whether
@@ -82,7 +95,8 @@ impl Stream {
         }
     }
 
-    /// Sends everything in `output`; ready when it has left.
+    /// Sends everything in `output`; ready when it has left. Once the peer has closed its WebSocket, `output` can reach
+    /// nobody and is thrown away.
     pub fn poll_send(&mut self, cx: &mut Context<'_>, output: &mut Output) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => stream.poll_send(cx, output),
@@ -141,17 +155,7 @@ impl PlainStream {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_shut {
-            match ready!(Pin::new(&mut self.socket).poll_shutdown(cx)) {
-                Ok(()) => self.is_shut = true,
-                Err(_) => return Poll::Ready(()),
-            }
-        }
-        loop {
-            if let Received::End = ready!(self.poll_receive(cx, &mut |_, _| Flow::Continue)) {
-                return Poll::Ready(());
-            }
-        }
+        poll_end(&mut self.socket, &mut self.is_shut, cx)
     }
 }
 
@@ -162,6 +166,7 @@ impl WebSocket {
         handle: &mut dyn FnMut(&[u8], bool) -> Flow,
     ) -> Poll<Received> {
         let mut has_received = false;
+        let mut handled_bytes = 0;
         for _ in 0..MESSAGES_PER_TURN {
             let message = match Pin::new(&mut self.inner).poll_next(cx) {
                 Poll::Pending if has_received => return Poll::Ready(Received::Bytes(Flow::Continue)),
@@ -169,8 +174,14 @@ impl WebSocket {
                 Poll::Ready(message) => message,
             };
             let flow = match message {
-                Some(Ok(Message::Binary(bytes))) => handle(&bytes, false),
-                Some(Ok(Message::Text(text))) if self.takes_text => handle(text.as_bytes(), true),
+                Some(Ok(Message::Binary(bytes))) => {
+                    handled_bytes += bytes.len();
+                    handle(&bytes, false)
+                }
+                Some(Ok(Message::Text(text))) if self.takes_text => {
+                    handled_bytes += text.len();
+                    handle(text.as_bytes(), true)
+                }
                 Some(Ok(Message::Text(_))) => {
                     let reason = "MQTT travels in binary WebSocket messages, and this one is text";
                     return Poll::Ready(Received::Refused(Close::new(CloseCode::Unsupported, reason)));
@@ -182,15 +193,18 @@ impl WebSocket {
                 }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => Flow::Continue,
                 Some(Ok(Message::Close(_))) => {
-                    // The library has queued the answer; what is left to do is to flush it. (RFC 6455, section 5.5.1)
+                    // The library has queued the answer; what is left to do is to flush it, at once: it must not wait
+                    // for replies that the disk still holds. (RFC 6455, section 5.5.1)
+                    self.is_closed_by_peer = true;
                     self.is_close_sent = true;
+                    self.has_unsent = true;
                     return Poll::Ready(Received::Refused(Close::new(CloseCode::Normal, "the peer closed")));
                 }
                 None => return Poll::Ready(Received::End),
                 Some(Err(error)) => return Poll::Ready(refusal(&error)),
             };
             has_received = true;
-            if flow != Flow::Continue {
+            if flow != Flow::Continue || handled_bytes >= MESSAGE_BYTES_PER_TURN {
                 return Poll::Ready(Received::Bytes(flow));
             }
         }
@@ -198,6 +212,9 @@ impl WebSocket {
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, output: &mut Output) -> Poll<io::Result<()>> {
+        if self.is_closed_by_peer {
+            output.clear(0);
+        }
         if !output.is_empty() {
             ready!(Pin::new(&mut self.inner).poll_ready(cx)).map_err(into_io)?;
             for (kind, bytes) in output.take_messages() {
@@ -239,13 +256,31 @@ impl WebSocket {
         }
         // The flush may report that the connection is closed already, which is what is wanted.
         let _ = ready!(Pin::new(&mut self.inner).poll_flush(cx));
-        loop {
-            match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Poll::Ready(()),
-            }
+        while let Some(Ok(_)) = ready!(Pin::new(&mut self.inner).poll_next(cx)) {}
+        // The library reads no more once the peer has closed or broken a rule, whatever is still on its way.
+        poll_end(self.inner.get_mut(), &mut self.is_shut, cx)
+    }
+}
+
+/// Ends what is sent, then throws away what arrives until the peer ends too. A socket that is dropped with bytes unread
+/// is reset, and the reset may overtake the last words. (RFC 6455, section 7.1.1)
+fn poll_end(socket: &mut Socket, is_shut: &mut bool, cx: &mut Context<'_>) -> Poll<()> {
+    let mut socket = Pin::new(socket);
+    if !*is_shut {
+        match ready!(socket.as_mut().poll_shutdown(cx)) {
+            Ok(()) => *is_shut = true,
+            Err(_) => return Poll::Ready(()),
         }
     }
+    SCRATCH.with_borrow_mut(|scratch| {
+        loop {
+            let mut buffer = ReadBuf::new(scratch);
+            let result = ready!(socket.as_mut().poll_read(cx, &mut buffer));
+            if result.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    })
 }
 
 /// Which close code a breach of the WebSocket layer's rules gets.

@@ -42,7 +42,7 @@ pub struct Terms {
 
 /// A shared subscription's members, of which each message goes to one.
 pub struct ShareGroup {
-    /// The members, in the order in which they came.
+    /// The members, in an order that stays as it is while nobody comes or goes.
     pub members: Vec<Target>,
     cursor: Arc<AtomicUsize>,
 }
@@ -71,6 +71,13 @@ impl Target {
     pub(super) fn add(&mut self, options: SubscriptionOptions) {
         self.merged.add(&options);
         self.parts.push(options);
+    }
+
+    /// What it weighs in memory, in bytes.
+    fn weight(&self) -> usize {
+        let parts = if self.parts.spilled() { size_of_val(&*self.parts) } else { 0 };
+        let identifiers = &self.merged.identifiers;
+        size_of::<Self>() + parts + if identifiers.spilled() { size_of_val(&**identifiers) } else { 0 }
     }
 
     /// The terms for a message from `publisher`; `None` if No Local keeps it from its own publisher.
@@ -115,5 +122,12 @@ impl MatchSet {
     /// Whether nobody receives it.
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty() && self.groups.is_empty()
+    }
+
+    /// What it weighs in memory, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        let targets: usize = self.targets.iter().chain(members).map(Target::weight).sum();
+        targets + size_of::<ShareGroup>() * self.groups.len()
     }
 }

@@ -4,6 +4,8 @@
 //! The router knows filters, sessions and options; it knows no packets and no frames, and it keeps nothing on disk:
 //! it is derived from the sessions.
 
+mod cache;
+mod keyed_list;
 mod matches;
 mod retained;
 mod trie;
@@ -11,20 +13,17 @@ mod trie;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dashmap::DashMap;
 use parking_lot::RwLock;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
+use self::cache::MatchCache;
+use self::keyed_list::Keyed;
 pub use self::matches::{MatchSet, ShareGroup, Target};
 pub use self::retained::Retained;
 use self::trie::Trie;
 use crate::message::SessionId;
 use crate::session::Session;
 pub use crate::session::SubscriptionOptions;
-
-/// Topics whose matches are remembered. Beyond that the memory is emptied and filled again: a workload with more hot
-/// topics than this spends its time elsewhere.
-const CACHED_TOPICS_MAX: usize = 16 * 1024;
 
 /// One session's subscription, as it stands in the trie.
 #[derive(Clone)]
@@ -37,9 +36,11 @@ pub struct Subscription {
     pub local: u32,
 }
 
-impl Subscription {
-    fn is(&self, session: SessionId, local: u32) -> bool {
-        self.session.id() == session && self.local == local
+impl Keyed for Subscription {
+    type Key = (SessionId, u32);
+
+    fn with_key<R>(&self, ask: impl FnOnce(&Self::Key) -> R) -> R {
+        ask(&(self.session.id(), self.local))
     }
 }
 
@@ -49,12 +50,7 @@ pub struct Router {
     trie: RwLock<Trie>,
     /// Counts changes of the trie; a cached answer counts only for the generation it was made in.
     generation: AtomicU64,
-    cache: DashMap<Box<str>, Cached, foldhash::fast::RandomState>,
-}
-
-struct Cached {
-    generation: u64,
-    matches: Arc<MatchSet>,
+    cache: MatchCache,
 }
 
 impl Router {
@@ -91,26 +87,26 @@ impl Router {
         if removed {
             self.generation.fetch_add(1, Ordering::Release);
         }
+        drop(trie);
+        if removed {
+            // None of it counts any more, and the session of the one that went may be at its end.
+            self.cache.clear();
+        }
         removed
     }
 
     /// Everyone who receives what is published to `topic`.
     pub fn matches(&self, topic: TopicName<'_>) -> Arc<MatchSet> {
         let generation = self.generation.load(Ordering::Acquire);
-        if let Some(cached) = self.cache.get(topic.as_str())
-            && cached.generation == generation
-        {
-            return Arc::clone(&cached.matches);
+        if let Some(matches) = self.cache.find(topic.as_str(), generation) {
+            return matches;
         }
         let trie = self.trie.read();
         // Read again under the lock: the answer must not be remembered for a generation it was not made in.
         let generation = self.generation.load(Ordering::Acquire);
         let matches = Arc::new(trie.matches(topic));
         drop(trie);
-        if self.cache.len() >= CACHED_TOPICS_MAX {
-            self.cache.clear();
-        }
-        self.cache.insert(topic.as_str().into(), Cached { generation, matches: Arc::clone(&matches) });
+        self.cache.insert(topic.as_str(), &matches, generation, &self.generation);
         matches
     }
 

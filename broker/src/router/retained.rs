@@ -9,16 +9,13 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 use crate::clock::Now;
 use crate::message::Message;
 
+/// Expired messages that are removed under one write lock: a filter may meet a million of them, and publishers wait.
+const REMOVED_PER_LOCK_MAX: usize = 1_024;
+
 /// See the module. A tree of topic levels, so that a filter visits only the branches it can match.
 #[derive(Default)]
 pub struct Retained {
-    tree: RwLock<Tree>,
-}
-
-#[derive(Default)]
-struct Tree {
-    root: Branch,
-    len: usize,
+    root: RwLock<Branch>,
 }
 
 #[derive(Default)]
@@ -30,8 +27,8 @@ struct Branch {
 impl Retained {
     /// Makes `message` its topic's retained message. [MQTT-3.3.1-5]
     pub fn set(&self, message: Arc<Message>) {
-        let mut tree = self.tree.write();
-        let mut branch = &mut tree.root;
+        let mut root = self.root.write();
+        let mut branch = &mut *root;
         for level in message.topic().levels() {
             if !branch.children.contains_key(level) {
                 branch.children.insert(level.into(), Branch::default());
@@ -40,38 +37,33 @@ impl Retained {
             let Some(child) = branch.children.get_mut(level) else { return };
             branch = child;
         }
-        let replaced = branch.message.replace(Arc::clone(&message)).is_some();
-        tree.len += usize::from(!replaced);
+        branch.message = Some(Arc::clone(&message));
     }
 
     /// Removes the topic's retained message; whether there was one. [MQTT-3.3.1-6]
     pub fn clear(&self, topic: TopicName<'_>) -> bool {
-        let mut tree = self.tree.write();
-        let removed = tree.root.remove(topic.levels());
-        tree.len -= usize::from(removed);
-        removed
+        self.root.write().remove(topic.levels(), &|_| true)
     }
 
-    /// All retained messages that `filter` matches and that have not expired.
+    /// All retained messages that `filter` matches and that have not expired. Expired ones that are met are removed.
     pub fn matching(&self, filter: TopicFilter<'_>, now: Now) -> Vec<Arc<Message>> {
-        let mut found = Vec::new();
-        let tree = self.tree.read();
-        tree.root.collect(filter.levels(), true, &mut |message| {
-            if !message.is_expired(now) {
-                found.push(Arc::clone(message));
-            }
+        let (mut found, mut expired) = (Vec::new(), Vec::new());
+        self.root.read().collect(filter.levels(), true, &mut |message| {
+            let list = if message.is_expired(now) { &mut expired } else { &mut found };
+            list.push(Arc::clone(message));
         });
+        self.remove_expired(&expired, now);
         found
     }
 
-    /// Topics that have one, expired ones that nobody has asked for since included.
-    pub fn len(&self) -> usize {
-        self.tree.read().len
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Removes them, unless their topics have got other messages since.
+    fn remove_expired(&self, expired: &[Arc<Message>], now: Now) {
+        for some in expired.chunks(REMOVED_PER_LOCK_MAX) {
+            let mut root = self.root.write();
+            for message in some {
+                root.remove(message.topic().levels(), &|found| found.is_expired(now));
+            }
+        }
     }
 }
 
@@ -117,17 +109,94 @@ impl Branch {
         children.filter(move |(level, _)| !at_root || !level.starts_with('$'))
     }
 
-    fn remove<'t>(&mut self, mut levels: impl Iterator<Item = &'t str>) -> bool {
+    /// Removes the message at the end of `levels`, if there is one and `condition` holds for it, and the branches that
+    /// lead to nothing then.
+    fn remove<'t>(
+        &mut self,
+        mut levels: impl Iterator<Item = &'t str>,
+        condition: &dyn Fn(&Message) -> bool,
+    ) -> bool {
         let Some(level) = levels.next() else {
-            return self.message.take().is_some();
+            return self.message.take_if(|message| condition(message)).is_some();
         };
         let Some(child) = self.children.get_mut(level) else {
             return false;
         };
-        let removed = child.remove(levels);
+        let removed = child.remove(levels, condition);
         if child.message.is_none() && child.children.is_empty() {
             self.children.remove(level);
         }
         removed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::message::{Publication, SessionId};
+
+    fn at(unix_ms: u64) -> Now {
+        Now { instant: Instant::now(), unix_ms }
+    }
+
+    fn message(topic: &str, expires_at: Option<u64>) -> Arc<Message> {
+        let mut publication = Publication::new(TopicName::parse(topic).unwrap(), b"x", SessionId::BROKER);
+        publication.expires_at = expires_at;
+        Arc::clone(publication.keep())
+    }
+
+    fn topics(retained: &Retained, filter: &str, now: Now) -> Vec<String> {
+        let found = retained.matching(TopicFilter::parse(filter).unwrap(), now);
+        let mut topics: Vec<_> = found.iter().map(|message| message.topic().to_string()).collect();
+        topics.sort();
+        topics
+    }
+
+    #[test]
+    fn an_expired_message_is_gone_once_somebody_has_asked_for_it() {
+        let retained = Retained::default();
+        let (short, long) = (message("a/b", Some(10)), message("a/c", Some(20)));
+        retained.set(Arc::clone(&short));
+        retained.set(Arc::clone(&long));
+        assert_eq!(topics(&retained, "a/+", at(9)), ["a/b", "a/c"]);
+        assert_eq!(topics(&retained, "a/+", at(10)), ["a/c"]);
+        assert_eq!(Arc::strong_count(&short), 1, "nothing holds it");
+        assert_eq!(Arc::strong_count(&long), 2);
+        assert!(topics(&retained, "#", at(20)).is_empty());
+        assert!(retained.root.read().children.is_empty(), "nor its branches");
+    }
+
+    #[test]
+    fn what_has_taken_an_expired_message_s_place_stays() {
+        let retained = Retained::default();
+        let expired = message("a", Some(10));
+        retained.set(Arc::clone(&expired));
+        // Between the read lock and the write lock of `matching`.
+        retained.set(message("a", None));
+        retained.remove_expired(&[expired], at(10));
+        assert_eq!(topics(&retained, "a", at(10)), ["a"]);
+    }
+
+    #[test]
+    fn more_expired_messages_than_one_lock_removes_are_all_removed() {
+        let retained = Retained::default();
+        for number in 0..REMOVED_PER_LOCK_MAX * 2 + 1 {
+            retained.set(message(&format!("t/{number}"), Some(10)));
+        }
+        assert!(topics(&retained, "#", at(10)).is_empty());
+        assert!(retained.root.read().children.is_empty());
+    }
+
+    #[test]
+    fn a_branch_with_other_messages_stays() {
+        let retained = Retained::default();
+        retained.set(message("a", None));
+        retained.set(message("a/b/c", Some(10)));
+        assert_eq!(topics(&retained, "a/#", at(10)), ["a"]);
+        assert!(retained.clear(TopicName::parse("a").unwrap()));
+        assert!(!retained.clear(TopicName::parse("a").unwrap()));
+        assert!(retained.root.read().children.is_empty());
     }
 }

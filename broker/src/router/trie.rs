@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Nodes live in one arena; an edge is an entry of one hash table keyed by parent and level, so that a level costs
-//! one look-up however many children a node has, and a node without subscribers costs little memory.
+//! one look-up however many children a node has, and a node without subscribers costs little memory. A node's subscribers
+//! and groups are [`KeyedList`]s: the write lock is held no longer for the last of 100,000 than for the first.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::atomic::AtomicUsize;
 use hashbrown::HashTable;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
+use super::keyed_list::{Keyed, KeyedList};
 use super::matches::{MatchSet, ShareGroup, Target};
 use super::{Subscription, SubscriptionOptions};
 use crate::message::SessionId;
@@ -33,15 +35,23 @@ struct Node {
     children: u32,
     plus: NodeId,
     hash: NodeId,
-    subscriptions: Vec<Subscription>,
-    groups: Vec<Group>,
+    subscriptions: KeyedList<Subscription>,
+    groups: KeyedList<Group>,
 }
 
 struct Group {
     name: Box<str>,
-    members: Vec<Subscription>,
+    members: KeyedList<Subscription>,
     /// Shared with the match sets made from this group, so that whose turn it is outlives them.
     cursor: Arc<AtomicUsize>,
+}
+
+impl Keyed for Group {
+    type Key = str;
+
+    fn with_key<R>(&self, ask: impl FnOnce(&str) -> R) -> R {
+        ask(&self.name)
+    }
 }
 
 /// See the module.
@@ -75,22 +85,18 @@ impl Trie {
     pub(super) fn insert(&mut self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
         let node = filter.levels().fold(ROOT, |node, level| self.child_or_insert(node, level));
         let node = &mut self.nodes[node as usize];
-        let entries = match filter.share_name() {
-            None => &mut node.subscriptions,
-            Some(name) => &mut group_or_insert(&mut node.groups, name).members,
+        let replaced = match filter.share_name() {
+            None => node.subscriptions.insert(subscription),
+            Some(name) => match node.groups.find_mut(name) {
+                Some(group) => group.members.insert(subscription),
+                None => {
+                    node.groups.insert(Group::new(name, subscription));
+                    None
+                }
+            },
         };
-        let (session, local) = (subscription.session.id(), subscription.local);
-        match entries.iter_mut().find(|entry| entry.is(session, local)) {
-            Some(entry) => {
-                *entry = subscription;
-                true
-            }
-            None => {
-                entries.push(subscription);
-                self.len += 1;
-                false
-            }
-        }
+        self.len += usize::from(replaced.is_none());
+        replaced.is_some()
     }
 
     /// Removes a subscription and the nodes that lead to nothing any more; whether it was there.
@@ -99,22 +105,24 @@ impl Trie {
             return false;
         };
         let node = &mut self.nodes[id as usize];
-        let entries = match filter.share_name() {
-            None => &mut node.subscriptions,
-            Some(name) => match node.groups.iter_mut().find(|group| &*group.name == name) {
-                Some(group) => &mut group.members,
-                None => return false,
-            },
+        let key = (session, local);
+        let removed = match filter.share_name() {
+            None => node.subscriptions.remove(&key),
+            Some(name) => {
+                let Some(group) = node.groups.find_mut(name) else {
+                    return false;
+                };
+                // The last member takes the place of the one that goes: turns stay fair, and that is all they are.
+                let removed = group.members.remove(&key);
+                if group.members.is_empty() {
+                    node.groups.remove(name);
+                }
+                removed
+            }
         };
-        let Some(position) = entries.iter().position(|entry| entry.is(session, local)) else {
+        if removed.is_none() {
             return false;
-        };
-        // The order of members is the order of turns; of plain subscriptions nobody sees it.
-        entries.remove(position);
-        if entries.is_empty() {
-            *entries = Vec::new();
         }
-        node.groups.retain(|group| !group.members.is_empty());
         self.len -= 1;
         self.prune(id);
         true
@@ -223,12 +231,12 @@ impl Trie {
     }
 }
 
-fn group_or_insert<'g>(groups: &'g mut Vec<Group>, name: &str) -> &'g mut Group {
-    let position = groups.iter().position(|group| &*group.name == name).unwrap_or_else(|| {
-        groups.push(Group { name: name.into(), members: Vec::new(), cursor: Arc::default() });
-        groups.len() - 1
-    });
-    &mut groups[position]
+impl Group {
+    fn new(name: &str, first: Subscription) -> Self {
+        let mut members = KeyedList::default();
+        members.insert(first);
+        Self { name: name.into(), members, cursor: Arc::default() }
+    }
 }
 
 /// Merges the subscriptions of one session into one target, as they are found.
@@ -241,11 +249,11 @@ struct Collector {
 
 impl Collector {
     fn add(&mut self, node: &Node) {
-        for subscription in &node.subscriptions {
+        for subscription in node.subscriptions.as_slice() {
             self.add_target(subscription, subscription.options);
         }
-        for group in &node.groups {
-            let members = group.members.iter().map(Target::new).collect();
+        for group in node.groups.as_slice() {
+            let members = group.members.as_slice().iter().map(Target::new).collect();
             self.matches.groups.push(ShareGroup::new(members, Arc::clone(&group.cursor)));
         }
     }

@@ -1,5 +1,6 @@
 //! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -10,6 +11,7 @@ use atomic_waker::AtomicWaker;
 #[derive(Debug)]
 pub struct Link {
     id: u64,
+    origin: Box<str>,
     opened_at: Instant,
     waker: AtomicWaker,
     signal: AtomicU8,
@@ -27,9 +29,9 @@ pub enum Signal {
 }
 
 impl Link {
-    /// A handle for the connection with this number, opened at that time.
-    pub fn new(id: u64, opened_at: Instant) -> Self {
-        Self { id, opened_at, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
+    /// A handle for the connection with this number, opened at that time; `origin` is its peer's address, for logs.
+    pub fn new(id: u64, origin: Box<str>, opened_at: Instant) -> Self {
+        Self { id, origin, opened_at, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
     }
 
     /// The connection's number, which no other ever has.
@@ -80,6 +82,13 @@ impl Link {
             OVERFLOWED => Some(Signal::Overflowed),
             _ => None,
         }
+    }
+}
+
+/// How a connection is named in logs.
+impl fmt::Display for Link {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} from {}", self.id, self.origin)
     }
 }
 

@@ -68,7 +68,7 @@ impl Outbox {
         // What would not fit into an empty outbox must not empty it first.
         let may_displace = self.limits.overflow == Overflow::DropOldest && weight <= self.limits.bytes_max;
         let mut displaced = 0;
-        while self.is_full(weight) {
+        while !self.has_room(weight) {
             if !may_displace || !self.remove(0) {
                 return match self.limits.overflow {
                     Overflow::Disconnect => Offered::Overflowed,
@@ -79,6 +79,11 @@ impl Outbox {
         }
         self.push_unbounded(delivery);
         Offered::Taken { displaced }
+    }
+
+    /// Whether no further message has room.
+    pub fn is_full(&self) -> bool {
+        !self.has_room(1)
     }
 
     /// Puts a delivery at the end of the backlog whatever the limits: retained messages at SUBSCRIBE, of which the
@@ -128,8 +133,8 @@ impl Outbox {
         self.backlog_bytes = self.backlog.iter().map(|delivery| delivery.message.weight()).sum();
     }
 
-    fn is_full(&self, weight: usize) -> bool {
-        self.backlog.len() >= self.limits.messages_max || self.backlog_bytes + weight > self.limits.bytes_max
+    fn has_room(&self, weight: usize) -> bool {
+        self.backlog.len() < self.limits.messages_max && self.backlog_bytes + weight <= self.limits.bytes_max
     }
 
     fn remove(&mut self, position: usize) -> bool {

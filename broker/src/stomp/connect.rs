@@ -66,7 +66,7 @@ impl Stomp {
             },
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
-        tracing::info!(link = self.link.id(), session = %session_name, ?version, %client_id, "connected");
+        tracing::info!(link = %self.link, session = %session_name, ?version, %client_id, "connected");
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         let output = self.replies.promised();

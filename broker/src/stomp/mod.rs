@@ -145,7 +145,7 @@ impl Stomp {
             Command::Commit => context.handle_commit(frame),
             Command::Abort => context.handle_abort(frame),
             Command::Disconnect => {
-                tracing::info!(link = self.link.id(), "disconnected");
+                tracing::info!(link = %self.link, "disconnected");
                 self.depart(turn, Departure::Normal);
                 Ok(Handled::Done)
             }

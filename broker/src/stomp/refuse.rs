@@ -76,7 +76,7 @@ impl Refusal {
 impl Stomp {
     /// Ends the connection: says why, and lets go of the session.
     pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, refusal: &Refusal) -> Close {
-        tracing::info!(link = self.link.id(), message = %refusal.message, body = %refusal.body, "disconnecting");
+        tracing::info!(link = %self.link, message = %refusal.message, body = %refusal.body, "disconnecting");
         self.broker.counters.refused.add(1);
         // Behind the receipts that are still held: the client learns what was done before what was not.
         let output = self.replies.promised();

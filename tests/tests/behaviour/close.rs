@@ -1,6 +1,7 @@
 //! How a WebSocket connection ends when the client ends it, and when it breaks WebSocket's own rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tidewire::broker::Broker;
@@ -9,12 +10,13 @@ use tidewire::config::{Config, ListenerConfig, ProtocolName, Size, Transport};
 use tidewire::net::{bind, serve};
 use tidewire::store::MemoryStore;
 use tidewire_tests::mqtt::{MqttPeer, Say, connect, publish, sub_ack, subscribe};
-use tidewire_tests::peer::{PATIENCE, Wire};
+use tidewire_tests::peer::{PATIENCE, QUIET, Wire};
+use tidewire_tests::store::SlowStore;
 use tidewire_tests::world::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -48,7 +50,17 @@ async fn a_close_frame_is_answered_though_a_reply_is_due() {
     closes_and_is_answered(&mut alice, &[Message::binary(publish), Message::Close(None)]).await;
 }
 
-/// So is a ping's answer, which leaves before the Close frame.
+/// Nor does a reply that waits for the disk.
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_is_answered_though_a_reply_is_held() {
+    let world = World::with_store(Wire::Ws, Arc::new(SlowStore::new(Duration::from_secs(2))), |_| ());
+    let mut alice = world.client_with(connect("alice").expiry(60), false).await;
+    alice.subscribes(subscribe("t", 1)).await;
+    let publish = publish("t", "last words").qos1(1).bytes(alice.version);
+    closes_and_is_answered(&mut alice, &[Message::binary(publish), Message::Close(None)]).await;
+}
+
+/// A ping's answer still leaves before the Close frame.
 #[tokio::test(start_paused = true)]
 async fn a_close_frame_right_behind_a_ping_is_answered() {
     let world = World::new(Wire::Ws);
@@ -56,18 +68,21 @@ async fn a_close_frame_right_behind_a_ping_is_answered() {
     closes_and_is_answered(&mut alice, &[Message::Ping("still there?".into()), Message::Close(None)]).await;
 }
 
-/// Sends all of it at once, and holds that nothing but a Pong comes before the broker's Close frame, and nothing behind.
+/// Sends all of it at once, and holds that the broker's Close frame comes soon, with nothing but a Pong before it and
+/// nothing behind.
 async fn closes_and_is_answered(peer: &mut MqttPeer, messages: &[Message]) {
     let stream = peer.peer.web_socket();
     for message in messages {
         stream.feed(message.clone()).await.expect("the message is taken");
     }
     stream.flush().await.expect("the messages are sent");
+    let sent_at = Instant::now();
     let mut answer = stream.next().await;
     if let Some(Ok(Message::Pong(_))) = answer {
         answer = stream.next().await;
     }
     assert!(matches!(answer, Some(Ok(Message::Close(_)))), "the broker answers, and not {answer:?}");
+    assert!(sent_at.elapsed() < QUIET, "the answer took {:?}", sent_at.elapsed());
     assert!(stream.next().await.is_none(), "and ends the connection");
 }
 

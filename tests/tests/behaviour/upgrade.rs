@@ -57,7 +57,7 @@ fn broker() -> Arc<Broker> {
 fn connect(listener: ListenerConfig) -> DuplexStream {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let broker = broker();
-    let link = broker.new_link();
+    let link = broker.new_link("a test");
     tokio::spawn(async move { serve_socket(broker, &listener, Socket::Memory(far), link).await });
     near
 }

@@ -12,6 +12,7 @@ use super::{SECOND, nothing_else};
 
 conversations! {
     the_last_value_is_shown => last_value_is_shown;
+    asking_again_and_again_holds_no_more => repeated_subscribes_are_bounded;
     an_empty_payload_clears => empty_payloads_clear;
     retain_is_set_only_for_what_was_retained => live_messages_are_not_retained;
     retain_as_published_passes_it_on => retain_as_published;
@@ -237,4 +238,24 @@ async fn overlapping_filters(wire: Wire) {
     alice.publishes(publish("t", "live").retained()).await;
     bob.hears(publish("t", "live")).await;
     nothing_else(&mut [&mut alice, &mut bob]).await;
+}
+
+/// A client that subscribes again and again without reading: what waits for it passes the outbox's bound once at most.
+async fn repeated_subscribes_are_bounded(wire: Wire) {
+    let world = World::with(wire, |config| config.session.outbox_messages_max = 10);
+    let mut alice = world.client("alice").await;
+    for number in 0..20 {
+        alice.says(publish(&format!("t/{number}"), "kept").retained()).await;
+    }
+    let mut bob = world.mqtt().await;
+    // A window of one, so that everything but the first delivery waits.
+    bob.connects(connect("bob").with(Property::ReceiveMaximum(std::num::NonZeroU16::MIN)), false).await;
+    alice.says(publish("t/0", "kept").qos1(1).retained()).await.next().await;
+    for _ in 0..5 {
+        bob.says(subscribe("t/0", 1)).await.next().await;
+    }
+    for _ in 0..5 {
+        bob.says(subscribe("t/#", 1)).await.next().await;
+    }
+    assert!(world.broker.counters.dropped.value() > 0, "what came beyond the bound was dropped and counted");
 }

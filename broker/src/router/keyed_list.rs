@@ -1,0 +1,187 @@
+//! A list whose entries are found by key: by looking through it while it is short, by a hash table once it is long.
+//! Most lists of the trie have one entry and must stay small; some have a hundred thousand, and all of those come
+//! back at once when the broker's network does.
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
+
+/// Entries beyond which a table is kept. Below it, looking through them all is as fast.
+const SCANNED_MAX: usize = 32;
+
+/// An entry that knows its key.
+pub(super) trait Keyed {
+    /// What it is found by.
+    type Key: ?Sized + Hash + Eq;
+
+    /// Calls `ask` with its key, which need not lie in the entry as it is asked for.
+    fn with_key<R>(&self, ask: impl FnOnce(&Self::Key) -> R) -> R;
+}
+
+/// See the module. At most one entry has any one key; the order is nobody's business.
+pub(super) struct KeyedList<T> {
+    entries: Vec<T>,
+    /// There while the list is long.
+    index: Option<Box<Index>>,
+}
+
+/// Where each key's entry is in the list.
+#[derive(Default)]
+struct Index {
+    positions: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl<T> Default for KeyedList<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), index: None }
+    }
+}
+
+impl<T: Keyed> KeyedList<T> {
+    /// The entries.
+    pub(super) fn as_slice(&self) -> &[T] {
+        &self.entries
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entry of that key.
+    pub(super) fn find_mut(&mut self, key: &T::Key) -> Option<&mut T> {
+        let position = self.position(key)?;
+        self.entries.get_mut(position)
+    }
+
+    /// Adds an entry, or replaces the one of the same key, which is returned.
+    pub(super) fn insert(&mut self, entry: T) -> Option<T> {
+        if let Some(position) = entry.with_key(|key| self.position(key)) {
+            return Some(std::mem::replace(&mut self.entries[position], entry));
+        }
+        if self.entries.is_empty() {
+            // The list of one is the usual one; a vector left to itself makes room for four.
+            self.entries.reserve_exact(1);
+        }
+        self.entries.push(entry);
+        match &mut self.index {
+            Some(index) => index.insert(&self.entries, self.entries.len() - 1),
+            None if self.entries.len() > SCANNED_MAX => {
+                let mut index = Box::<Index>::default();
+                (0..self.entries.len()).for_each(|position| index.insert(&self.entries, position));
+                self.index = Some(index);
+            }
+            None => {}
+        }
+        None
+    }
+
+    /// Removes the entry of that key. The last entry takes its place.
+    pub(super) fn remove(&mut self, key: &T::Key) -> Option<T> {
+        let position = self.position(key)?;
+        let last = self.entries.len() - 1;
+        if let Some(index) = &mut self.index {
+            index.remove(&self.entries, position);
+            if position != last {
+                index.remove(&self.entries, last);
+            }
+        }
+        let removed = self.entries.swap_remove(position);
+        if let Some(index) = &mut self.index
+            && position != last
+        {
+            index.insert(&self.entries, position);
+        }
+        self.give_back();
+        Some(removed)
+    }
+
+    /// Gives memory back, in steps that lie far enough apart to cost nothing that counts.
+    fn give_back(&mut self) {
+        let len = self.entries.len();
+        if len <= SCANNED_MAX / 2 {
+            self.index = None;
+        }
+        if len <= self.entries.capacity() / 4 {
+            self.entries.shrink_to(len * 2);
+            if let Some(index) = &mut self.index {
+                index.shrink_to(&self.entries, len * 2);
+            }
+        }
+    }
+
+    fn position(&self, key: &T::Key) -> Option<usize> {
+        let has_key = |entry: &T| entry.with_key(|own| own == key);
+        match &self.index {
+            Some(index) => {
+                let hash = index.hasher.hash_one(key);
+                let found = index.positions.find(hash, |&at| has_key(&self.entries[at as usize]));
+                found.map(|&at| at as usize)
+            }
+            None => self.entries.iter().position(has_key),
+        }
+    }
+}
+
+impl Index {
+    fn insert<T: Keyed>(&mut self, entries: &[T], position: usize) {
+        let Self { positions, hasher } = self;
+        let hash_at = |&at: &u32| entries[at as usize].with_key(|key| hasher.hash_one(key));
+        let at = u32::try_from(position).expect("fewer than 2^32 entries fit into memory");
+        positions.insert_unique(hash_at(&at), at, hash_at);
+    }
+
+    fn remove<T: Keyed>(&mut self, entries: &[T], position: usize) {
+        let hash = entries[position].with_key(|key| self.hasher.hash_one(key));
+        if let Ok(found) = self.positions.find_entry(hash, |&at| at as usize == position) {
+            found.remove();
+        }
+    }
+
+    fn shrink_to<T: Keyed>(&mut self, entries: &[T], capacity: usize) {
+        let Self { positions, hasher } = self;
+        positions.shrink_to(capacity, |&at| entries[at as usize].with_key(|key| hasher.hash_one(key)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Keyed for u32 {
+        type Key = u32;
+
+        fn with_key<R>(&self, ask: impl FnOnce(&u32) -> R) -> R {
+            ask(self)
+        }
+    }
+
+    #[test]
+    fn entries_are_found_while_the_list_grows_and_shrinks_past_its_table() {
+        let mut list = KeyedList::default();
+        for round in 0..3 {
+            for key in 0..1_000_u32 {
+                assert_eq!(list.insert(key), None, "round {round}");
+                assert_eq!(list.index.is_some(), key as usize >= SCANNED_MAX);
+            }
+            assert_eq!(list.insert(7), Some(7));
+            assert_eq!(list.as_slice().len(), 1_000);
+            // In an order that is neither that of the list nor its reverse.
+            for key in (0..1_000_u32).map(|step| step * 7 % 1_000) {
+                assert_eq!(list.find_mut(&key), Some(&mut { key }));
+                assert_eq!(list.remove(&key), Some(key));
+                assert_eq!(list.remove(&key), None);
+            }
+            assert!(list.is_empty() && list.index.is_none());
+            assert_eq!(list.entries.capacity(), 0, "an empty list holds no memory");
+        }
+    }
+
+    #[test]
+    fn a_list_of_one_has_room_for_one() {
+        let mut list = KeyedList::default();
+        list.insert(1_u32);
+        assert_eq!(list.entries.capacity(), 1);
+    }
+}
