@@ -32,7 +32,7 @@ pub struct Counters {
     pub connections_total: Counter,
     /// Upgrades that were refused and connections that the broker ended, for whatever reason.
     pub refused: Counter,
-    /// Connections that a panic ended.
+    /// Panics that were caught: each ended one connection, or one entry of the schedule.
     pub panics: Counter,
     /// Messages published by clients.
     pub published: Counter,

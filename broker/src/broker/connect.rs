@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::Broker;
+use super::publish::record_settled;
 use crate::message::{Qos, SessionId};
 use crate::session::{Deliver, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will};
 use crate::store::{Record, StoreError};
@@ -89,6 +90,7 @@ impl Broker {
                         session: session.id().0,
                         message: Arc::clone(&will.message),
                         delay_secs: will.delay_secs,
+                        expiry_secs: will.expiry_secs,
                     },
                     None => Record::WillCleared { session: session.id().0 },
                 });
@@ -114,6 +116,9 @@ impl Broker {
             }
             state.attachments += 1;
             state.detached_at = None;
+            if !made {
+                self.schedule.cancel(session.id());
+            }
             state.outbox.discard_ready();
             state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
             session.set_expiry_secs(expiry_secs);
@@ -159,6 +164,7 @@ impl Broker {
         let expiry_secs = session.expiry_secs();
         state.link = None;
         state.detached_at = Some(turn.now.instant);
+        record_settled(turn, session, &mut state);
         if departure == Departure::Normal {
             state.will = None;
             record_no_will(turn, session);
@@ -169,9 +175,12 @@ impl Broker {
         }
         state.outbox.discard_ready();
         state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
-        let attachments = state.attachments;
         let will_now = state.will.take_if(|will| will.delay_secs == 0);
         let will_later = state.will.as_ref().map(|will| will.delay_secs);
+        let due_after =
+            |secs: u32| (secs != EXPIRY_NEVER).then(|| turn.now.instant + Duration::from_secs(secs.into()));
+        let will_due = will_later.filter(|delay_secs| *delay_secs < expiry_secs).and_then(due_after);
+        self.schedule.set(session, state.attachments, [will_due, due_after(expiry_secs)]);
         drop(state);
         let at_unix_ms = turn.now.unix_ms;
         turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms });
@@ -179,16 +188,6 @@ impl Broker {
             record_no_will(turn, session);
             self.publish_will(turn, session, &will);
         }
-        let due_after = |secs: u32| {
-            if secs != EXPIRY_NEVER {
-                let at = turn.now.instant + Duration::from_secs(secs.into());
-                self.schedule.add(at, session, attachments);
-            }
-        };
-        if let Some(delay_secs) = will_later.filter(|delay_secs| *delay_secs < expiry_secs) {
-            due_after(delay_secs);
-        }
-        due_after(expiry_secs);
     }
 
     /// Ends a session: its subscriptions go, what waited for it goes, and a will that is still there is published,
@@ -199,6 +198,7 @@ impl Broker {
         if std::mem::replace(&mut state.ended, true) {
             return;
         }
+        self.schedule.cancel(session.id());
         state.outbox.discard_ready();
         state.outbox.retain(|_| false);
         let subscriptions = std::mem::take(&mut state.subscriptions);

@@ -7,6 +7,7 @@ mod connect;
 mod publish;
 mod subscribe;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -23,6 +24,10 @@ use crate::router::{Retained, Router};
 use crate::session::{Link, Registry, Schedule, Signal};
 use crate::store::Store;
 use crate::turn::Turn;
+
+/// Entries of the schedule that one turn handles: ends of sessions and delayed wills. What more is due waits for the
+/// next turn, so that connections are not kept waiting and no batch grows without end.
+const DUE_PER_TURN_MAX: usize = 256;
 
 /// See the module.
 pub struct Broker {
@@ -132,13 +137,121 @@ impl Broker {
     pub async fn run_schedule(&self) {
         loop {
             self.schedule.wait().await;
-            let mut turn = self.turn();
-            while let Some(due) = self.schedule.pop_due(turn.now.instant) {
-                self.handle_due(&mut turn, &due);
-            }
-            if let Err(error) = turn.finish() {
-                tracing::error!(%error, "what fell due could not be stored");
+            // After a loss of the network many sessions end at once: the connections that share this thread have a
+            // turn in between.
+            while self.handle_due_round() {
+                tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// One turn of what is due; whether there may be more. A panic costs the one entry that it came from: without the
+    /// schedule no session would ever end again.
+    fn handle_due_round(&self) -> bool {
+        let mut turn = self.turn();
+        let has_more = self.catch_panic(|| {
+            for _ in 0..DUE_PER_TURN_MAX {
+                let Some(due) = self.schedule.pop_due(turn.now.instant) else { return false };
+                self.handle_due(&mut turn, &due);
+            }
+            true
+        });
+        if let Some(Err(error)) = self.catch_panic(|| turn.finish()) {
+            tracing::error!(%error, "what fell due could not be stored");
+        }
+        has_more.unwrap_or(true)
+    }
+
+    fn catch_panic<R>(&self, action: impl FnOnce() -> R) -> Option<R> {
+        let result = catch_unwind(AssertUnwindSafe(action));
+        if result.is_err() {
+            self.counters.panics.add(1);
+            tracing::error!("a panic while sessions were ended or wills published; the others go on");
+        }
+        result.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use tidewire_protocols::topic::TopicName;
+
+    use super::*;
+    use crate::message::{Publication, Qos};
+    use crate::router::testing::Nowhere;
+    use crate::session::{ProtocolKind, Session, SessionKey, Will};
+    use crate::store::{Batch, CommitId, MemoryStore, StoreError};
+
+    /// Panics at its first batch.
+    #[derive(Default)]
+    struct PanickingStore {
+        batches: AtomicU64,
+    }
+
+    impl Store for PanickingStore {
+        fn apply(&self, batch: &mut Batch) -> Result<CommitId, StoreError> {
+            batch.clear();
+            let batches = self.batches.fetch_add(1, Ordering::Relaxed);
+            assert!(batches > 0, "the test's store panics");
+            Ok(CommitId(batches))
+        }
+
+        fn durable(&self) -> CommitId {
+            CommitId(u64::MAX)
+        }
+
+        fn wake_when_durable(&self, _commit: CommitId, waker: &Waker) {
+            waker.wake_by_ref();
+        }
+
+        fn promise(&self) -> &'static str {
+            "nothing"
+        }
+    }
+
+    fn broker(store: impl Store + 'static) -> Broker {
+        Broker::new(Config::default(), Arc::new(store), Clock::system())
+    }
+
+    /// A session whose client has been gone for longer than it was to be kept.
+    fn overdue(broker: &Broker, will: Option<Will>) {
+        let id = broker.new_session_id();
+        let key = SessionKey { protocol: ProtocolKind::Mqtt, client_id: id.0.to_string().into() };
+        let limits = broker.config.session.outbox_limits();
+        let session = Arc::new(Session::new(id, key.clone(), 1, limits, Box::new(Nowhere)));
+        broker.registry.find_or_insert(&key, || Arc::clone(&session));
+        let mut state = session.lock();
+        let gone_at = broker.now().instant - Duration::from_secs(2);
+        state.detached_at = Some(gone_at);
+        state.will = will;
+        broker.schedule.set(&session, 0, [None, Some(gone_at + Duration::from_secs(1))]);
+    }
+
+    #[test]
+    fn one_turn_ends_so_many_sessions_and_no_more() {
+        let broker = broker(MemoryStore::default());
+        (0..DUE_PER_TURN_MAX + 10).for_each(|_| overdue(&broker, None));
+        assert!(broker.handle_due_round());
+        assert_eq!(broker.session_count(), 10);
+        assert!(!broker.handle_due_round());
+        assert_eq!(broker.session_count(), 0);
+        assert_eq!(broker.schedule.next(), None);
+    }
+
+    #[test]
+    fn a_panic_costs_one_entry_of_the_schedule_and_not_the_others() {
+        let broker = broker(PanickingStore::default());
+        let mut publication = Publication::new(TopicName::parse("t").unwrap(), b"x", SessionId::BROKER);
+        publication.qos = Qos::AtLeastOnce;
+        publication.retain = true;
+        let will = Will { message: Arc::clone(publication.keep()), delay_secs: 0, expiry_secs: None };
+        overdue(&broker, Some(will));
+        (0..DUE_PER_TURN_MAX / 2).for_each(|_| overdue(&broker, None));
+        while broker.handle_due_round() {}
+        assert_eq!(broker.counters.panics.value(), 1);
+        assert_eq!(broker.session_count(), 0);
     }
 }

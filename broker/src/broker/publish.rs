@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Broker;
 use crate::message::{Publication, Qos};
 use crate::router::{MatchSet, Target};
-use crate::session::{DeliveryOptions, Offered, Session, Signal};
-use crate::store::{CommitId, Record, StoreError};
+use crate::session::{DeliveryOptions, Offered, Session, SessionState, Signal};
+use crate::store::{CommitId, Record, SettledState, StoreError};
 use crate::turn::Turn;
 
 impl Broker {
@@ -128,6 +128,8 @@ impl Broker {
             sequence: options.sequence,
             message: Arc::clone(publication.keep()),
             qos: options.qos,
+            retain: options.retain,
+            identifiers: options.identifiers.to_vec(),
         });
     }
 
@@ -162,6 +164,7 @@ impl Broker {
         let mut state = session.lock();
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
+        record_settled(turn, session, &mut state);
         match offered {
             Offered::Taken { displaced } => {
                 self.counters.delivered.add(1);
@@ -211,6 +214,13 @@ fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<De
         local: target.local,
         sequence: 0,
     })
+}
+
+/// Tells the store of deliveries that ended without an acknowledgement: dropped, expired, or too large for the client.
+pub(super) fn record_settled(turn: &mut Turn<'_>, session: &Session, state: &mut SessionState) {
+    for sequence in state.outbox.take_settled() {
+        turn.record(|| Record::Settled { session: session.id().0, sequence, state: SettledState::Done });
+    }
 }
 
 /// The member of a shared subscription that gets the next message: the next in turn who is connected; if none is,

@@ -179,7 +179,7 @@ impl Deliver for MqttDeliver {
         Delivered::Sent
     }
 
-    fn resend(&mut self, now: Now, output: &mut Output) -> bool {
+    fn resend(&mut self, now: Now, output: &mut Output, settled: &mut Vec<u64>) -> bool {
         if !self.must_resend {
             return true;
         }
@@ -219,7 +219,8 @@ impl Deliver for MqttDeliver {
             step.sent_here = true;
         }
         for packet_id in too_large {
-            inflight.settle(packet_id);
+            let sequence = inflight.settle(packet_id).map_or(0, |step| step.options.sequence);
+            settled.extend((sequence > 0).then_some(sequence));
         }
         self.must_resend = !is_done;
         is_done

@@ -269,3 +269,87 @@ impl Collector {
         }
     }
 }
+
+#[cfg(test)]
+impl Trie {
+    /// Whether there is nothing but the root.
+    pub(super) fn is_bare(&self) -> bool {
+        self.len == 0 && self.edges.is_empty() && self.nodes.len() == self.free.len() + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{filter, name, options, session};
+    use super::*;
+
+    /// As many as a broker's clients may be. A list that is looked through would make 5 * 10^9 comparisons of it.
+    const MANY: u32 = 100_000;
+
+    fn subscription(session: &Arc<crate::session::Session>, local: u32) -> Subscription {
+        Subscription { session: Arc::clone(session), options: options(), local }
+    }
+
+    #[test]
+    fn a_hundred_thousand_subscribers_of_one_filter_come_and_go() {
+        let (mut trie, session) = (Trie::default(), session(1));
+        for text in ["news", "$share/readers/news"] {
+            for local in 0..MANY {
+                assert!(!trie.insert(filter(text), subscription(&session, local)));
+            }
+            // They come back, as after a loss of the network.
+            for local in 0..MANY {
+                assert!(trie.insert(filter(text), subscription(&session, local)));
+            }
+            assert_eq!(trie.len(), MANY as usize);
+            let matches = trie.matches(name("news"));
+            let members = matches.groups.iter().map(|group| group.members.len()).sum::<usize>();
+            assert_eq!(matches.targets.len() + members, MANY as usize);
+            // Every other one from the front, the rest from the back.
+            let (even, odd) = ((0..MANY).step_by(2), (0..MANY / 2).map(|half| MANY - 1 - half * 2));
+            for local in even.chain(odd) {
+                assert!(trie.remove(filter(text), session.id(), local));
+                assert!(!trie.remove(filter(text), session.id(), local));
+            }
+            assert!(trie.is_bare());
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_groups_of_one_filter_come_and_go() {
+        let (mut trie, session) = (Trie::default(), session(1));
+        let filters: Vec<_> = (0..MANY).map(|number| format!("$share/{number}/news")).collect();
+        for text in &filters {
+            assert!(!trie.insert(filter(text), subscription(&session, 0)));
+        }
+        assert_eq!(trie.matches(name("news")).groups.len(), MANY as usize);
+        for text in &filters {
+            assert!(trie.remove(filter(text), session.id(), 0));
+        }
+        assert!(trie.is_bare());
+    }
+
+    #[test]
+    fn a_node_stays_small() {
+        // With one subscription, its edge and the place in its session it is to be below 400 bytes.
+        assert!(size_of::<Node>() <= 96, "{}", size_of::<Node>());
+        assert!(size_of::<Subscription>() <= 24, "{}", size_of::<Subscription>());
+    }
+
+    #[test]
+    fn members_of_a_group_take_turns_also_after_one_has_gone() {
+        let mut trie = Trie::default();
+        let sessions: Vec<_> = (0..5).map(session).collect();
+        for session in &sessions {
+            trie.insert(filter("$share/g/t"), subscription(session, 0));
+        }
+        trie.remove(filter("$share/g/t"), sessions[1].id(), 0);
+        let mut turns = [0; 5];
+        for _ in 0..40 {
+            let matches = trie.matches(name("t"));
+            let first = matches.groups[0].in_turn().next().map(|target| target.session.id().0);
+            turns[first.unwrap() as usize] += 1;
+        }
+        assert_eq!(turns, [10, 0, 10, 10, 10]);
+    }
+}

@@ -67,5 +67,7 @@ pub trait Deliver: Any + Send {
 
     /// Writes what was sent on an earlier connection and must be sent again before anything new, as far as the
     /// window allows. Returns whether all of it is out.
-    fn resend(&mut self, now: Now, output: &mut Output) -> bool;
+    ///
+    /// What can no longer be sent at all is given up; its place among the stored deliveries goes into `settled`.
+    fn resend(&mut self, now: Now, output: &mut Output, settled: &mut Vec<u64>) -> bool;
 }

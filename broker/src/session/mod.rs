@@ -9,7 +9,7 @@
 //!                           ended ◀────────────────────────────────────────────┘
 //! ```
 //!
-//! A session's data lives inside its one mutex. Locks are taken in the order registry, router, session; never two
+//! A session's data lives inside its one mutex. Locks are taken in the order registry, router, session, schedule; never two
 //! sessions at once, and none is held across an await.
 
 mod deliver;
@@ -207,12 +207,17 @@ impl SessionState {
             || publication.is_expired(now)
             || (self.link.is_none() && (options.qos == Qos::AtMostOnce || !persistent))
         {
+            self.outbox.note_settled(options.sequence);
             return Offered::Absent;
         }
         let waits = options.qos == Qos::ExactlyOnce && commit > durable;
         if self.link.is_some() && !waits && self.outbox.is_passable() {
             match self.deliver.deliver(now, publication, &options, self.outbox.ready()) {
-                Delivered::Sent | Delivered::Discarded => return Offered::Taken { displaced: 0 },
+                Delivered::Sent => return Offered::Taken { displaced: 0 },
+                Delivered::Discarded => {
+                    self.outbox.note_settled(options.sequence);
+                    return Offered::Taken { displaced: 0 };
+                }
                 Delivered::WindowClosed | Delivered::SubscriptionClosed => {}
             }
         }

@@ -44,12 +44,20 @@ pub struct Outbox {
     backlog: VecDeque<Delivery>,
     backlog_bytes: usize,
     limits: OutboxLimits,
+    /// Places of stored deliveries that ended without an acknowledgement; the store must still hear of them.
+    settled: Vec<u64>,
 }
 
 impl Outbox {
     /// An empty one.
     pub fn new(limits: OutboxLimits) -> Self {
-        Self { ready: Output::default(), backlog: VecDeque::new(), backlog_bytes: 0, limits }
+        Self {
+            ready: Output::default(),
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            limits,
+            settled: Vec::new(),
+        }
     }
 
     /// Whether a message may pass straight into the ready bytes: nothing waits before it, and there is room.
@@ -69,7 +77,8 @@ impl Outbox {
         let may_displace = self.limits.overflow == Overflow::DropOldest && weight <= self.limits.bytes_max;
         let mut displaced = 0;
         while !self.has_room(weight) {
-            if !may_displace || !self.remove(0) {
+            if !may_displace || !self.settle(0) {
+                self.note_settled(delivery.options.sequence);
                 return match self.limits.overflow {
                     Overflow::Disconnect => Offered::Overflowed,
                     Overflow::DropOldest | Overflow::DropNewest => Offered::Dropped,
@@ -96,7 +105,7 @@ impl Outbox {
     /// Moves deliveries from the backlog into the ready bytes until those are full or the window closes. Expired
     /// messages are dropped; those of a subscription whose own window is closed keep their place. Returns the commit that the next one waits for, if that is what stops it.
     pub fn refill(&mut self, now: Now, durable: CommitId, deliver: &mut dyn Deliver) -> Option<CommitId> {
-        if !deliver.resend(now, &mut self.ready) {
+        if !deliver.resend(now, &mut self.ready, &mut self.settled) {
             return None;
         }
         let mut position = 0;
@@ -113,12 +122,28 @@ impl Outbox {
                         position += 1;
                         continue;
                     }
-                    Delivered::Sent | Delivered::Discarded => {}
+                    Delivered::Sent => {
+                        self.remove(position);
+                        continue;
+                    }
+                    Delivered::Discarded => {}
                 }
             }
-            self.remove(position);
+            self.settle(position);
         }
         None
+    }
+
+    /// A stored delivery ended without an acknowledgement: dropped, expired, or too large. 0 is none that is stored.
+    pub fn note_settled(&mut self, sequence: u64) {
+        if sequence > 0 {
+            self.settled.push(sequence);
+        }
+    }
+
+    /// Takes the places of deliveries that have ended so, for the store.
+    pub fn take_settled(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.settled)
     }
 
     /// Forgets what was ready for a connection that is gone. What needs an acknowledgement is in the protocol's
@@ -137,13 +162,18 @@ impl Outbox {
         self.backlog.len() < self.limits.messages_max && self.backlog_bytes + weight <= self.limits.bytes_max
     }
 
-    fn remove(&mut self, position: usize) -> bool {
-        match self.backlog.remove(position) {
-            Some(delivery) => {
-                self.backlog_bytes -= delivery.message.weight();
-                true
-            }
-            None => false,
+    /// Removes a delivery that will not be made; whether there was one.
+    fn settle(&mut self, position: usize) -> bool {
+        let removed = self.remove(position);
+        if let Some(delivery) = &removed {
+            self.note_settled(delivery.options.sequence);
         }
+        removed.is_some()
+    }
+
+    fn remove(&mut self, position: usize) -> Option<Delivery> {
+        let delivery = self.backlog.remove(position)?;
+        self.backlog_bytes -= delivery.message.weight();
+        Some(delivery)
     }
 }

@@ -147,7 +147,7 @@ impl Deliver for StompDeliver {
         Delivered::Sent
     }
 
-    fn resend(&mut self, _now: Now, _output: &mut Output) -> bool {
+    fn resend(&mut self, _now: Now, _output: &mut Output, _settled: &mut Vec<u64>) -> bool {
         true
     }
 }

@@ -1,5 +1,6 @@
 //! The changes that a store is told of. Each names what is needed to rebuild the state it belongs to, and no more.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::message::{Message, Qos};
@@ -59,6 +60,10 @@ pub enum Record {
         message: Arc<Message>,
         /// The QoS it will be delivered with.
         qos: Qos,
+        /// The RETAIN flag of the delivery.
+        retain: bool,
+        /// MQTT 5's subscription identifiers of the subscriptions it answers.
+        identifiers: Vec<NonZeroU32>,
     },
     /// A delivery went one step on, or was settled.
     Settled {
@@ -101,6 +106,8 @@ pub enum Record {
         message: Arc<Message>,
         /// How long after the connection's end it is published, in seconds.
         delay_secs: u32,
+        /// Its message expiry interval, which counts from publication, in seconds.
+        expiry_secs: Option<u32>,
     },
     /// The will was published or withdrawn.
     WillCleared {

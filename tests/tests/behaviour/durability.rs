@@ -1,11 +1,14 @@
 //! Committed before said: with a disk that needs five seconds, nothing that promises something leaves earlier.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidewire::store::{Record, SettledState, Store};
+use tidewire_protocols::mqtt::Property;
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{
-    PingReq, PingResp, connect, pub_ack, pub_comp, pub_rec, pub_rel, publish, sub_ack, subscribe,
+    PingReq, PingResp, connect, disconnect, pub_ack, pub_comp, pub_rec, pub_rel, publish, sub_ack, subscribe,
 };
 use tidewire_tests::peer::Wire;
 use tidewire_tests::store::SlowStore;
@@ -15,6 +18,7 @@ use tokio::time::Instant;
 conversations! {
     an_acknowledgement_waits => acknowledgements_wait_for_the_disk;
     what_promises_nothing_does_not => nothing_else_waits;
+    the_store_hears_of_every_end => every_end_is_recorded;
 }
 
 const DISK: Duration = Duration::from_secs(5);
@@ -65,4 +69,50 @@ async fn nothing_else_waits(wire: Wire) {
     alice.says(publish("t", "kept").qos1(1).retained()).await.says(PingReq).await;
     assert!(time(alice.hears(PingResp)).await < DISK, "PINGRESP waited for the disk");
     assert!(time(alice.hears(pub_ack(1))).await > Duration::ZERO);
+}
+
+/// What the records say is still owed to sessions: queued, and neither acknowledged nor given up.
+fn owed(store: &SlowStore) -> Vec<u64> {
+    let mut owed = Vec::new();
+    for record in store.records() {
+        match record {
+            Record::Queued { sequence, .. } => owed.push(sequence),
+            Record::Settled { sequence, state: SettledState::Done, .. } => {
+                owed.retain(|other| *other != sequence)
+            }
+            _ => {}
+        }
+    }
+    owed
+}
+
+/// Dropped, expired, too large, acknowledged: the store hears of each end, or it would bring the message back.
+async fn every_end_is_recorded(wire: Wire) {
+    let store = Arc::new(SlowStore::new(Duration::ZERO));
+    let world = World::with_store(wire, Arc::clone(&store) as Arc<dyn Store>, |config| {
+        config.session.outbox_messages_max = 3;
+    });
+    let (mut alice, mut bob) = (world.mqtt().await, world.mqtt().await);
+    bob.connects(connect("bob").expiry(3600), false).await;
+    bob.says(subscribe("t", 1)).await.hears(sub_ack(&[1])).await.says(disconnect()).await.is_closed().await;
+    alice.connects(connect("alice"), false).await;
+    alice.says(publish("t", "kept").qos1(1)).await.hears(pub_ack(1)).await;
+    alice
+        .says(publish("t", "due").qos1(2).with(Property::MessageExpiryInterval(1)))
+        .await
+        .hears(pub_ack(2))
+        .await;
+    alice.says(publish("t", "x".repeat(1000)).qos1(3)).await.hears(pub_ack(3)).await;
+    alice.says(publish("t", "too many").qos1(4)).await.hears(pub_ack(4)).await;
+    assert_eq!(owed(&store), [1, 2, 3], "the fourth was dropped");
+    world.passes(Duration::from_secs(2)).await;
+    let mut bob = world.mqtt().await;
+    let limit = Property::MaximumPacketSize(NonZeroU32::new(100).expect("100 is not 0"));
+    bob.connects(connect("bob").resume().expiry(3600).with(limit), true).await;
+    bob.hears(publish("t", "kept").qos1(1)).await.says(pub_ack(1)).await.hears_nothing().await;
+    bob.says(disconnect()).await.is_closed().await;
+    assert!(
+        owed(&store).is_empty(),
+        "the second expired, the third was too large, the first is acknowledged"
+    );
 }

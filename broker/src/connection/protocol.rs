@@ -1,0 +1,91 @@
+//! The trait that MQTT and STOMP fill in, and what they say of a connection's further course.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use crate::clock::Now;
+use crate::output::Output;
+use crate::store::CommitId;
+use crate::turn::Turn;
+
+/// One protocol on one connection. Calls come in this order, over and over: any of the `handle_*`, then
+/// [`handle_commit`](Self::handle_commit), then the `poll_*`; at the end [`handle_closed`](Self::handle_closed).
+pub trait Protocol: Send {
+    /// Handles bytes that have arrived; `input` begins where the last call left off. Returns how many were used: an
+    /// incomplete packet or frame is offered again with more behind it.
+    fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow);
+
+    /// Said before each [`handle_input`](Self::handle_input) over WebSocket: whether its bytes came as text.
+    fn note_text(&mut self, _is_text: bool) {}
+
+    /// Looks whether the connection's [`Link`](crate::session::Link) carries a signal. What the session's outbox holds needs no handling:
+    /// [`poll_transmit`](Self::poll_transmit) fetches it.
+    fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow;
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow;
+
+    /// The turn was committed: its replies may leave once `commit` is durable.
+    fn handle_commit(&mut self, commit: CommitId);
+
+    /// The network connection is gone or about to be: lets go of the session. May be called after a protocol has
+    /// done that itself.
+    fn handle_closed(&mut self, turn: &mut Turn<'_>);
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Writes what may leave now that the store is durable up to `durable`: replies first, then deliveries. Returns
+    /// the commit that the next held reply or delivery waits for, if any is held.
+    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId>;
+
+    /// Bytes of replies that have not left yet. Beyond a bound the connection is not read from.
+    fn held_bytes(&self) -> usize;
+
+    /// Whether text WebSocket messages carry this protocol. MQTT's must be binary. [MQTT-6.0.0-1]
+    fn takes_text(&self) -> bool;
+}
+
+/// What follows from input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// There is more to handle in what has arrived; the turn is long enough.
+    Yield,
+    /// Send what is due, then close.
+    Close(Close),
+}
+
+/// How a connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// WebSocket close code.
+    pub code: CloseCode,
+    /// Why, for the log and, over WebSocket, for the peer.
+    pub reason: Cow<'static, str>,
+}
+
+/// WebSocket close codes that Tidewire sends. (RFC 6455, section 7.4.1)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCode {
+    /// 1000: after the protocol's own words.
+    Normal,
+    /// 1001: the server goes away.
+    GoingAway,
+    /// 1002: bytes that cannot be parsed.
+    Protocol,
+    /// 1003: a kind of data that is not accepted.
+    Unsupported,
+    /// 1007: text that is not UTF-8.
+    InvalidData,
+    /// 1009: too large.
+    TooLarge,
+}
+
+impl Close {
+    /// A close with this code and reason.
+    pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
