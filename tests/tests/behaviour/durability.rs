@@ -78,7 +78,7 @@ fn owed(store: &SlowStore) -> Vec<u64> {
         match record {
             Record::Queued { sequence, .. } => owed.push(sequence),
             Record::Settled { sequence, state: SettledState::Done, .. } => {
-                owed.retain(|other| *other != sequence)
+                owed.retain(|other| *other != sequence);
             }
             _ => {}
         }
