@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::{Sink, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCode;
@@ -286,6 +287,8 @@ fn poll_end(socket: &mut Socket, is_shut: &mut bool, cx: &mut Context<'_>) -> Po
 /// Which close code a breach of the WebSocket layer's rules gets.
 fn refusal(error: &Error) -> Received {
     let code = match error {
+        // The network ended, without a Close frame: nobody is there to be told anything.
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Received::End,
         Error::Protocol(_) => CloseCode::Protocol,
         Error::Capacity(_) => CloseCode::TooLarge,
         Error::Utf8(_) => CloseCode::InvalidData,
