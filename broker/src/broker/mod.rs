@@ -102,8 +102,8 @@ impl Broker {
         SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while the broker
-    /// stops gets the signal at once.
+    /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while
+    /// the broker stops gets the signal at once.
     pub fn new_link(&self, origin: &str) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));

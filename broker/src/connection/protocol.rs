@@ -18,8 +18,8 @@ pub trait Protocol: Send {
     /// Said before each [`handle_input`](Self::handle_input) over WebSocket: whether its bytes came as text.
     fn note_text(&mut self, _is_text: bool) {}
 
-    /// Looks whether the connection's [`Link`](crate::session::Link) carries a signal. What the session's outbox holds needs no handling:
-    /// [`poll_transmit`](Self::poll_transmit) fetches it.
+    /// Looks whether the connection's [`Link`](crate::session::Link) carries a signal. What the session's outbox
+    /// holds needs no handling: [`poll_transmit`](Self::poll_transmit) fetches it.
     fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow;
 
     /// The time that [`poll_timeout`](Self::poll_timeout) named has come.

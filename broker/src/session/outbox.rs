@@ -103,7 +103,8 @@ impl Outbox {
     }
 
     /// Moves deliveries from the backlog into the ready bytes until those are full or the window closes. Expired
-    /// messages are dropped; those of a subscription whose own window is closed keep their place. Returns the commit that the next one waits for, if that is what stops it.
+    /// messages are dropped; those of a subscription whose own window is closed keep their place. Returns the
+    /// commit that the next one waits for, if that is what stops it.
     pub fn refill(&mut self, now: Now, durable: CommitId, deliver: &mut dyn Deliver) -> Option<CommitId> {
         if !deliver.resend(now, &mut self.ready, &mut self.settled) {
             return None;
