@@ -1,5 +1,7 @@
 //! The daemon `tidewire`.
 
+mod passwd;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ enum Command {
     Check(ConfigArgs),
     /// Print the effective configuration, defaults included.
     Config(ConfigArgs),
+    /// Add or change a user; asks for the password on the terminal, or reads it from standard input.
+    Passwd(passwd::Arguments),
 }
 
 #[derive(Args)]
@@ -49,24 +53,31 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENT_INTERVAL: u32 = 2048;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let (Command::Serve(args) | Command::Check(args) | Command::Config(args)) = &cli.command;
+    match Cli::parse().command {
+        Command::Serve(args) => with_config(&args, |config, _| serve(config)),
+        Command::Check(args) => {
+            with_config(&args, |_, sources| say(&format!("{}: no fault found\n", name(sources))))
+        }
+        Command::Config(args) => with_config(&args, |config, _| match toml::to_string(&config) {
+            Ok(text) => say(&text),
+            Err(error) => complain(&error.to_string()),
+        }),
+        Command::Passwd(arguments) => match passwd::run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => complain(&error),
+        },
+    }
+}
+
+fn with_config(args: &ConfigArgs, run: impl FnOnce(Config, &Sources) -> ExitCode) -> ExitCode {
     let sources = Sources {
         file: args.config.clone(),
         environment: std::env::vars().collect(),
         overrides: args.set.clone(),
     };
-    let config = match load(&sources) {
-        Ok(config) => config,
-        Err(errors) => return fail(&errors),
-    };
-    match cli.command {
-        Command::Serve(_) => serve(config),
-        Command::Check(_) => say(&format!("{}: no fault found\n", name(&sources))),
-        Command::Config(_) => match toml::to_string(&config) {
-            Ok(text) => say(&text),
-            Err(error) => complain(&error.to_string()),
-        },
+    match load(&sources) {
+        Ok(config) => run(config, &sources),
+        Err(errors) => fail(&errors),
     }
 }
 
@@ -88,7 +99,11 @@ async fn run(config: Config) -> ExitCode {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
     tracing::warn!("{}", store.promise());
-    let broker = Arc::new(Broker::new(config, store, Clock::system()));
+    let authority = match config.authority() {
+        Ok(authority) => authority,
+        Err(error) => return complain(&format!("auth.scram_file: {error}")),
+    };
+    let broker = Arc::new(Broker::new(config, authority, store, Clock::system()));
     let mut bound = Vec::new();
     for listener in &broker.config.listeners {
         match net::bind(listener.clone()) {
@@ -108,7 +123,10 @@ async fn run(config: Config) -> ExitCode {
         tracing::info!("listening on {}", describe(&listener));
         tokio::spawn(net::serve(Arc::clone(&broker), listener, stopped.clone()));
     }
-    let who = if broker.config.allows_anonymous() { "everybody may connect" } else { "nobody may connect" };
+    let who = match broker.config.allows_anonymous() {
+        true => "everybody may connect",
+        false => "users may connect who authenticate",
+    };
     tracing::info!("ready: {who}");
     let first = signals.next().await;
     tracing::info!(signal = first, connections = broker.link_count(), "stopping; once more stops at once");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidewire::auth::Authority;
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
@@ -26,6 +27,12 @@ pub struct World {
     wire: Wire,
 }
 
+/// A broker with this configuration and the memory store, for a test that serves it itself.
+pub fn broker_of(config: Config) -> Broker {
+    let authority = config.authority().expect("the files that a test names are right");
+    Broker::new(config, authority, Arc::new(MemoryStore::default()), Clock::tied_to_runtime(0))
+}
+
 impl World {
     /// A broker with the default configuration and the memory store.
     pub fn new(wire: Wire) -> Self {
@@ -41,7 +48,17 @@ impl World {
     pub fn with_store(wire: Wire, store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
-        let broker = Arc::new(Broker::new(config, store, Clock::tied_to_runtime(START_UNIX_MS)));
+        let authority = config.authority().expect("the files that a test names are right");
+        Self::of(wire, config, authority, store)
+    }
+
+    /// A broker with the default configuration that asks the test's own authority.
+    pub fn with_authority(wire: Wire, authority: Box<dyn Authority>) -> Self {
+        Self::of(wire, Config::default(), authority, Arc::new(MemoryStore::default()))
+    }
+
+    fn of(wire: Wire, config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>) -> Self {
+        let broker = Arc::new(Broker::new(config, authority, store, Clock::tied_to_runtime(START_UNIX_MS)));
         let scheduled = Arc::clone(&broker);
         tokio::spawn(async move { scheduled.run_schedule().await });
         Self { broker, wire }

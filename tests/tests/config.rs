@@ -173,6 +173,8 @@ fn every_fault_is_shown_at_its_line() {
         ("mqtt", "maximum_qos = 3", "0 to 2"),
         ("mqtt", "server_keep_alive_max = \"1d\"", "1s to 65535s"),
         ("auth", "anonymous = false", "nobody who could connect"),
+        ("auth", "scram_file = \"nowhere.scram\"", "nowhere.scram"),
+        ("mqtt", "redirect = \"server-moved\"", "mqtt.server_reference"),
         ("log", "level = \"inof\"", "\"inof\" is neither"),
         ("log", "level = \"info,tidewire::mqtt=loud\"", "tidewire::mqtt=loud"),
     ] {

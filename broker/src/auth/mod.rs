@@ -1,6 +1,18 @@
 //! Who may connect, and who may do what. Every CONNECT, PUBLISH and SUBSCRIBE of both protocols asks here.
 
+mod exchange;
+mod gate;
+mod scram;
+mod scram_users;
+mod verifier;
+
 use std::sync::Arc;
+
+pub use self::exchange::{Exchange, Step};
+pub use self::gate::Gate;
+pub use self::scram::{SCRAM_SHA_256, ScramExchange};
+pub use self::scram_users::{ScramUsers, UserFileError, check_user_name, put_user};
+pub use self::verifier::{DEFAULT_ITERATIONS, MIN_ITERATIONS, Verifier, VerifierError};
 
 /// What a client says of itself when it connects.
 #[derive(Clone, Copy, Debug)]
@@ -34,35 +46,10 @@ pub trait Authority: Send + Sync {
     /// Who the client is, or `None` if it may not connect.
     fn authenticate(&self, credentials: &Credentials<'_>) -> Option<Identity>;
 
+    /// Begins an enhanced authentication by the method of that name; `None` if it is not offered here.
+    /// (MQTT 5, section 4.12)
+    fn begin_exchange(&self, method: &str) -> Option<Box<dyn Exchange>>;
+
     /// Whether `identity` may do `action` with `topic`, which is a name or a filter (without `$share`).
     fn authorize(&self, identity: &Identity, action: Action, topic: &str) -> bool;
-}
-
-/// Lets everybody in, whatever credentials are given, and allows everything but publishing to the topics that are
-/// the broker's own (`$SYS` and all others that begin with `$`).
-#[derive(Debug, Default)]
-pub struct Open;
-
-impl Authority for Open {
-    fn authenticate(&self, _credentials: &Credentials<'_>) -> Option<Identity> {
-        Some(Identity { user: None })
-    }
-
-    fn authorize(&self, _identity: &Identity, action: Action, topic: &str) -> bool {
-        action != Action::Publish || !topic.starts_with('$')
-    }
-}
-
-/// Lets nobody in: anonymous clients are not allowed, and no source of users is configured.
-#[derive(Debug, Default)]
-pub struct Closed;
-
-impl Authority for Closed {
-    fn authenticate(&self, _credentials: &Credentials<'_>) -> Option<Identity> {
-        None
-    }
-
-    fn authorize(&self, _identity: &Identity, _action: Action, _topic: &str) -> bool {
-        false
-    }
 }

@@ -15,7 +15,7 @@ use dashmap::DashMap;
 
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
-use crate::auth::{Authority, Closed, Open};
+use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
 use crate::counters::Counters;
@@ -51,10 +51,9 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker that serves nobody yet.
-    pub fn new(config: Config, store: Arc<dyn Store>, clock: Clock) -> Self {
-        let authority: Box<dyn Authority> =
-            if config.allows_anonymous() { Box::new(Open) } else { Box::new(Closed) };
+    /// A broker that serves nobody yet. `authority` is as a rule the one that the configuration asks for:
+    /// [`Config::authority`].
+    pub fn new(config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
         Self {
             config,
             clock,
@@ -213,7 +212,9 @@ mod tests {
     }
 
     fn broker(store: impl Store + 'static) -> Broker {
-        Broker::new(Config::default(), Arc::new(store), Clock::system())
+        let config = Config::default();
+        let authority = config.authority().unwrap();
+        Broker::new(config, authority, Arc::new(store), Clock::system())
     }
 
     /// A session whose client has been gone for longer than it was to be kept.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{Config, Transport};
+use super::{Config, Redirect, Transport};
 
 /// Every fault, each with the key it belongs to; empty when there is none.
 pub fn check(config: &Config) -> Vec<(String, String)> {
@@ -55,10 +55,20 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
             fault(&key("bind"), text);
         }
     }
-    if config.auth.anonymous == Some(false) {
+    if config.auth.anonymous == Some(false) && config.auth.scram_file.is_none() {
         fault(
             "auth.anonymous",
-            "false leaves nobody who could connect: no source of users is configured".into(),
+            "false leaves nobody who could connect: configure a source of users, such as auth.scram_file"
+                .into(),
+        );
+    }
+    if let Err(error) = config.authority() {
+        fault("auth.scram_file", error.to_string());
+    }
+    if config.mqtt.redirect != Redirect::None && config.mqtt.server_reference.is_none() {
+        fault(
+            "mqtt.redirect",
+            "clients are sent away without a word whereto: set mqtt.server_reference".into(),
         );
     }
     let at_least_one = [

@@ -1,5 +1,5 @@
 //! Where settings come from: the file, then `TIDEWIRE_SECTION__KEY` of the environment, then `--set section.key=value`;
-//! the later ones win. Every error names the place, what is wrong, and what would be right.
+//! the later ones win. A relative path of a file of users is relative to the configuration file. Every error names the place, what is wrong, and what would be right.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,11 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
         config = Config::deserialize(Value::Table(table.clone()))
             .map_err(|error| vec![at(&origin, describe(error.message()))])?;
         origins.push((key, origin));
+    }
+    if let (Some(file), Some(directory)) =
+        (&mut config.auth.scram_file, sources.file.as_deref().and_then(Path::parent))
+    {
+        *file = directory.join(&file);
     }
     let faults = check(&config);
     if faults.is_empty() {

@@ -17,6 +17,7 @@ pub use self::check::check;
 pub use self::limits::Limits;
 pub use self::load::{ConfigError, Sources, load};
 pub use self::units::{Size, Span};
+use crate::auth::{Authority, Gate, ScramUsers, UserFileError};
 use crate::session::{OutboxLimits, Overflow};
 
 /// The whole configuration.
@@ -97,6 +98,10 @@ pub struct AuthConfig {
     /// Whether clients without credentials may; absent: only while every address is loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<bool>,
+    /// Users who authenticate by MQTT 5's enhanced authentication with SCRAM-SHA-256, as `tidewire passwd --scram`
+    /// writes them; absent: the method is not offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scram_file: Option<PathBuf>,
 }
 
 /// Sessions and their outboxes.
@@ -148,6 +153,24 @@ pub struct MqttConfig {
     pub shared_subscriptions: bool,
     /// Whether MQTT 3.1 clients (`MQIsdp`) are served.
     pub mqtt31: bool,
+    /// Another server, as `host:port` or as that server's clients name it; it is told to 5.0 clients that are sent
+    /// away by `redirect`, and to those that are connected when this one stops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_reference: Option<String>,
+    /// Whether clients that connect are sent to `server_reference`.
+    pub redirect: Redirect,
+}
+
+/// Whether clients that connect are sent to another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Redirect {
+    /// They are served here.
+    None,
+    /// For now: 0x9C, Use another server.
+    UseAnotherServer,
+    /// For good: 0x9D, Server moved.
+    ServerMoved,
 }
 
 impl Default for MqttConfig {
@@ -160,6 +183,8 @@ impl Default for MqttConfig {
             wildcard_subscriptions: true,
             shared_subscriptions: true,
             mqtt31: true,
+            server_reference: None,
+            redirect: Redirect::None,
         }
     }
 }
@@ -316,6 +341,16 @@ impl Config {
     /// Whether clients without credentials may connect.
     pub fn allows_anonymous(&self) -> bool {
         self.auth.anonymous.unwrap_or_else(|| self.listeners.iter().all(ListenerConfig::is_loopback))
+    }
+
+    /// Who may connect, as configured; reads the files of users.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be used.
+    pub fn authority(&self) -> Result<Box<dyn Authority>, UserFileError> {
+        let scram = self.auth.scram_file.as_deref().map(ScramUsers::load).transpose()?;
+        Ok(Box::new(Gate::new(self.allows_anonymous(), scram)))
     }
 }
 

@@ -9,6 +9,7 @@ use tidewire_protocols::mqtt::{
 use tidewire_protocols::topic::TopicName;
 
 use super::alias::{InboundAliases, OutboundAliases};
+use super::authenticate::AuthenticationProperties;
 use super::deliver::{MqttDeliver, Terms};
 use super::refuse::Refusal;
 use super::{Client, Mqtt, State};
@@ -28,8 +29,15 @@ struct Wishes {
     wants_reasons: bool,
 }
 
+/// The last word of an enhanced authentication, which CONNACK carries. [MQTT-4.12.0-5]
+pub(super) struct Proved<'a> {
+    pub(super) identity: Identity,
+    pub(super) method: &'a str,
+    pub(super) data: &'a [u8],
+}
+
 impl Wishes {
-    fn of(connect: &Connect<'_>) -> Result<Self, Refusal> {
+    fn of(connect: &Connect<'_>) -> Self {
         let mut wishes = Self {
             // 3.1.1's sessions that are not clean last for ever. [MQTT-3.1.2-4, 3.1.2-23]
             session_expiry_secs: if connect.version.is_v5() || connect.clean_start {
@@ -49,31 +57,51 @@ impl Wishes {
                 Property::MaximumPacketSize(size) => wishes.packet_size_max = size.get() as usize,
                 Property::TopicAliasMaximum(maximum) => wishes.topic_alias_maximum = maximum,
                 Property::RequestProblemInformation(wanted) => wishes.wants_reasons = wanted,
-                Property::AuthenticationMethod(method) => {
-                    let detail = format!("authentication method {method} is not known here");
-                    return Err(Refusal::new(ReasonCode::BadAuthenticationMethod, detail));
-                }
                 _ => {}
             }
         }
-        Ok(wishes)
+        wishes
     }
 }
 
 impl Mqtt {
+    /// `bytes` are the packet's own: an authentication in several steps needs them again at its end.
     pub(super) fn handle_connect(
         &mut self,
         turn: &mut Turn<'_>,
         connect: &Connect<'_>,
+        bytes: &[u8],
     ) -> Result<(), Refusal> {
         let config = &self.broker.config;
         if connect.version == Version::V31 && !config.mqtt.mqtt31 {
             let detail = "MQTT 3.1 is not served here: use 3.1.1 or 5.0";
             return Err(Refusal::new(ReasonCode::UnsupportedProtocolVersion, detail));
         }
-        let wishes = Wishes::of(connect)?;
+        if let Some(refusal) = Refusal::redirect(&config.mqtt) {
+            return Err(refusal);
+        }
+        match AuthenticationProperties::of(connect.properties) {
+            AuthenticationProperties { method: Some(method), data } => {
+                self.begin_authentication(turn, connect, bytes, method, data)
+            }
+            _ => self.admit(turn, connect, None),
+        }
+    }
+
+    /// Gives a client its session, if it is who it must be: `proved`, or by its CONNECT alone.
+    pub(super) fn admit(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connect: &Connect<'_>,
+        proved: Option<Proved<'_>>,
+    ) -> Result<(), Refusal> {
+        let config = &self.broker.config;
+        let wishes = Wishes::of(connect);
         let client_id = client_id(connect)?;
-        let identity = self.authenticate(connect, &client_id)?;
+        let identity = match &proved {
+            Some(proved) => proved.identity.clone(),
+            None => self.authenticate(connect, &client_id)?,
+        };
         let will = match &connect.will {
             Some(will) => Some(self.examine_will(will, &identity)?),
             None => None,
@@ -97,6 +125,12 @@ impl Mqtt {
             }
             if keep_alive != connect.keep_alive {
                 properties.push(Property::ServerKeepAlive(keep_alive));
+            }
+        }
+        if let Some(proved) = &proved {
+            properties.push(Property::AuthenticationMethod(proved.method));
+            if !proved.data.is_empty() {
+                properties.push(Property::AuthenticationData(proved.data));
             }
         }
         let conn_ack = |session_present| {
@@ -148,6 +182,8 @@ impl Mqtt {
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
             unreleased: 0,
+            method: proved.map(|proved| proved.method.into()),
+            exchange: None,
         }));
         Ok(())
     }

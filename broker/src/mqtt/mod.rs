@@ -2,13 +2,16 @@
 //!
 //! ```text
 //!   Greeting ──CONNECT──▶ Connected ──DISCONNECT, a refusal, or the stream's end──▶ Ended
+//!       │                     ▲
+//!       └──▶ Authenticating ──┘     where CONNECT names an authentication method, for as many AUTH as that needs
 //! ```
 //!
-//! One file per concern: `connect`, `publish`, `subscribe`, `acknowledge`, `disconnect` handle what comes in; `deliver`
+//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect` handle what comes in; `deliver`
 //! is the half that lives in the session and writes what goes out; `refuse` says no.
 
 mod acknowledge;
 mod alias;
+mod authenticate;
 mod connect;
 mod deliver;
 mod disconnect;
@@ -22,9 +25,10 @@ use std::time::{Duration, Instant};
 use tidewire_protocols::mqtt::{self, Decoded, Packet, PacketType, Version};
 
 use self::alias::InboundAliases;
+use self::authenticate::Authentication;
 pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
-use crate::auth::Identity;
+use crate::auth::{Exchange, Identity};
 use crate::broker::{Broker, Departure};
 use crate::clock::Now;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
@@ -53,6 +57,8 @@ enum State {
     Greeting {
         deadline: Instant,
     },
+    /// Nothing but AUTH or DISCONNECT may come, and the whole must be over in the time of a greeting.
+    Authenticating(Box<Authentication>),
     Connected(Box<Client>),
     Ended,
 }
@@ -72,6 +78,10 @@ struct Client {
     aliases: InboundAliases,
     /// QoS 2 publishes that came on this connection and that the client has not released yet.
     unreleased: usize,
+    /// The authentication method of its CONNECT. [MQTT-4.12.1-1]
+    method: Option<Box<str>>,
+    /// A re-authentication that is under way.
+    exchange: Option<Box<dyn Exchange>>,
 }
 
 impl Mqtt {
@@ -87,14 +97,21 @@ impl Mqtt {
         }
     }
 
-    fn handle_packet(&mut self, turn: &mut Turn<'_>, packet: Packet<'_>) -> Result<(), Refusal> {
+    /// `bytes` are the packet's own.
+    fn handle_packet(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: Packet<'_>,
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
         let packet_type = packet.packet_type();
         turn.next_packet();
         match (&mut self.state, packet) {
-            (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, &connect),
+            (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, &connect, bytes),
             (State::Greeting { .. }, _) => {
                 Err(Refusal::protocol("the first packet must be CONNECT [MQTT-3.1.0-1]"))
             }
+            (State::Authenticating(_), packet) => self.handle_while_authenticating(turn, &packet),
             (State::Connected(client), packet) => {
                 let context = Context {
                     broker: &self.broker,
@@ -118,9 +135,7 @@ impl Mqtt {
                     }
                     Packet::Disconnect(disconnect) => self.handle_disconnect(turn, &disconnect),
                     Packet::Connect(_) => Err(Refusal::protocol("CONNECT came twice [MQTT-3.1.0-2]")),
-                    Packet::Auth(_) => {
-                        Err(Refusal::protocol("AUTH came, but CONNECT named no authentication method"))
-                    }
+                    Packet::Auth(auth) => context.handle_auth(&auth),
                     Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
                         Err(Refusal::server_packet(packet_type))
                     }
@@ -133,7 +148,7 @@ impl Mqtt {
     fn version(&self) -> Version {
         match &self.state {
             State::Connected(client) => client.version,
-            State::Greeting { .. } | State::Ended => Version::V5,
+            State::Greeting { .. } | State::Authenticating(_) | State::Ended => Version::V5,
         }
     }
 
@@ -141,7 +156,9 @@ impl Mqtt {
         let limits = &self.broker.config.limits;
         match self.state {
             State::Connected(_) => limits.packet_size_max.0,
-            State::Greeting { .. } | State::Ended => limits.connect_packet_size_max.0,
+            State::Greeting { .. } | State::Authenticating(_) | State::Ended => {
+                limits.connect_packet_size_max.0
+            }
         }
     }
 
@@ -177,7 +194,7 @@ impl Protocol for Mqtt {
                 Ok(Decoded::Incomplete { .. }) => return (used, Flow::Continue),
                 Ok(Decoded::Packet { packet, size }) => {
                     used += size;
-                    self.handle_packet(turn, packet)
+                    self.handle_packet(turn, packet, &rest[..size])
                 }
                 Err(error) => Err(Refusal::undecodable(&error)),
             };
@@ -192,7 +209,7 @@ impl Protocol for Mqtt {
         let refusal = match self.link.signal() {
             None => return Flow::Continue,
             Some(Signal::TakenOver) => Refusal::taken_over(),
-            Some(Signal::ShuttingDown) => Refusal::shutting_down(),
+            Some(Signal::ShuttingDown) => Refusal::shutting_down(&self.broker.config.mqtt),
             Some(Signal::Overflowed) => Refusal::overflowed(),
         };
         Flow::Close(self.refuse(turn, &[], &refusal))
@@ -200,11 +217,15 @@ impl Protocol for Mqtt {
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         match self.state {
-            State::Greeting { .. } => {
-                tracing::info!(link = %self.link, "refused: no CONNECT within the connect timeout");
+            State::Greeting { .. } | State::Authenticating(_) => {
+                let reason = match self.state {
+                    State::Greeting { .. } => "no CONNECT within the connect timeout",
+                    _ => "the authentication was not over within the connect timeout",
+                };
+                tracing::info!(link = %self.link, "refused: {reason}");
                 self.broker.counters.refused.add(1);
                 self.state = State::Ended;
-                Flow::Close(Close::new(CloseCode::Normal, "no CONNECT within the connect timeout"))
+                Flow::Close(Close::new(CloseCode::Normal, reason))
             }
             // While its replies wait for the disk the client is not read from, and so cannot be heard.
             State::Connected(ref mut client) if self.replies.wait_for_store(turn.durable()) => {
@@ -227,6 +248,7 @@ impl Protocol for Mqtt {
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Greeting { deadline } => Some(*deadline),
+            State::Authenticating(authentication) => Some(authentication.deadline),
             State::Connected(client) => client.silence_max.map(|silence| client.last_heard + silence),
             State::Ended => None,
         }

@@ -9,6 +9,7 @@ use tidewire_protocols::mqtt::{
 
 use super::{Mqtt, State};
 use crate::broker::Departure;
+use crate::config::{MqttConfig, Redirect};
 use crate::connection::{Close, CloseCode};
 use crate::turn::Turn;
 
@@ -18,12 +19,14 @@ pub(super) struct Refusal {
     pub(super) reason: ReasonCode,
     pub(super) detail: Cow<'static, str>,
     code: CloseCode,
+    /// Where the client may go instead.
+    server_reference: Option<Box<str>>,
 }
 
 impl Refusal {
     /// A refusal in MQTT's own words, after which the stream is closed in the ordinary way.
     pub(super) fn new(reason: ReasonCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: detail.into(), code: CloseCode::Normal }
+        Self { reason, detail: detail.into(), code: CloseCode::Normal, server_reference: None }
     }
 
     /// A packet that is well-formed and illegal here.
@@ -38,16 +41,46 @@ impl Refusal {
             ErrorKind::Malformed => CloseCode::Protocol,
             _ => CloseCode::Normal,
         };
-        Self { reason: error.reason_code(), detail: error.to_string().into(), code }
+        Self { code, ..Self::new(error.reason_code(), error.to_string()) }
     }
 
     pub(super) fn taken_over() -> Self {
         Self::new(ReasonCode::SessionTakenOver, "another connection uses this client identifier")
     }
 
-    pub(super) fn shutting_down() -> Self {
+    /// The server stops; where another one is configured, clients are told. (MQTT 5, section 4.11)
+    pub(super) fn shutting_down(config: &MqttConfig) -> Self {
         let code = CloseCode::GoingAway;
-        Self { code, ..Self::new(ReasonCode::ServerShuttingDown, "the server is shutting down") }
+        let server_reference = config.server_reference.as_deref().map(Box::from);
+        let reason = match (&server_reference, config.redirect) {
+            (None, _) => ReasonCode::ServerShuttingDown,
+            (Some(_), Redirect::ServerMoved) => ReasonCode::ServerMoved,
+            (Some(_), Redirect::None | Redirect::UseAnotherServer) => ReasonCode::UseAnotherServer,
+        };
+        Self { code, server_reference, ..Self::new(reason, "the server is shutting down") }
+    }
+
+    /// Clients that connect are sent elsewhere, if it is so configured. (MQTT 5, section 4.11)
+    pub(super) fn redirect(config: &MqttConfig) -> Option<Self> {
+        let reason = match config.redirect {
+            Redirect::None => return None,
+            Redirect::UseAnotherServer => ReasonCode::UseAnotherServer,
+            Redirect::ServerMoved => ReasonCode::ServerMoved,
+        };
+        let server_reference = config.server_reference.as_deref().map(Box::from);
+        Some(Self { server_reference, ..Self::new(reason, "this server sends its clients to another one") })
+    }
+
+    /// The properties that say so, with the reason in words where it is wanted.
+    fn properties(&self, wants_reasons: bool) -> PropertiesBuf {
+        let mut properties = PropertiesBuf::default();
+        if let Some(server_reference) = &self.server_reference {
+            properties.push(Property::ServerReference(server_reference));
+        }
+        if wants_reasons {
+            properties.push(Property::ReasonString(&self.detail));
+        }
+        properties
     }
 
     pub(super) fn overflowed() -> Self {
@@ -70,10 +103,7 @@ impl Mqtt {
                 let client_id = &client.session.key().client_id;
                 tracing::info!(link = %self.link, %client_id, reason, detail, "disconnecting");
                 if client.version.is_v5() {
-                    let mut properties = PropertiesBuf::default();
-                    if client.wants_reasons {
-                        properties.push(Property::ReasonString(detail));
-                    }
+                    let properties = refusal.properties(client.wants_reasons);
                     let mut packet = disconnect(refusal.reason, properties.as_properties());
                     if packet.encoded_len(Version::V5) > client.packet_size_max {
                         packet = disconnect(refusal.reason, Properties::EMPTY);
@@ -85,6 +115,11 @@ impl Mqtt {
             State::Greeting { .. } => {
                 tracing::info!(link = %self.link, reason, detail, "connection refused");
                 self.answer_connect(input, refusal);
+            }
+            State::Authenticating(authentication) => {
+                tracing::info!(link = %self.link, reason, detail, "connection refused while authenticating");
+                let connect = authentication.connect.clone();
+                self.answer_connect(&connect, refusal);
             }
             State::Ended => {}
         }
@@ -110,8 +145,7 @@ impl Mqtt {
         if !version.is_v5() && ReturnCode::for_reason(refusal.reason).is_none() {
             return;
         }
-        let mut properties = PropertiesBuf::default();
-        properties.push(Property::ReasonString(&refusal.detail));
+        let properties = refusal.properties(true);
         let conn_ack = |properties| ConnAck { session_present: false, reason: refusal.reason, properties };
         let mut packet = Packet::ConnAck(conn_ack(properties.as_properties()));
         let size_max = packet_size_max(input);

@@ -1,8 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use tidewire_protocols::mqtt::{
-    Packet, Properties, Property, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeOptions, UnsubAck,
-    Unsubscribe,
+    Packet, PacketId, Properties, Property, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeOptions,
+    UnsubAck, Unsubscribe,
 };
 use tidewire_protocols::topic::TopicFilter;
 
@@ -19,6 +19,7 @@ impl Context<'_, '_, '_> {
             Property::SubscriptionIdentifier(identifier) => Some(identifier),
             _ => None,
         });
+        self.check_answer_size(subscribe.filters.len())?;
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
         for wanted in subscribe.filters.iter() {
             let reason = self.subscribe(wanted.filter, wanted.options, identifier)?;
@@ -109,7 +110,21 @@ impl Context<'_, '_, '_> {
         None
     }
 
+    /// An answer with a code for each filter that would be larger than the client takes cannot be sent; that must be
+    /// known before anything is subscribed to. [MQTT-3.1.2-24]
+    fn check_answer_size(&self, filter_count: usize) -> Result<(), Refusal> {
+        let (version, reasons) = (self.client.version, vec![0; filter_count]);
+        let packet_id = PacketId::FIRST;
+        let answer = SubAck { packet_id, properties: Properties::EMPTY, reasons: &reasons };
+        if Packet::SubAck(answer).encoded_len(version) <= self.client.packet_size_max {
+            return Ok(());
+        }
+        let detail = "the answer would be larger than the client takes: ask for fewer filters at once";
+        Err(Refusal::new(ReasonCode::PacketTooLarge, detail))
+    }
+
     pub(super) fn handle_unsubscribe(self, unsubscribe: &Unsubscribe<'_>) -> Result<(), Refusal> {
+        self.check_answer_size(unsubscribe.filters.len())?;
         let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
         for filter in unsubscribe.filters.iter() {
             let reason = match TopicFilter::parse(filter) {

@@ -1,7 +1,8 @@
-//! Words for the beginning and the end: CONNECT, CONNACK, DISCONNECT, pings, and bytes as they are.
+//! Words for the beginning and the end: CONNECT, AUTH, CONNACK, DISCONNECT, pings, and bytes as they are.
 
 use tidewire_protocols::mqtt::{
-    ConnAck, Connect, Disconnect, Packet, Properties, PropertiesBuf, Property, ReasonCode, Version, Will,
+    Auth, ConnAck, Connect, Disconnect, Packet, Properties, PropertiesBuf, Property, ReasonCode, Version,
+    Will,
 };
 
 use super::{PublishWords, Say, encode, properties_of};
@@ -145,6 +146,29 @@ impl Say for DisconnectWords {
         let disconnect =
             Disconnect { reason: self.reason, properties: properties_of(version, &self.properties) };
         encode(version, Packet::Disconnect(disconnect))
+    }
+}
+
+/// AUTH of the method, with data.
+pub fn auth(reason: ReasonCode, method: &str, data: &[u8]) -> AuthWords {
+    let mut properties = PropertiesBuf::default();
+    properties.push(Property::AuthenticationMethod(method));
+    if !data.is_empty() {
+        properties.push(Property::AuthenticationData(data));
+    }
+    AuthWords { reason, properties }
+}
+
+/// See [`auth`].
+pub struct AuthWords {
+    reason: ReasonCode,
+    properties: PropertiesBuf,
+}
+
+impl Say for AuthWords {
+    fn bytes(&self, version: Version) -> Vec<u8> {
+        let properties = self.properties.as_properties();
+        encode(version, Packet::Auth(Auth { reason: self.reason, properties }))
     }
 }
 

@@ -4,15 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tidewire::broker::Broker;
-use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Size, Transport};
 use tidewire::net::{bind, serve};
-use tidewire::store::MemoryStore;
 use tidewire_tests::mqtt::{MqttPeer, Say, connect, publish, sub_ack, subscribe};
 use tidewire_tests::peer::{PATIENCE, QUIET, Wire};
 use tidewire_tests::store::SlowStore;
-use tidewire_tests::world::World;
+use tidewire_tests::world::{World, broker_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -116,7 +113,7 @@ async fn hears_code(broken: &[u8], code: u16) {
     let mut config = Config::default();
     config.limits.packet_size_max = Size(PACKET_BYTES);
     config.limits.body_size_max = Size(PACKET_BYTES);
-    let broker = Arc::new(Broker::new(config, Arc::new(MemoryStore::default()), Clock::tied_to_runtime(0)));
+    let broker = Arc::new(broker_of(config));
     let bound = bind(ListenerConfig {
         name: "test".to_owned(),
         bind: "127.0.0.1:0".to_owned(),

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidewire::broker::Broker;
-use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
 use tidewire::net::{Socket, bind, serve, serve_socket};
-use tidewire::store::MemoryStore;
+use tidewire_tests::world::broker_of;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -51,7 +50,7 @@ fn listener(protocols: &[ProtocolName]) -> ListenerConfig {
 const BOTH: [ProtocolName; 2] = [ProtocolName::Mqtt, ProtocolName::Stomp];
 
 fn broker() -> Arc<Broker> {
-    Arc::new(Broker::new(Config::default(), Arc::new(MemoryStore::default()), Clock::tied_to_runtime(0)))
+    Arc::new(broker_of(Config::default()))
 }
 
 fn connect(listener: ListenerConfig) -> DuplexStream {

@@ -4,7 +4,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use tidewire_protocols::mqtt::{Packet, Property, ReasonCode, Version};
 use tidewire_tests::conversations;
-use tidewire_tests::mqtt::{Raw, Say, connect, pub_ack, pub_comp, pub_rec, pub_rel, publish, subscribe};
+use tidewire_tests::mqtt::{
+    Raw, Say, connect, pub_ack, pub_comp, pub_rec, pub_rel, publish, subscribe, unsub_ack, unsubscribe,
+};
 use tidewire_tests::peer::Wire;
 use tidewire_tests::world::World;
 
@@ -19,6 +21,7 @@ conversations! {
     a_reason_string_needs_room => reason_strings_need_room;
     a_reason_string_must_be_wanted => reason_strings_must_be_wanted;
     a_connack_that_does_not_fit_is_not_sent => connack_needs_room;
+    an_answer_with_too_many_codes_is_not_sent => answers_need_room;
 }
 
 fn size_max(size: u32) -> Property<'static> {
@@ -140,4 +143,22 @@ async fn connack_needs_room(wire: Wire) {
     let mut bob = world.mqtt().await;
     bob.says(connect("bob").with(size_max(4))).await.is_closed().await;
     assert_eq!(world.broker.session_count(), 0);
+}
+
+/// [MQTT-3.1.2-24] SUBACK and UNSUBACK have a code for each filter, and nothing that could be left out.
+async fn answers_need_room(wire: Wire) {
+    let world = World::new(wire);
+    let mut alice = world.client_with(connect("alice").with(size_max(60)), false).await;
+    let of = |count: usize| (1..count).fold(subscribe("0", 0), |words, n| words.and(&n.to_string(), 0));
+    // Two bytes of header, two of packet identifier, one of properties.
+    alice.subscribes(of(55)).await;
+    let filters: Vec<_> = (0..56).map(|n| n.to_string()).collect();
+    let filters: Vec<_> = filters.iter().map(String::as_str).collect();
+    let mut codes = [0; 55];
+    codes[54] = ReasonCode::NoSubscriptionExisted.as_u8();
+    alice.says(unsubscribe(&filters[1..])).await.hears(unsub_ack(&codes)).await;
+    alice.says(unsubscribe(&filters)).await.is_disconnected(ReasonCode::PacketTooLarge, 1000).await;
+    let mut bob = world.client_with(connect("bob").with(size_max(60)), false).await;
+    bob.says(of(56)).await.is_disconnected(ReasonCode::PacketTooLarge, 1000).await;
+    assert_eq!(world.broker.subscription_count(), 0);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidewire_tests::mqtt::MqttPeer;
 
 mod alias;
+mod authenticate;
 mod connect;
 mod disconnect;
 mod expiry;
@@ -15,6 +16,7 @@ mod overflow;
 mod properties;
 mod publish;
 mod qos;
+mod redirect;
 mod refusals;
 mod resume;
 mod retain;
