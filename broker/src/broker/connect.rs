@@ -190,8 +190,8 @@ impl Broker {
         }
     }
 
-    /// Ends a session: its subscriptions go, what waited for it goes, and a will that is still there is published,
-    /// however long its delay [MQTT-3.1.2-10]. A connection that still serves it is asked to end.
+    /// Ends a session: its subscriptions go, what waited for it goes (to another member, where its subscription was
+    /// shared), and a will that is still there is published, however long its delay [MQTT-3.1.2-10]. A connection that still serves it is asked to end.
     ///
     /// `state` is the lock under which it was decided, so that no client comes back in between.
     fn end_session(&self, turn: &mut Turn<'_>, session: &Session, mut state: MutexGuard<'_, SessionState>) {
@@ -199,8 +199,9 @@ impl Broker {
             return;
         }
         self.schedule.cancel(session.id());
-        state.outbox.discard_ready();
-        state.outbox.retain(|_| false);
+        let mut shared = state.deliver.abandon();
+        let waiting = state.outbox.take_all().into_iter().filter(|delivery| delivery.options.share.is_some());
+        shared.extend(waiting.map(|delivery| (delivery.message, delivery.options)));
         let subscriptions = std::mem::take(&mut state.subscriptions);
         let (will, link) = (state.will.take(), state.link.take());
         drop(state);
@@ -212,6 +213,7 @@ impl Broker {
         if let Some(link) = link {
             link.end(Signal::TakenOver);
         }
+        self.pass_on(turn, session, &shared);
         if let Some(will) = will {
             self.publish_will(turn, session, &will);
         }

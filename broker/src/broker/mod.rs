@@ -5,6 +5,7 @@
 
 mod connect;
 mod publish;
+mod share;
 mod subscribe;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

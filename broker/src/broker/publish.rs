@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Broker;
+use super::share::choose_member;
 use crate::message::{Publication, Qos};
 use crate::router::{MatchSet, Target};
 use crate::session::{DeliveryOptions, Offered, Session, SessionState, Signal};
@@ -30,10 +31,12 @@ impl Broker {
         // Retained first: a client that subscribes at this moment finds it there, or is found as a subscriber.
         self.retain(publication);
         let matches = self.matches(publication);
+        let mut result = Ok(());
         self.for_each_receiver(publication, &matches, |session, options| {
-            self.offer(turn, session, publication, options, CommitId::NONE);
+            let offered = self.offer(turn, session, publication, options, CommitId::NONE);
+            result = std::mem::replace(&mut result, Ok(())).and(offered);
         });
-        Ok(!matches.is_empty())
+        result.map(|()| !matches.is_empty())
     }
 
     /// Publishes several messages that belong together: all of them survive, or none.
@@ -52,7 +55,7 @@ impl Broker {
         self.publish_stored(turn, &matched)
     }
 
-    fn matches(&self, publication: &Publication<'_>) -> Arc<MatchSet> {
+    pub(super) fn matches(&self, publication: &Publication<'_>) -> Arc<MatchSet> {
         let matches = self.router.matches(publication.topic);
         if matches.targets.len() + matches.groups.len() > 1 {
             publication.expect_fan_out();
@@ -79,7 +82,7 @@ impl Broker {
         }
         let commit = turn.apply()?;
         for (publication, session, options) in deliveries {
-            self.offer(turn, &session, publication, options, commit);
+            self.offer(turn, &session, publication, options, commit)?;
         }
         for (publication, matches) in publications.iter().filter(|(publication, _)| publication.retain) {
             self.retain(publication);
@@ -105,7 +108,7 @@ impl Broker {
             if let Some(mut options) = delivery_options(publication, target) {
                 self.record_queued(turn, &target.session, publication, &mut options);
                 let commit = turn.apply()?;
-                self.offer(turn, &target.session, publication, options, commit);
+                self.offer(turn, &target.session, publication, options, commit)?;
             }
         }
         Ok(())
@@ -130,6 +133,7 @@ impl Broker {
             qos: options.qos,
             retain: options.retain,
             identifiers: options.identifiers.to_vec(),
+            share: options.share.clone(),
         });
     }
 
@@ -145,14 +149,14 @@ impl Broker {
             }
         }
         for group in &matches.groups {
-            let chosen = choose_member(group.in_turn());
-            let chosen = chosen.and_then(|target| Some((target, delivery_options(publication, target)?)));
-            if let Some((target, options)) = chosen {
+            if let Some((target, options)) = choose_member(group, publication) {
                 receive(&target.session, options);
             }
         }
     }
 
+    /// Offers a message to a session, and where that cannot take it to the other members of the shared subscription
+    /// that it is for.
     fn offer(
         &self,
         turn: &mut Turn<'_>,
@@ -160,7 +164,24 @@ impl Broker {
         publication: &Publication<'_>,
         options: DeliveryOptions,
         commit: CommitId,
-    ) {
+    ) -> Result<(), StoreError> {
+        let share = options.share.clone();
+        let is_taken = self.offer_once(turn, session, publication, options, commit);
+        match share {
+            Some(share) if !is_taken => self.offer_to_others(turn, session, publication, &share),
+            _ => Ok(()),
+        }
+    }
+
+    /// Offers a message to a session; whether it is on its way or waits.
+    pub(super) fn offer_once(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        publication: &Publication<'_>,
+        options: DeliveryOptions,
+        commit: CommitId,
+    ) -> bool {
         let mut state = session.lock();
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
@@ -182,6 +203,7 @@ impl Broker {
                 }
             }
         }
+        matches!(offered, Offered::Taken { .. })
     }
 
     fn record_retained(&self, turn: &mut Turn<'_>, publication: &Publication<'_>) {
@@ -205,7 +227,7 @@ impl Broker {
 }
 
 /// How a message goes to one receiver; `None` if No Local keeps it from its own publisher.
-fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<DeliveryOptions> {
+pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<DeliveryOptions> {
     let terms = target.terms_for(publication.publisher)?;
     Some(DeliveryOptions {
         qos: publication.qos.min(terms.qos),
@@ -213,6 +235,7 @@ fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<De
         identifiers: terms.identifiers.clone(),
         local: target.local,
         sequence: 0,
+        share: None,
     })
 }
 
@@ -221,20 +244,4 @@ pub(super) fn record_settled(turn: &mut Turn<'_>, session: &Session, state: &mut
     for sequence in state.outbox.take_settled() {
         turn.record(|| Record::Settled { session: session.id().0, sequence, state: SettledState::Done });
     }
-}
-
-/// The member of a shared subscription that gets the next message: the next in turn who is connected; if none is,
-/// the next in turn whose session will come back for it.
-fn choose_member<'t>(members: impl Iterator<Item = &'t Target>) -> Option<&'t Target> {
-    let mut absent = None;
-    for member in members {
-        let state = member.session.lock();
-        if state.link.is_some() {
-            return Some(member);
-        }
-        if absent.is_none() && !state.ended && member.session.is_persistent() {
-            absent = Some(member);
-        }
-    }
-    absent
 }

@@ -127,6 +127,7 @@ impl Broker {
                 identifiers: request.options.identifier.into_iter().collect(),
                 local: request.local,
                 sequence: 0,
+                share: None,
             };
             self.record_queued(turn, session, &message.publication(), &mut options);
             deliveries.push(Delivery { message, options, commit: CommitId::NONE });

@@ -13,7 +13,7 @@ use tidewire_protocols::mqtt::{
 use super::acknowledge::Settled;
 use super::alias::{Aliased, OutboundAliases};
 use crate::clock::Now;
-use crate::message::{Encoded, LayoutKey, Publication};
+use crate::message::{Encoded, LayoutKey, Message, Publication};
 use crate::output::Output;
 use crate::session::{Deliver, Delivered, DeliveryOptions, Inflight, InflightState};
 
@@ -224,6 +224,18 @@ impl Deliver for MqttDeliver {
         }
         self.must_resend = !is_done;
         is_done
+    }
+
+    /// A QoS 2 message stays with the member that it was sent to, even so. [MQTT-4.8.2-5]
+    fn abandon(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        let steps = std::mem::take(&mut self.inflight).into_steps();
+        let others = steps.filter_map(|step| match step.state {
+            InflightState::Sent(message) if step.options.qos == Qos::AtLeastOnce => {
+                Some((message, step.options))
+            }
+            _ => None,
+        });
+        others.filter(|(_, options)| options.share.is_some()).collect()
     }
 }
 

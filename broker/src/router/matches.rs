@@ -42,6 +42,8 @@ pub struct Terms {
 
 /// A shared subscription's members, of which each message goes to one.
 pub struct ShareGroup {
+    /// Its filter, `$share` and name included.
+    pub filter: Arc<str>,
     /// The members, in an order that stays as it is while nobody comes or goes.
     pub members: Vec<Target>,
     cursor: Arc<AtomicUsize>,
@@ -107,8 +109,8 @@ impl Terms {
 }
 
 impl ShareGroup {
-    pub(super) fn new(members: Vec<Target>, cursor: Arc<AtomicUsize>) -> Self {
-        Self { members, cursor }
+    pub(super) fn new(filter: Arc<str>, members: Vec<Target>, cursor: Arc<AtomicUsize>) -> Self {
+        Self { filter, members, cursor }
     }
 
     /// The members, beginning with the one whose turn it is.

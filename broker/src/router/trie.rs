@@ -41,6 +41,8 @@ struct Node {
 
 struct Group {
     name: Box<str>,
+    /// The whole filter, which names the group among all.
+    filter: Arc<str>,
     members: KeyedList<Subscription>,
     /// Shared with the match sets made from this group, so that whose turn it is outlives them.
     cursor: Arc<AtomicUsize>,
@@ -90,7 +92,7 @@ impl Trie {
             Some(name) => match node.groups.find_mut(name) {
                 Some(group) => group.members.insert(subscription),
                 None => {
-                    node.groups.insert(Group::new(name, subscription));
+                    node.groups.insert(Group::new(name, filter.as_str(), subscription));
                     None
                 }
             },
@@ -232,10 +234,10 @@ impl Trie {
 }
 
 impl Group {
-    fn new(name: &str, first: Subscription) -> Self {
+    fn new(name: &str, filter: &str, first: Subscription) -> Self {
         let mut members = KeyedList::default();
         members.insert(first);
-        Self { name: name.into(), members, cursor: Arc::default() }
+        Self { name: name.into(), filter: filter.into(), members, cursor: Arc::default() }
     }
 }
 
@@ -254,7 +256,11 @@ impl Collector {
         }
         for group in node.groups.as_slice() {
             let members = group.members.as_slice().iter().map(Target::new).collect();
-            self.matches.groups.push(ShareGroup::new(members, Arc::clone(&group.cursor)));
+            self.matches.groups.push(ShareGroup::new(
+                Arc::clone(&group.filter),
+                members,
+                Arc::clone(&group.cursor),
+            ));
         }
     }
 

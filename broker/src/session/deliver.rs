@@ -27,6 +27,8 @@ pub struct DeliveryOptions {
     pub local: u32,
     /// Its place among the session's stored deliveries; 0 when it is not stored.
     pub sequence: u64,
+    /// The shared subscription that it answers, as its filter: another member may have to take it.
+    pub share: Option<Arc<str>>,
 }
 
 /// A message that waits for a session.
@@ -70,4 +72,10 @@ pub trait Deliver: Any + Send {
     ///
     /// What can no longer be sent at all is given up; its place among the stored deliveries goes into `settled`.
     fn resend(&mut self, now: Now, output: &mut Output, settled: &mut Vec<u64>) -> bool;
+
+    /// The session is over: gives up what was sent and not acknowledged, and returns what another member of its
+    /// shared subscription may be sent, in order. [MQTT50-U-4.8.2-3, MQTT-4.8.2-5]
+    fn abandon(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        Vec::new()
+    }
 }

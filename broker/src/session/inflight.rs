@@ -100,6 +100,11 @@ impl Inflight {
         numbered.filter_map(move |(position, slot)| Some((offset(first, position), slot.as_mut()?)))
     }
 
+    /// The deliveries that are not settled, in order.
+    pub fn into_steps(self) -> impl Iterator<Item = Step> {
+        self.slots.into_iter().flatten()
+    }
+
     fn id_at(&self, position: usize) -> PacketId {
         offset(self.first, position)
     }
@@ -136,7 +141,14 @@ mod tests {
 
     fn options() -> DeliveryOptions {
         let identifiers = Identifiers::new();
-        DeliveryOptions { qos: Qos::AtLeastOnce, retain: false, identifiers, local: 0, sequence: 0 }
+        DeliveryOptions {
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            identifiers,
+            local: 0,
+            sequence: 0,
+            share: None,
+        }
     }
 
     #[test]

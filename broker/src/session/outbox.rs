@@ -153,7 +153,14 @@ impl Outbox {
         self.ready.clear(0);
     }
 
-    /// Removes deliveries that `keep` refuses: QoS 0 when a client goes away, all when the session ends.
+    /// Takes everything that waits: the session is over.
+    pub fn take_all(&mut self) -> VecDeque<Delivery> {
+        self.discard_ready();
+        self.backlog_bytes = 0;
+        std::mem::take(&mut self.backlog)
+    }
+
+    /// Removes deliveries that `keep` refuses: QoS 0 when a client goes away.
     pub fn retain(&mut self, mut keep: impl FnMut(&Delivery) -> bool) {
         self.backlog.retain(|delivery| keep(delivery));
         self.backlog_bytes = self.backlog.iter().map(|delivery| delivery.message.weight()).sum();

@@ -64,6 +64,8 @@ pub enum Record {
         retain: bool,
         /// MQTT 5's subscription identifiers of the subscriptions it answers.
         identifiers: Vec<NonZeroU32>,
+        /// The filter of the shared subscription that it answers, if it answers one.
+        share: Option<Arc<str>>,
     },
     /// A delivery went one step on, or was settled.
     Settled {

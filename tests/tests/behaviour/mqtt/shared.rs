@@ -19,6 +19,9 @@ conversations! {
     who_is_away_is_passed_over => absent_members;
     if_all_are_away_it_waits_for_one => all_absent;
     a_member_that_vanishes_leaves_the_rest_to_others => vanished_members;
+    what_a_member_had_not_acknowledged_goes_to_another => passed_on;
+    what_waits_for_a_member_goes_to_another => waiting_is_passed_on;
+    what_has_no_room_goes_to_another => no_room;
     a_qos_2_message_stays_with_its_member => qos_2_stays;
     who_leaves_gets_no_more => leaving;
     subscribing_twice_is_one_membership => one_membership;
@@ -115,7 +118,7 @@ async fn all_absent(wire: Wire) {
     alice.publishes(publish("t", "m").qos1(1)).await.publishes(publish("t", "m").qos1(2)).await;
     for name in ["bob", "carol"] {
         let mut member = world.client_with(connect(name).resume(), true).await;
-        member.hears(publish("t", "m").qos1(1)).await.hears_nothing().await;
+        member.hears(publish("t", "m").qos1(1)).await.says(pub_ack(1)).await.hears_nothing().await;
     }
 }
 
@@ -211,4 +214,67 @@ async fn mqtt_311_shares(wire: Wire) {
     alice.publishes(publish("t", "m")).await.publishes(publish("t", "m")).await;
     alice.hears(publish("t", "m")).await.hears_nothing().await;
     bob.hears(publish("t", "m")).await.hears_nothing().await;
+}
+
+/// [MQTT50-U-4.8.2-3] Sent again as a new message: without DUP, with an identifier of the other member's own.
+async fn passed_on(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = (world.client("alice").await, world.client("bob").await);
+    bob.subscribes(subscribe("$share/g/t", 1)).await;
+    alice.publishes(publish("t", "first").qos1(1)).await.publishes(publish("t", "second").qos1(2)).await;
+    bob.hears(publish("t", "first").qos1(1)).await.says(pub_ack(1)).await;
+    bob.hears(publish("t", "second").qos1(2)).await;
+    let mut carol = world.client("carol").await;
+    let identifier = Property::SubscriptionIdentifier(NonZeroU32::MIN);
+    carol.subscribes(subscribe("$share/g/t", 1).with(identifier)).await;
+    drop(bob);
+    carol.hears(publish("t", "second").qos1(1).with(identifier)).await;
+    nothing_else(&mut [&mut alice, &mut carol]).await;
+}
+
+async fn waiting_is_passed_on(wire: Wire) {
+    let world = World::new(wire);
+    let mut alice = world.client("alice").await;
+    let one = Property::ReceiveMaximum(std::num::NonZeroU16::MIN);
+    let mut bob = world.client_with(connect("bob").with(one).expiry(10), false).await;
+    bob.subscribes(subscribe("$share/g/t", 2)).await;
+    for number in 1..=3 {
+        alice.publishes(publish("t", number.to_string()).qos2(number)).await;
+    }
+    alice.publishes(publish("t", "4").qos1(4)).await;
+    bob.hears(publish("t", "1").qos2(1)).await.hears_nothing().await;
+    drop(bob);
+    let mut carol = world.client("carol").await;
+    carol.subscribes(subscribe("$share/g/t", 2)).await.hears_nothing().await;
+    // Bob's session ends: what he was sent at QoS 2 may have arrived, the rest has not.
+    world.passes(SECOND * 11).await;
+    carol.hears(publish("t", "2").qos2(1)).await.hears(publish("t", "3").qos2(2)).await;
+    carol.hears(publish("t", "4").qos1(3)).await.hears_nothing().await;
+}
+
+async fn no_room(wire: Wire) {
+    let world = World::with(wire, |config| config.session.outbox_messages_max = 1);
+    let mut alice = world.client("alice").await;
+    let one = Property::ReceiveMaximum(std::num::NonZeroU16::MIN);
+    let mut bob = world.client_with(connect("bob").with(one), false).await;
+    let mut carol = world.client_with(connect("carol").with(one), false).await;
+    for peer in [&mut bob, &mut carol] {
+        peer.subscribes(subscribe("$share/g/t", 1)).await;
+    }
+    // One is sent to each; of the others each has room for one, whoever's turn it is. The fifth has none.
+    for number in 1..=5 {
+        alice.publishes(publish("t", number.to_string()).qos1(number)).await;
+    }
+    let mut heard = Vec::new();
+    for peer in [&mut bob, &mut carol] {
+        for packet_id in 1..=2 {
+            heard.push(peer.looks_at(|packet| format!("{packet:?}")).await);
+            peer.says(pub_ack(packet_id)).await;
+        }
+        peer.hears_nothing().await;
+    }
+    for number in 1..=4 {
+        let payload = format!("[{}]", 48 + number);
+        assert_eq!(heard.iter().filter(|packet| packet.contains(&payload)).count(), 1, "{number}: {heard:?}");
+    }
 }
