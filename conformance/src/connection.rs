@@ -5,7 +5,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::answer::Answer;
 use crate::case::{FrameKind, Suite};
 use crate::filled::Filled;
-use crate::transport::{Incoming, OpenOptions, Target, Transport};
+use crate::play::Setup;
+use crate::transport::{Incoming, OpenOptions, Transport};
 use crate::variables::Datum;
 use crate::{mqtt, stomp};
 
@@ -51,8 +52,8 @@ impl Connection {
     /// # Errors
     ///
     /// When there is no connection.
-    pub async fn open(target: &Target, suite: Suite, options: &OpenOptions) -> Result<Connection, String> {
-        let transport = Transport::open(target, suite, options).await?;
+    pub async fn open(setup: &Setup, suite: Suite, options: &OpenOptions) -> Result<Connection, String> {
+        let transport = Transport::open(&setup.target, setup.tls.as_ref(), suite, options).await?;
         let codec = match suite {
             Suite::Mqtt5 => Codec::mqtt(mqtt::Version::V5),
             Suite::Mqtt311 => Codec::mqtt(mqtt::Version::V311),

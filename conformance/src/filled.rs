@@ -1,6 +1,6 @@
 //! A template whose variables have been filled in: what is about to be encoded.
 
-use crate::case::Template;
+use crate::case::{Field, Template};
 use crate::variables::{Datum, Variables};
 
 /// A packet or frame by its fields, ready for an encoder.
@@ -15,10 +15,15 @@ pub struct Filled {
 impl Filled {
     /// Fills in the variables.
     pub fn new(template: &Template, variables: &Variables) -> Filled {
-        let fields = template.fields.iter().map(|field| {
+        Filled { kind: template.kind.clone(), ..Filled::of_fields(&template.fields, variables) }
+    }
+
+    /// The same for fields that belong to no packet or frame.
+    pub fn of_fields(fields: &[Field], variables: &Variables) -> Filled {
+        let fields = fields.iter().map(|field| {
             (field.name.clone(), field.value.as_ref().and_then(|value| variables.resolve(value)))
         });
-        Filled { kind: template.kind.clone(), fields: fields.collect() }
+        Filled { kind: String::new(), fields: fields.collect() }
     }
 
     /// Adds a field unless the case has it or leaves it out.

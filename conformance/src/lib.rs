@@ -21,6 +21,7 @@ pub mod needs;
 pub mod play;
 pub mod report;
 pub mod run;
+pub mod scram;
 pub mod statements;
 pub mod stomp;
 pub mod transcript;

@@ -12,14 +12,15 @@ use clap::Parser;
 use tidewire_conformance::case::{Case, Suite};
 use tidewire_conformance::needs::Settings;
 use tidewire_conformance::play::Setup;
-use tidewire_conformance::transport::{Scheme, Target};
+use tidewire_conformance::transport::{Target, Tls};
 use tidewire_conformance::{library, report, run, statements};
 
 /// Plays cases from the MQTT and STOMP specifications against a broker.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
-    /// The broker: ws://host:port/path, tcp://host:port, mqtt://host:port or stomp://host:port
+    /// The broker: ws://host:port/path, tcp://host:port, mqtt://host:port or stomp://host:port; by TLS wss://, tls://,
+    /// mqtts:// or stomps://
     #[arg(long, required_unless_present_any = ["list", "uncovered"])]
     url: Option<String>,
     /// Only this suite: mqtt5, mqtt311 or stomp; may be repeated. Default: all, by mqtt:// and stomp:// what they say
@@ -31,6 +32,12 @@ struct Arguments {
     /// How the broker is configured, for example receive_maximum=2; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     has: Vec<String>,
+    /// Trusts the certificates in this PEM file, and not those that the system trusts
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Plays only the cases that need something that a --has gives, and the last ones of each suite
+    #[arg(long)]
+    configured: bool,
     /// Reads the cases from this directory and not from the program
     #[arg(long, value_name = "DIR")]
     cases_from: Option<PathBuf>,
@@ -113,7 +120,11 @@ async fn start(arguments: Arguments) -> Result<bool, String> {
 
 async fn play(arguments: Arguments, target: Target, cases: Vec<Case>) -> Result<bool, String> {
     let mut settings = Settings::new(&arguments.has)?;
-    settings.insert("transport", if target.scheme == Scheme::WebSocket { "ws" } else { "tcp" });
+    settings.insert("transport", if target.scheme.is_web_socket() { "ws" } else { "tcp" });
+    let cases = match arguments.configured {
+        true => cases.into_iter().filter(|case| settings.configures(case)).collect(),
+        false => cases,
+    };
     // A wrong address is one message, and not as many failures as there are cases.
     let address = (target.host.as_str(), target.port);
     tokio::net::TcpStream::connect(address)
@@ -124,6 +135,7 @@ async fn play(arguments: Arguments, target: Target, cases: Vec<Case>) -> Result<
         login: arguments.user.zip(arguments.password),
         limit: Duration::from_millis(arguments.limit),
         patience: arguments.patience.max(1),
+        tls: target.scheme.is_secure().then(|| Tls::new(arguments.ca.as_deref())).transpose()?,
         target: target.clone(),
     };
     let results = run::run(cases, setup, &settings, arguments.jobs).await;
@@ -143,8 +155,8 @@ async fn play(arguments: Arguments, target: Target, cases: Vec<Case>) -> Result<
 /// What the command line says, else what the URL's scheme says, else all.
 fn chosen_suites(given: &[Suite], target: Option<&Target>) -> Vec<Suite> {
     match (given, target.map(|target| target.name.as_str())) {
-        ([], Some("mqtt")) => vec![Suite::Mqtt5, Suite::Mqtt311],
-        ([], Some("stomp")) => vec![Suite::Stomp],
+        ([], Some("mqtt" | "mqtts")) => vec![Suite::Mqtt5, Suite::Mqtt311],
+        ([], Some("stomp" | "stomps")) => vec![Suite::Stomp],
         ([], _) => Suite::ALL.to_vec(),
         (given, _) => given.to_vec(),
     }

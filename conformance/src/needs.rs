@@ -1,8 +1,8 @@
 //! The server configuration that cases need, and what the broker at hand is said to have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::case::Case;
+use crate::case::{Case, Plays};
 
 /// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny.
 const ASSUMED: [(&str, &str); 8] = [
@@ -20,6 +20,8 @@ const ASSUMED: [(&str, &str); 8] = [
 #[derive(Clone, Debug)]
 pub struct Settings {
     values: BTreeMap<String, String>,
+    /// The keys that the command line gave.
+    given: BTreeSet<String>,
 }
 
 impl Settings {
@@ -31,17 +33,24 @@ impl Settings {
     pub fn new(given: &[String]) -> Result<Settings, String> {
         let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
         let mut values: BTreeMap<String, String> = ASSUMED.into_iter().map(own).collect();
+        let mut keys = BTreeSet::new();
         for setting in given {
             let pair = setting.split_once('=');
             let (key, value) = pair.ok_or_else(|| format!("--has {setting}: it is written key=value"))?;
             values.insert(key.trim().to_owned(), value.trim().to_owned());
+            keys.insert(key.trim().to_owned());
         }
-        Ok(Settings { values })
+        Ok(Settings { values, given: keys })
     }
 
     /// Adds what the runner itself knows, such as the transport.
     pub fn insert(&mut self, key: &str, value: &str) {
         self.values.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Whether the case needs something that the command line gave, or shows at the end that the broker still serves.
+    pub fn configures(&self, case: &Case) -> bool {
+        case.plays == Plays::Last || case.needs.iter().any(|need| self.given.contains(&need.key))
     }
 
     /// What the case needs and this broker does not have.
@@ -72,5 +81,8 @@ mod tests {
             Some("needs retain_available=1".to_owned())
         );
         assert!(Settings::new(&["receive_maximum".to_owned()]).is_err());
+        let configures = |given: &str| Settings::new(&[given.to_owned()]).unwrap().configures(case);
+        assert!(configures("receive_maximum=1") && configures("retain_available=1"));
+        assert!(!configures("maximum_qos=1"));
     }
 }

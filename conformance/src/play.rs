@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::case::{Action, Case, Content, Expectation, Field, Item, Outgoing, Step, Suite, Template};
+use crate::case::{Action, Case, Content, Expectation, Field, Item, Outgoing, Step, Suite};
 use crate::connection::{Connection, Event, complete_connect};
 use crate::filled::Filled;
+use crate::scram;
 use crate::transcript::{Direction, Transcript};
-use crate::transport::{OpenOptions, Target};
+use crate::transport::{OpenOptions, Target, Tls};
 use crate::variables::{Datum, Variables, quoted};
 
 /// What every case of a run is played with.
@@ -18,6 +19,8 @@ use crate::variables::{Datum, Variables, quoted};
 pub struct Setup {
     /// The broker.
     pub target: Target,
+    /// How its certificate is checked; none: the target is not reached by TLS.
+    pub tls: Option<Tls>,
     /// STOMP's `host` header.
     pub host: String,
     /// User name and password for every CONNECT that has none.
@@ -106,6 +109,7 @@ impl<'a> Player<'a> {
             }
             Action::Nothing(silence) => self.expect_nothing(name, *silence).await,
             Action::Open(fields) => self.open(name, fields).await,
+            Action::Prove(fields) => self.prove(name, fields),
             Action::Close => {
                 self.transcript.add(name, Direction::Note, "close", &[]);
                 if let Some(connection) = self.connections.remove(name) {
@@ -127,16 +131,25 @@ impl<'a> Player<'a> {
     }
 
     async fn open(&mut self, name: &str, fields: &[Field]) -> Result<(), String> {
-        let filled = Filled::new(
-            &Template { kind: String::new(), fields: fields.to_vec(), exact: false, column: 1 },
-            &self.variables,
-        );
+        let filled = Filled::of_fields(fields, &self.variables);
         let text = |field| filled.bytes(field).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let no_subprotocol = filled.omits("subprotocol").then(String::new);
         let options = OpenOptions { path: text("path"), subprotocol: text("subprotocol").or(no_subprotocol) };
-        let connection = Connection::open(&self.setup.target, self.suite, &options).await?;
+        let connection = Connection::open(self.setup, self.suite, &options).await?;
         self.transcript.add(name, Direction::Note, "open", &[]);
         self.connections.insert(name.to_owned(), connection);
+        Ok(())
+    }
+
+    fn prove(&mut self, name: &str, fields: &[Field]) -> Result<(), String> {
+        let filled = Filled::of_fields(fields, &self.variables);
+        let input = |name| filled.bytes(name).unwrap_or_default();
+        let [password, client_first, server_first] = scram::INPUTS.map(input);
+        let outputs = scram::prove(&password, &client_first, &server_first)?;
+        self.transcript.add(name, Direction::Note, "prove", &[]);
+        for (name, output) in scram::OUTPUTS.into_iter().zip(outputs) {
+            self.variables.bind(name, Datum::Bytes(output.into_bytes()));
+        }
         Ok(())
     }
 

@@ -48,6 +48,7 @@ async fn play_all(suite: Suite, text: &str, script: Script) -> Results {
     });
     let setup = Setup {
         target: Target::parse(&format!("tcp://127.0.0.1:{port}")).unwrap(),
+        tls: None,
         host: "localhost".to_owned(),
         login: None,
         limit: Duration::from_millis(200),

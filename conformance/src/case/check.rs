@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::{Mistake, ParseError, did_you_mean};
 use super::{Action, Case, Content, Field, Item, Piece, Step, Suite, Template, Value};
 use crate::variables::PREDEFINED;
-use crate::{mqtt, stomp};
+use crate::{mqtt, scram, stomp};
 
 /// Checks every step of the case.
 pub(super) fn check(case: &Case) -> Result<(), ParseError> {
@@ -52,6 +52,21 @@ fn check_step(suite: Suite, step: &Step, names: &mut Names) -> Result<(), Mistak
                 return Err(Mistake::new(field.column, "`open` has the fields path= and subprotocol="));
             }
             check_sent(fields, names)
+        }
+        Action::Prove(fields) => {
+            let names_of_fields = fields.iter().map(|field| field.name.as_str());
+            if !names_of_fields.eq(scram::INPUTS) {
+                return Err(Mistake::new(
+                    1,
+                    "`prove` has the fields password=, client_first= and server_first=",
+                ));
+            }
+            check_sent(fields, names)?;
+            // A case about a failure has no use for the second.
+            for name in scram::OUTPUTS {
+                names.bound.insert(name.to_owned(), Seen { line: step.line, column: 1, uses: 1 });
+            }
+            Ok(())
         }
         Action::Round { counter, .. } => {
             // A repeat may be there for its number of rounds alone.

@@ -20,6 +20,8 @@
 //!            | "connected" { field }             CONNECT and its successful answer, in one line
 //!            | "open" { field }                  only the transport: path=, subprotocol=
 //!            | "close" | "drop"                  end the connection: in order, or without a word
+//!            | "prove" { field }               password=, client_first=, server_first= of SCRAM-SHA-256 give
+//!                                               $client_final and the $server_final that must come
 //!            | "repeat" name first ".." last "{" … "}"
 //! outgoing   = KIND { field } | ( "hex" | "text" ) { bytes } { field }
 //! item       = KIND { field | "exact" } | "end" [ "ws=" value ]
@@ -164,6 +166,8 @@ pub enum Action {
     Close,
     /// Ends it as a vanished client does, without a word of the protocol.
     Drop,
+    /// Computes a client's SCRAM-SHA-256 proof, and the server's.
+    Prove(Vec<Field>),
     /// Begins one round of a `repeat`.
     Round {
         /// The counter's name.

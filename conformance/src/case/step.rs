@@ -53,6 +53,8 @@ fn parse_action(suite: Suite, cursor: &mut Cursor) -> Result<Vec<Action>, Mistak
         return parse_connected(suite, cursor, column);
     } else if cursor.take_word("open") {
         Action::Open(parse_fields(cursor)?.0)
+    } else if cursor.take_word("prove") {
+        Action::Prove(parse_fields(cursor)?.0)
     } else if cursor.take_word("close") {
         Action::Close
     } else if cursor.take_word("drop") {
@@ -270,6 +272,6 @@ fn parse_connected(suite: Suite, cursor: &mut Cursor, column: usize) -> Result<V
     Ok(vec![Action::Send(connect), Action::Expect(expected)])
 }
 
-const VERBS: [&str; 4] = ["connected", "open", "close", "drop"];
+const VERBS: [&str; 5] = ["connected", "open", "prove", "close", "drop"];
 const ACTIONS: &str = "an action must stand here: `> PACKET …`, `>+ PACKET …`, `< PACKET …`, `<? PACKET …`, \
-                       `< nothing`, `< end`, `connected`, `open`, `close`, `drop` or `repeat`";
+                       `< nothing`, `< end`, `connected`, `open`, `prove`, `close`, `drop` or `repeat`";

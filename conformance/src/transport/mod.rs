@@ -1,6 +1,7 @@
-//! A stream of bytes to the broker: over TCP as it is, or in WebSocket frames.
+//! A stream of bytes to the broker: over TCP or TLS as it is, or in WebSocket frames.
 
 mod target;
+mod tls;
 mod websocket;
 
 use std::io;
@@ -11,11 +12,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 pub use target::{Scheme, Target};
+pub use tls::Tls;
 
 use crate::case::{FrameKind, Suite};
 use websocket::WebSocket;
 
-/// What a transport runs on. TLS will be one more stream behind this trait, under both TCP and WebSocket.
+/// What a transport runs on: TCP, or TLS over it.
 pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
@@ -62,7 +64,12 @@ impl Transport {
     /// # Errors
     ///
     /// When there is no connection, or no WebSocket on it.
-    pub async fn open(target: &Target, suite: Suite, options: &OpenOptions) -> Result<Transport, String> {
+    pub async fn open(
+        target: &Target,
+        tls: Option<&Tls>,
+        suite: Suite,
+        options: &OpenOptions,
+    ) -> Result<Transport, String> {
         let connecting = TcpStream::connect((target.host.as_str(), target.port));
         let stream = timeout(PATIENCE, connecting)
             .await
@@ -70,17 +77,15 @@ impl Transport {
             .map_err(|error| format!("no connection to {target}: {error}"))?;
         // Cases send in pieces and measure time; Nagle's algorithm would join and delay them.
         stream.set_nodelay(true).map_err(|error| format!("no connection to {target}: {error}"))?;
-        let stream: Box<dyn ByteStream> = Box::new(stream);
-        match target.scheme {
-            Scheme::Tcp => Ok(Transport::Plain(stream)),
-            Scheme::WebSocket => {
-                let upgrading = WebSocket::open(stream, target, suite, options);
-                let socket = timeout(PATIENCE, upgrading).await.map_err(|_| {
-                    format!("no answer to the WebSocket upgrade within {} s", PATIENCE.as_secs())
-                })??;
-                Ok(Transport::WebSocket(Box::new(socket)))
-            }
+        let stream: Box<dyn ByteStream> = match tls.filter(|_| target.scheme.is_secure()) {
+            Some(tls) => Box::new(in_time("TLS handshake", tls.connect(target, stream)).await?),
+            None => Box::new(stream),
+        };
+        if !target.scheme.is_web_socket() {
+            return Ok(Transport::Plain(stream));
         }
+        let upgrading = WebSocket::open(stream, target, suite, options);
+        Ok(Transport::WebSocket(Box::new(in_time("WebSocket upgrade", upgrading).await?)))
     }
 
     /// Sends bytes in one write, and in one WebSocket frame.
@@ -126,4 +131,9 @@ impl Transport {
             Transport::WebSocket(socket) => socket.close().await,
         }
     }
+}
+
+async fn in_time<T>(what: &str, doing: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let done = timeout(PATIENCE, doing).await;
+    done.map_err(|_| format!("no answer to the {what} within {} s", PATIENCE.as_secs()))?
 }

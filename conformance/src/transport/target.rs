@@ -7,8 +7,24 @@ use std::fmt;
 pub enum Scheme {
     /// `tcp`, `mqtt`, `stomp`.
     Tcp,
+    /// `tls`, `mqtts`, `stomps`.
+    Tls,
     /// `ws`.
     WebSocket,
+    /// `wss`.
+    SecureWebSocket,
+}
+
+impl Scheme {
+    /// Whether TLS is underneath.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Scheme::Tls | Scheme::SecureWebSocket)
+    }
+
+    /// Whether bytes travel in WebSocket frames.
+    pub fn is_web_socket(self) -> bool {
+        matches!(self, Scheme::WebSocket | Scheme::SecureWebSocket)
+    }
 }
 
 /// Where the broker is.
@@ -39,8 +55,13 @@ impl Target {
             "tcp" | "mqtt" => (Scheme::Tcp, 1883),
             "stomp" => (Scheme::Tcp, 61613),
             "ws" => (Scheme::WebSocket, 80),
-            "wss" | "tls" | "mqtts" | "stomps" => return Err(format!("{url}: TLS is not supported yet")),
-            other => return Err(format!("{url}: the scheme is ws, tcp, mqtt or stomp, not {other}")),
+            "tls" | "mqtts" => (Scheme::Tls, 8883),
+            "stomps" => (Scheme::Tls, 61614),
+            "wss" => (Scheme::SecureWebSocket, 443),
+            other => {
+                let known = "tcp, tls, ws, wss, mqtt, mqtts, stomp or stomps";
+                return Err(format!("{url}: the scheme is {known}, not {other}"));
+            }
         };
         let (authority, path) = match rest.find('/') {
             Some(index) => rest.split_at(index),
@@ -69,7 +90,7 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.scheme == Scheme::WebSocket { self.path.as_str() } else { "" };
+        let path = if self.scheme.is_web_socket() { self.path.as_str() } else { "" };
         write!(formatter, "{}://{}{path}", self.name, self.authority())
     }
 }
@@ -100,6 +121,8 @@ mod tests {
         assert_eq!(target.to_string(), "ws://127.0.0.1:8080/mqtt");
         assert_eq!(Target::parse("mqtt://broker").unwrap().port, 1883);
         assert_eq!(Target::parse("stomp://broker/").unwrap().port, 61613);
+        assert_eq!(Target::parse("wss://broker").unwrap().port, 443);
+        assert_eq!(Target::parse("mqtts://broker").unwrap().scheme, Scheme::Tls);
         assert_eq!(Target::parse("tcp://[::1]:1884").unwrap().authority(), "[::1]:1884");
     }
 
@@ -107,7 +130,6 @@ mod tests {
     fn mistakes_are_named() {
         assert!(Target::parse("127.0.0.1:8080").unwrap_err().contains("starts with"));
         assert!(Target::parse("http://a").unwrap_err().contains("scheme"));
-        assert!(Target::parse("wss://a").unwrap_err().contains("TLS"));
         assert!(Target::parse("ws://a:99999").unwrap_err().contains("port"));
         assert!(Target::parse("ws://:80").unwrap_err().contains("host"));
     }
