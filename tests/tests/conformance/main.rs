@@ -1,4 +1,5 @@
-//! The specifications' cases, played against the release binary: none may fail, over TCP and over WebSocket.
+//! The specifications' cases, played against the release binary: none may fail, over TCP and over WebSocket, and each is
+//! played in the configuration that it needs, one of `conformance/profiles`.
 //!
 //! Needed beforehand: `cargo build --release --workspace --bins`.
 
@@ -6,59 +7,127 @@
 #[allow(dead_code, reason = "shared with the foreign clients' test, which also asks for socket addresses")]
 mod broker;
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tidewire_tests::binary::binary;
 
 use crate::broker::Broker;
 
-/// Plays a suite and holds that no case fails and that most are played.
-fn play(suite: &str, url: impl Fn(&Broker) -> String) {
-    let broker = Broker::start();
+/// What Tidewire has by default, as far as cases need to know it.
+const DEFAULT: &str = "receive_maximum=100 maximum_packet_size=16777216 topic_alias_maximum=64";
+
+/// Every verdict that a case got, by its path.
+type Verdicts = BTreeMap<String, Vec<String>>;
+
+/// Plays a suite in every configuration, holds that no case fails, and that each which does not need what this
+/// transport or version lacks was played.
+fn play(suite: &str, url: fn(&Broker) -> String, cannot: &[&str]) {
+    let mut verdicts = Verdicts::new();
+    play_with(&Broker::start(), suite, url, DEFAULT, false, &mut verdicts);
+    for profile in profiles() {
+        let text = fs::read_to_string(&profile).expect("a profile can be read");
+        let has = text.lines().next().and_then(|line| line.strip_prefix("# has: "));
+        let has = has.unwrap_or_else(|| panic!("{} begins with what it has", profile.display()));
+        let broker = Broker::configured(&text, &files_of_users());
+        play_with(&broker, suite, url, has, true, &mut verdicts);
+    }
+    let was_played = |verdicts: &[String]| verdicts.iter().any(|verdict| verdict == "pass");
+    let lacks =
+        |verdicts: &[String]| verdicts.iter().any(|verdict| cannot.iter().any(|need| verdict.contains(need)));
+    let left: Vec<_> =
+        verdicts.iter().filter(|(_, verdicts)| !was_played(verdicts) && !lacks(verdicts)).collect();
+    assert!(left.is_empty(), "no profile has what these cases need: {left:#?}");
+    let passed = verdicts.values().filter(|verdicts| was_played(verdicts)).count();
+    assert!(passed >= 50, "only {passed} cases were played");
+}
+
+fn play_with(
+    broker: &Broker,
+    suite: &str,
+    url: fn(&Broker) -> String,
+    has: &str,
+    configured: bool,
+    verdicts: &mut Verdicts,
+) {
     let program = binary().with_file_name("tidewire-conformance");
     assert!(
         program.is_file(),
         "{} is missing: run `cargo build --release --workspace --bins`",
         program.display()
     );
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let table = directory.path().join("verdicts.tsv");
     let played = Command::new(program)
+        .args(["--url", &url(broker), "--suite", suite])
         // Work queues are not served yet; the cases that need them are skipped.
-        .args(["--url", &url(&broker), "--suite", suite, "--has", "receive_maximum=100", "--has", "queues=0"])
+        .args(["--has", "queues=0"])
+        .args(has.split(' ').flat_map(|setting| ["--has", setting]))
+        .args(configured.then_some("--configured"))
+        .arg("--verdicts")
+        .arg(&table)
         .output()
         .expect("the program runs");
     let report = String::from_utf8_lossy(&played.stdout);
-    assert!(played.status.success(), "{report}\n{}", String::from_utf8_lossy(&played.stderr));
-    let summary = report.lines().last().unwrap_or_default();
-    let passed: usize = summary.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default();
-    assert!(passed >= 50, "only {passed} cases passed: {summary}");
+    assert!(played.status.success(), "with {has}:\n{report}\n{}", String::from_utf8_lossy(&played.stderr));
+    for row in fs::read_to_string(table).expect("it was written").lines().skip(1) {
+        let columns: Vec<_> = row.split('\t').collect();
+        let verdict = [columns[1], columns[2]].join(" ").trim().to_owned();
+        verdicts.entry(columns[0].to_owned()).or_default().push(verdict);
+    }
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/profiles")
+}
+
+fn with_extension(extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory()).expect("the profiles are there");
+    let paths = entries.map(|entry| entry.expect("its entries can be read").path());
+    let mut paths: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+    paths.sort();
+    paths
+}
+
+fn profiles() -> Vec<PathBuf> {
+    let profiles = with_extension("toml");
+    assert!(profiles.len() >= 4, "the profiles are in {}", directory().display());
+    profiles
+}
+
+fn files_of_users() -> Vec<PathBuf> {
+    with_extension("scram")
 }
 
 #[test]
 fn mqtt_5_over_tcp() {
-    play("mqtt5", Broker::mqtt_url);
+    play("mqtt5", Broker::mqtt_url, &["transport=ws"]);
 }
 
 #[test]
 fn mqtt_5_over_web_socket() {
-    play("mqtt5", Broker::websocket_url);
+    play("mqtt5", Broker::websocket_url, &["transport=tcp"]);
 }
 
 #[test]
 fn mqtt_3_1_1_over_tcp() {
-    play("mqtt311", Broker::mqtt_url);
+    play("mqtt311", Broker::mqtt_url, &["transport=ws"]);
 }
 
 #[test]
 fn mqtt_3_1_1_over_web_socket() {
-    play("mqtt311", Broker::websocket_url);
+    play("mqtt311", Broker::websocket_url, &["transport=tcp"]);
 }
 
 #[test]
 fn stomp_over_tcp() {
-    play("stomp", Broker::stomp_url);
+    play("stomp", Broker::stomp_url, &["transport=ws", "queues=1"]);
 }
 
 #[test]
 fn stomp_over_web_socket() {
-    play("stomp", Broker::websocket_url);
+    play("stomp", Broker::websocket_url, &["transport=tcp", "queues=1"]);
 }

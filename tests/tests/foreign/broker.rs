@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +23,13 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts the broker and returns once every listener accepts connections.
     pub(crate) fn start() -> Self {
+        Self::configured("", &[])
+    }
+
+    /// The same with these settings, and these files beside them.
+    pub(crate) fn configured(settings: &str, files: &[PathBuf]) -> Self {
         // The ports are free when they are chosen; another process may be quicker than the broker, though.
-        match Self::try_start().or_else(|_| Self::try_start()) {
+        match Self::try_start(settings, files).or_else(|_| Self::try_start(settings, files)) {
             Ok(broker) => broker,
             Err(log) => panic!("the broker does not start; its log:\n{log}"),
         }
@@ -46,12 +51,16 @@ impl Broker {
         format!("stomp://{}", self.ports.stomp)
     }
 
-    fn try_start() -> Result<Self, String> {
+    fn try_start(settings: &str, files: &[PathBuf]) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let ports = Ports::free();
         let configuration = directory.path().join("tidewire.toml");
-        std::fs::write(&configuration, ports.configuration(&directory.path().join("data")))
-            .expect("a temporary directory can be written to");
+        let text = ports.configuration(&directory.path().join("data")) + settings;
+        std::fs::write(&configuration, text).expect("a temporary directory can be written to");
+        for file in files {
+            let name = file.file_name().expect("a file has a name");
+            std::fs::copy(file, directory.path().join(name)).expect("the file can be copied");
+        }
         let mut process = Command::new(binary())
             .args(["serve", "--config"])
             .arg(&configuration)
@@ -144,8 +153,6 @@ bind = "{stomp}"
 transport = "tcp"
 protocols = ["stomp"]
 
-[auth]
-anonymous = true
 "#,
             data_directory.display()
         )
