@@ -63,7 +63,7 @@ impl Drop for Running {
 #[test]
 fn a_first_conversation() {
     let commands = commands();
-    let [run, test, listen, speak] = commands.as_slice() else {
+    let [run, test, listen, speak, prove] = commands.as_slice() else {
         panic!("the README has other commands: {commands:?}")
     };
     // This very test is run by it.
@@ -83,6 +83,9 @@ fn a_first_conversation() {
     assert!(speaker.is_empty(), "{speaker}");
     let heard = Running::start(listen, &["-u", &url, "-c", "1"]).finish();
     assert_eq!(heard, "rooms/kitchen the kettle is on\n");
+    let prove = prove.replace("ws://127.0.0.1:8080/", &url);
+    let report = Running::start(&prove, &["--case", "still_serves"]).finish();
+    assert!(report.contains("2 passed, 0 failed"), "{report}");
 }
 
 impl Running {
