@@ -85,7 +85,7 @@ impl MqttDeliver {
         self.terms = terms;
         self.must_resend = !self.inflight.is_empty();
         for (_, step) in self.inflight.iter_mut() {
-            step.sent_here = false;
+            (step.sent_here, step.holds_place) = (false, false);
         }
         for came_here in self.received.values_mut() {
             *came_here = false;
@@ -145,7 +145,7 @@ impl MqttDeliver {
 
     fn remove(&mut self, packet_id: PacketId) -> Settled {
         let Some(step) = self.inflight.settle(packet_id) else { return Settled::Unknown };
-        self.quota = (self.quota + 1).min(self.terms.receive_maximum);
+        self.quota += u16::from(step.holds_place);
         Settled::Now { sequence: step.options.sequence }
     }
 }
@@ -158,6 +158,10 @@ impl Deliver for MqttDeliver {
         options: &DeliveryOptions,
         output: &mut Output,
     ) -> Delivered {
+        // What is sent again comes first, or a message would overtake one that was sent before it. [MQTT-4.6.0-5]
+        if self.must_resend {
+            return Delivered::WindowClosed;
+        }
         let needs_ack = options.qos != Qos::AtMostOnce;
         if needs_ack && (self.quota == 0 || self.inflight.is_exhausted()) {
             return Delivered::WindowClosed;
@@ -210,6 +214,7 @@ impl Deliver for MqttDeliver {
                         Some(at) => {
                             output.bytes[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
                             *quota -= 1;
+                            step.holds_place = true;
                         }
                         // This connection's client takes less than the last one's. [MQTT-3.1.2-25]
                         None => too_large.push(packet_id),

@@ -31,6 +31,9 @@ pub struct Step {
     pub options: DeliveryOptions,
     /// Whether it went out on the connection that is attached; after a reconnect it must be sent again.
     pub sent_here: bool,
+    /// Whether its PUBLISH went out on that connection, so that it takes a place of the client's Receive Maximum. One
+    /// that was received on an earlier connection takes none, and gives none back. [MQTT-3.3.4-9]
+    pub holds_place: bool,
 }
 
 /// The window. Packet identifiers are handed out in order, so they are positions in a queue: look-up is one index,
@@ -70,7 +73,8 @@ impl Inflight {
     /// one: see [`Inflight::is_exhausted`].
     pub fn push(&mut self, message: Arc<Message>, options: DeliveryOptions) -> PacketId {
         let id = self.id_at(self.slots.len());
-        self.slots.push_back(Some(Step { state: InflightState::Sent(message), options, sent_here: true }));
+        let state = InflightState::Sent(message);
+        self.slots.push_back(Some(Step { state, options, sent_here: true, holds_place: true }));
         self.used += 1;
         id
     }

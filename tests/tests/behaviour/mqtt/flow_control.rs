@@ -15,6 +15,7 @@ conversations! {
     a_client_gets_no_more_than_it_takes => window_holds;
     qos_2_holds_its_place_to_the_end => qos_2_holds_its_place;
     a_refusal_gives_the_place_back => refusals_count;
+    the_end_of_an_older_exchange_gives_nothing => older_exchange;
     extra_acknowledgements_give_nothing => extra_acknowledgements;
     qos_0_needs_no_place => qos_0_passes;
     everything_else_goes_on => other_packets_go_on;
@@ -68,6 +69,23 @@ async fn refusals_count(wire: Wire) {
     b.hears(publish("t", "1").qos2(1)).await.says(pub_rec(1).because(ReasonCode::UnspecifiedError)).await;
     b.hears(publish("t", "2").qos1(2)).await.says(pub_ack(2).because(ReasonCode::UnspecifiedError)).await;
     b.hears(publish("t", "3").qos1(3)).await;
+}
+
+async fn older_exchange(wire: Wire) {
+    let world = World::new(wire);
+    let lasting = || bob(1).resume().expiry(60);
+    let (mut alice, mut b) = (world.client("alice").await, world.client_with(lasting(), false).await);
+    b.subscribes(subscribe("t", 2)).await;
+    alice.publishes(publish("t", "1").qos2(1)).await;
+    b.hears(publish("t", "1").qos2(1)).await.says(pub_rec(1)).await.hears(pub_rel(1)).await;
+    drop(b);
+    world.settles().await;
+    let mut b = world.client_with(lasting(), true).await;
+    alice.publishes(publish("t", "2").qos1(2)).await.publishes(publish("t", "3").qos1(3)).await;
+    b.hears(pub_rel(1)).await.hears(publish("t", "2").qos1(2)).await;
+    // It took no place on this connection.
+    b.says(pub_comp(1)).await.hears_nothing().await;
+    b.says(pub_ack(2)).await.hears(publish("t", "3").qos1(3)).await;
 }
 
 async fn extra_acknowledgements(wire: Wire) {

@@ -15,6 +15,7 @@ conversations! {
     a_session_that_ends_with_its_connection_is_not_taken_over => session_ends;
     a_clean_start_takes_nothing_over => clean_start;
     a_will_is_published => will;
+    a_will_does_not_overtake_what_is_sent_again => will_behind_resends;
     a_delayed_will_is_withdrawn => delayed_will;
     a_delayed_will_is_published_when_the_session_ends => delayed_will_at_the_end;
     the_older_connections_end_changes_nothing => stale_end;
@@ -98,6 +99,20 @@ async fn will(wire: Wire) {
     bob.hears_nothing().await;
     drop(second);
     bob.hears(publish("will", "second")).await.hears_nothing().await;
+}
+
+async fn will_behind_resends(wire: Wire) {
+    let world = World::new(wire);
+    let mut old = world.client_with(alice().will(publish("t", "gone").qos1(9)), false).await;
+    old.subscribes(subscribe("t", 1)).await;
+    old.says(publish("t", "one").qos1(1))
+        .await
+        .hears(pub_ack(1))
+        .await
+        .hears(publish("t", "one").qos1(1))
+        .await;
+    let mut new = world.client_with(alice(), true).await;
+    new.hears(publish("t", "one").qos1(1).dup()).await.hears(publish("t", "gone").qos1(2)).await;
 }
 
 async fn delayed_will(wire: Wire) {
