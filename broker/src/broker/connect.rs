@@ -8,7 +8,9 @@ use parking_lot::MutexGuard;
 use super::Broker;
 use super::publish::record_settled;
 use crate::message::{Qos, SessionId};
-use crate::session::{Deliver, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will};
+use crate::session::{
+    Deliver, DeliveryOptions, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will,
+};
 use crate::store::{Record, StoreError};
 use crate::turn::Turn;
 
@@ -200,7 +202,9 @@ impl Broker {
         }
         self.schedule.cancel(session.id());
         let mut shared = state.deliver.abandon();
-        let waiting = state.outbox.take_all().into_iter().filter(|delivery| delivery.options.share.is_some());
+        // QoS 0 is lost with its connection, as always.
+        let waits = |options: &DeliveryOptions| options.share.is_some() && options.qos != Qos::AtMostOnce;
+        let waiting = state.outbox.take_all().into_iter().filter(|delivery| waits(&delivery.options));
         shared.extend(waiting.map(|delivery| (delivery.message, delivery.options)));
         let subscriptions = std::mem::take(&mut state.subscriptions);
         let (will, link) = (state.will.take(), state.link.take());

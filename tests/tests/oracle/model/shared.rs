@@ -103,13 +103,14 @@ impl Model {
         }
     }
 
-    /// A session is over. What it had of shared subscriptions at QoS 1 may go to other members, and need not; QoS 2
-    /// must not. [MQTT-4.8.2-5]
+    /// A session is over. What it had of shared subscriptions may go to other members, and need not; but not what it
+    /// was sent at QoS 2. [MQTT50-U-4.8.2-3, MQTT-4.8.2-5]
     pub(super) fn pass_on(&mut self, owed: Vec<Owed>, sent: Vec<Sent>) {
-        for owed in owed.iter().chain(sent.iter().map(|sent| &sent.owed)) {
-            let Some(number) = owed.shared else { continue };
+        let sent = sent.into_iter().map(|sent| sent.owed).map(|owed| (owed.qos == 1, owed));
+        for (may_go, owed) in owed.into_iter().map(|owed| (true, owed)).chain(sent) {
+            let (Some(number), owed) = (owed.shared, &owed) else { continue };
             self.loosen(owed);
-            if owed.qos != 1 {
+            if !may_go {
                 continue;
             }
             let members: Vec<_> =
