@@ -161,7 +161,7 @@ impl Connection {
 
     /// Whether few enough replies are held for more input to be handled.
     fn may_read(&self) -> bool {
-        self.protocol.held_bytes() <= self.broker.config.limits.held_bytes_max.0
+        self.protocol.takes_input(self.broker.config.limits.held_bytes_max.0)
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> (Input, Flow) {

@@ -49,8 +49,8 @@ impl Protocol for Faulty {
         self.0.poll_transmit(now, durable, output)
     }
 
-    fn held_bytes(&self) -> usize {
-        self.0.held_bytes()
+    fn takes_input(&self, held_bytes_max: usize) -> bool {
+        self.0.takes_input(held_bytes_max)
     }
 
     fn takes_text(&self) -> bool {

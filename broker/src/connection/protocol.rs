@@ -39,8 +39,9 @@ pub trait Protocol: Send {
     /// the commit that the next held reply or delivery waits for, if any is held.
     fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId>;
 
-    /// Bytes of replies that have not left yet. Beyond a bound the connection is not read from.
-    fn held_bytes(&self) -> usize;
+    /// Whether more input is to be handled, or replies must leave first: those that are held are more than
+    /// `held_bytes_max`, or than the protocol's own rules allow. Until then the connection is not read from.
+    fn takes_input(&self, held_bytes_max: usize) -> bool;
 
     /// Whether text WebSocket messages carry this protocol. MQTT's must be binary. [MQTT-6.0.0-1]
     fn takes_text(&self) -> bool;

@@ -162,6 +162,16 @@ impl Mqtt {
         }
     }
 
+    /// Whether the client's Receive Maximum is reached by publishes that are over but for their PUBACK, which has not
+    /// left yet. What comes next waits for it: a client that writes ahead without counting, as some do, is slowed down
+    /// and not thrown out. QoS 2 it has to release itself: see `check_receive_maximum`.
+    fn is_window_full(&self) -> bool {
+        let State::Connected(client) = &self.state else { return false };
+        let unsent = self.replies.acknowledgements();
+        let maximum = usize::from(self.broker.config.session.receive_maximum);
+        unsent > 0 && client.version.is_v5() && client.unreleased + unsent >= maximum
+    }
+
     /// Lets go of the session, once.
     fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
@@ -188,6 +198,9 @@ impl Protocol for Mqtt {
         for _ in 0..PACKETS_PER_TURN {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
+            }
+            if self.is_window_full() {
+                return (used, Flow::Yield);
             }
             let rest = &input[used..];
             let result = match mqtt::decode(self.version(), self.packet_size_max(), rest) {
@@ -270,8 +283,8 @@ impl Protocol for Mqtt {
         crate::replies::earlier(reply_waits, delivery_waits)
     }
 
-    fn held_bytes(&self) -> usize {
-        self.replies.held_bytes()
+    fn takes_input(&self, held_bytes_max: usize) -> bool {
+        self.replies.held_bytes() <= held_bytes_max && !self.is_window_full()
     }
 
     fn takes_text(&self) -> bool {

@@ -101,9 +101,10 @@ impl Context<'_, '_, '_> {
         })
     }
 
-    /// A client must not have more publishes under way than was announced. [MQTT-3.3.4-7, MQTT-3.3.4-9]
+    /// A client must not have more publishes under way than was announced. [MQTT-3.3.4-7, MQTT50-U-3.3.4-6] Those of
+    /// QoS 1 are acknowledged before more is taken from it: see `Mqtt::is_window_full`.
     fn check_receive_maximum(&self, publish: &Publish<'_>) -> Result<(), Refusal> {
-        let under_way = self.client.unreleased + self.replies.acknowledgements();
+        let under_way = self.client.unreleased;
         let maximum = usize::from(self.broker.config.session.receive_maximum);
         if publish.qos == Qos::AtMostOnce || !self.client.version.is_v5() || under_way < maximum {
             return Ok(());

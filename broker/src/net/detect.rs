@@ -110,8 +110,8 @@ impl Protocol for Detect {
         self.decided.as_mut()?.poll_transmit(now, durable, output)
     }
 
-    fn held_bytes(&self) -> usize {
-        self.decided.as_ref().map_or(0, |protocol| protocol.held_bytes())
+    fn takes_input(&self, held_bytes_max: usize) -> bool {
+        self.decided.as_ref().is_none_or(|protocol| protocol.takes_input(held_bytes_max))
     }
 
     fn takes_text(&self) -> bool {

@@ -297,8 +297,8 @@ impl Protocol for Stomp {
         crate::replies::earlier(reply_waits, delivery_waits)
     }
 
-    fn held_bytes(&self) -> usize {
-        self.replies.held_bytes()
+    fn takes_input(&self, held_bytes_max: usize) -> bool {
+        self.replies.held_bytes() <= held_bytes_max
     }
 
     fn takes_text(&self) -> bool {

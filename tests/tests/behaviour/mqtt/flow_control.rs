@@ -1,6 +1,7 @@
 //! Receive Maximum, in both directions.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use tidewire_protocols::mqtt::{Property, ReasonCode, Version};
 use tidewire_tests::conversations;
@@ -9,7 +10,10 @@ use tidewire_tests::mqtt::{
     subscribe,
 };
 use tidewire_tests::peer::Wire;
+use tidewire_tests::store::SlowStore;
 use tidewire_tests::world::World;
+
+use super::SECOND;
 
 conversations! {
     a_client_gets_no_more_than_it_takes => window_holds;
@@ -25,6 +29,9 @@ conversations! {
     a_repeat_does_not_count => repeats;
     a_new_connection_counts_afresh => afresh;
     mqtt_311_knows_no_limit => mqtt_311;
+    a_burst_is_taken_as_fast_as_it_is_acknowledged => burst;
+    a_burst_waits_for_the_disk => burst_and_disk;
+    all_packet_identifiers_are_used_and_none_twice => all_identifiers;
 }
 
 fn bob(maximum: u16) -> ConnectWords {
@@ -207,4 +214,64 @@ async fn mqtt_311(wire: Wire) {
     for number in 1..=50 {
         alice.hears(pub_ack(number)).await;
     }
+}
+
+fn qos_1_burst(count: u16) -> Vec<u8> {
+    (1..=count).flat_map(|number| publish("t", "m").qos1(number).bytes(Version::V5)).collect()
+}
+
+/// Some clients write ahead whatever the server announced. At QoS 1 what is acknowledged is over.
+async fn burst(wire: Wire) {
+    let world = World::with(wire, |config| config.session.receive_maximum = 3);
+    let (mut alice, mut bob) = (world.client("alice").await, world.client("bob").await);
+    bob.subscribes(subscribe("t", 0)).await;
+    alice.says(Raw(&qos_1_burst(300))).await.says(PingReq).await;
+    for number in 1..=300 {
+        alice.hears(pub_ack(number)).await;
+        bob.hears(publish("t", "m")).await;
+    }
+    alice.hears(PingResp).await;
+}
+
+/// What the disk has not got yet counts, and what is behind it waits; nobody is disconnected.
+async fn burst_and_disk(wire: Wire) {
+    let store = Arc::new(SlowStore::new(SECOND * 5));
+    let world = World::with_store(wire, store, |config| config.session.receive_maximum = 2);
+    let mut bob = world.mqtt().await;
+    bob.connects(connect("bob").expiry(600), false).await;
+    bob.subscribes(subscribe("t", 1)).await;
+    let mut alice = world.client("alice").await;
+    alice.says(Raw(&qos_1_burst(6))).await;
+    for round in 0..3 {
+        // Two are on their way to the disk, which takes its time.
+        alice.hears(pub_ack(round * 2 + 1)).await.hears(pub_ack(round * 2 + 2)).await;
+        if round < 2 {
+            alice.hears_nothing().await;
+        }
+    }
+    for number in 1..=6 {
+        bob.hears(publish("t", "m").qos1(number)).await.says(pub_ack(number)).await;
+    }
+}
+
+/// A client that acknowledges nothing is sent 65,535 messages and not one more; each identifier is free again once its
+/// message is acknowledged. [MQTT-2.2.1-4]
+async fn all_identifiers(wire: Wire) {
+    const ALL: u16 = u16::MAX;
+    let world = World::with(wire, |config| {
+        config.session.inflight_max = ALL;
+        config.session.outbox_messages_max = 10;
+    });
+    let mut alice = world.client("alice").await;
+    let mut bob = world.client_with(connect("bob").resume().expiry(60), false).await;
+    bob.subscribes(subscribe("t", 1)).await;
+    for number in 1..=ALL {
+        alice.says(publish("t", "m").qos1(number)).await.hears(pub_ack(number)).await;
+        bob.hears(publish("t", "m").qos1(number)).await;
+    }
+    alice.publishes(publish("t", "next").qos1(1)).await;
+    bob.hears_nothing().await;
+    // One in the middle gives no place: those behind the oldest go round in order.
+    bob.says(pub_ack(30_000)).await.hears_nothing().await;
+    bob.says(pub_ack(1)).await.hears(publish("t", "next").qos1(1)).await.hears_nothing().await;
 }
