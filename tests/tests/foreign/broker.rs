@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -26,7 +26,7 @@ impl Broker {
         Self::configured("", &[])
     }
 
-    /// The same with these settings, and these files beside them.
+    /// The same with these settings, as text of its configuration, and these files beside that.
     pub(crate) fn configured(settings: &str, files: &[PathBuf]) -> Self {
         // The ports are free when they are chosen; another process may be quicker than the broker, though.
         match Self::try_start(settings, files).or_else(|_| Self::try_start(settings, files)) {
@@ -49,6 +49,26 @@ impl Broker {
 
     pub(crate) fn stomp_url(&self) -> String {
         format!("stomp://{}", self.ports.stomp)
+    }
+
+    pub(crate) fn websocket(&self) -> SocketAddr {
+        self.ports.websocket
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What the process has written.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks the process to stop, and waits until it has; its status is there to be judged.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the broker has ended before it was asked to");
+        self.process.wait().expect("a child can be waited for")
     }
 
     fn try_start(settings: &str, files: &[PathBuf]) -> Result<Self, String> {

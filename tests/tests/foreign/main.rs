@@ -9,6 +9,7 @@
 //!
 //! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
 
+#[allow(dead_code, reason = "shared with the other tests of the release binary, which ask for more")]
 mod broker;
 mod client;
 mod driver;
