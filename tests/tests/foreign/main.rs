@@ -5,7 +5,8 @@
 //! conversations:
 //!
 //! * `matrix`: every client publishes to every client, at every QoS, small, large and empty payloads;
-//! * `message_space`: every row of the table that maps MQTT 5, MQTT 3.1.1 and STOMP messages onto each other.
+//! * `message_space`: every row of the table that maps MQTT 5, MQTT 3.1.1 and STOMP messages onto each other;
+//! * `features`: every feature that a client has, each library by a script of its own.
 //!
 //! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
 
@@ -13,6 +14,7 @@
 mod broker;
 mod client;
 mod driver;
+mod features;
 mod matrix;
 mod message_space;
 mod mosquitto;
