@@ -14,6 +14,8 @@
 pub mod answer;
 pub mod case;
 pub mod connection;
+pub mod coverage;
+pub mod document;
 pub mod filled;
 pub mod library;
 pub mod mqtt;
@@ -27,3 +29,4 @@ pub mod stomp;
 pub mod transcript;
 pub mod transport;
 pub mod variables;
+pub mod verdicts;

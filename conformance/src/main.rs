@@ -3,7 +3,7 @@
 //! Exit status: 0 when no case failed, 1 when one did, 2 when nothing could be played.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{fs, io};
@@ -13,7 +13,7 @@ use tidewire_conformance::case::{Case, Suite};
 use tidewire_conformance::needs::Settings;
 use tidewire_conformance::play::Setup;
 use tidewire_conformance::transport::{Target, Tls};
-use tidewire_conformance::{library, report, run, statements};
+use tidewire_conformance::{coverage, document, library, report, run, statements, verdicts};
 
 /// Plays cases from the MQTT and STOMP specifications against a broker.
 #[derive(Debug, Parser)]
@@ -21,7 +21,7 @@ use tidewire_conformance::{library, report, run, statements};
 struct Arguments {
     /// The broker: ws://host:port/path, tcp://host:port, mqtt://host:port or stomp://host:port; by TLS wss://, tls://,
     /// mqtts:// or stomps://
-    #[arg(long, required_unless_present_any = ["list", "uncovered"])]
+    #[arg(long, required_unless_present_any = ["list", "uncovered", "document"])]
     url: Option<String>,
     /// Only this suite: mqtt5, mqtt311 or stomp; may be repeated. Default: all, by mqtt:// and stomp:// what they say
     #[arg(long = "suite", value_parser = suite)]
@@ -65,13 +65,19 @@ struct Arguments {
     /// Writes the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes a line for each case, with its verdict, and keeps the notes that the file has
+    #[arg(long, value_name = "FILE")]
+    verdicts: Option<PathBuf>,
+    /// Writes the document of what is covered, and plays none
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
     /// Shows the conversations of cases that pass as well
     #[arg(long, short)]
     verbose: bool,
     /// Lists the cases and plays none
     #[arg(long)]
     list: bool,
-    /// Lists the observable statements that no case names yet
+    /// Lists the observable statements that neither a case nor a reason why there can be none names yet
     #[arg(long)]
     uncovered: bool,
 }
@@ -106,6 +112,9 @@ async fn start(arguments: Arguments) -> Result<bool, String> {
     if arguments.uncovered {
         return print(&uncovered(&cases, &arguments.suites)).map(|()| true);
     }
+    if let Some(path) = &arguments.document {
+        return write(path, document::document(&cases)).map(|()| true);
+    }
     let target = arguments.url.as_deref().map(Target::parse).transpose()?;
     let suites = chosen_suites(&arguments.suites, target.as_ref());
     let cases = chosen_cases(cases, &suites, &arguments.cases)?;
@@ -139,14 +148,16 @@ async fn play(arguments: Arguments, target: Target, cases: Vec<Case>) -> Result<
         target: target.clone(),
     };
     let results = run::run(cases, setup, &settings, arguments.jobs).await;
-    let write = |path: &PathBuf, text: String| {
-        fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-    };
     if let Some(path) = &arguments.junit {
         write(path, report::junit(&results))?;
     }
     if let Some(path) = &arguments.json {
         write(path, format!("{:#}\n", report::json(&results, &target.to_string())))?;
+    }
+    if let Some(path) = &arguments.verdicts {
+        // One that is not there yet has no notes.
+        let notes = verdicts::parse(&fs::read_to_string(path).unwrap_or_default())?;
+        write(path, verdicts::write(&results, &notes))?;
     }
     print(&report::table(&results, arguments.verbose))?;
     Ok(results.counts().failed == 0)
@@ -188,13 +199,16 @@ fn uncovered(cases: &[Case], suites: &[Suite]) -> String {
     let mut text = String::new();
     for row in statements::all() {
         let wanted = suites.is_empty() || suites.contains(&row.suite());
-        let named =
-            || cases.iter().any(|case| case.suite == row.suite() && case.statements.contains(&row.id));
-        if wanted && row.observable && !named() {
+        let excluded = || coverage::exclusions().iter().any(|exclusion| exclusion.is_of(&row));
+        if wanted && row.observable && !cases.iter().any(|case| row.is_checked_by(case)) && !excluded() {
             text.push_str(&format!("{} {} {}: {}\n", row.version, row.id, row.level, row.paraphrase));
         }
     }
     text
+}
+
+fn write(path: &Path, text: String) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// A reader that has gone, such as `head`, is no error.

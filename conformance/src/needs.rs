@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::case::{Case, Plays};
 
 /// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny.
-const ASSUMED: [(&str, &str); 9] = [
+const ASSUMED: [(&str, &str); 10] = [
     ("anonymous", "1"),
     ("empty_client_id", "1"),
     ("maximum_qos", "2"),
@@ -14,6 +14,7 @@ const ASSUMED: [(&str, &str); 9] = [
     ("retain_available", "1"),
     ("shared_subscriptions", "1"),
     ("subscription_identifiers", "1"),
+    ("topic_aliases", "1"),
     ("wildcard_subscriptions", "1"),
 ];
 

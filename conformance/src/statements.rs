@@ -13,6 +13,8 @@ pub struct Statement {
     pub id: String,
     /// MUST, SHOULD, MAY, …
     pub level: String,
+    /// Whom it binds: `server`, `client` or `both`.
+    pub side: String,
     /// A client can see from outside whether a server obeys.
     pub observable: bool,
     /// What it says, in our words.
@@ -20,6 +22,11 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Whether the case checks it.
+    pub fn is_checked_by(&self, case: &Case) -> bool {
+        case.suite == self.suite() && case.statements.contains(&self.id)
+    }
+
     /// The suite whose cases may name it.
     pub fn suite(&self) -> Suite {
         match self.version.as_str() {
@@ -38,11 +45,12 @@ pub fn all() -> Vec<Statement> {
 
 fn parse_row(row: &str) -> Option<Statement> {
     let columns: Vec<&str> = row.split('\t').collect();
-    let [version, id, _section, level, _side, observable, paraphrase, ..] = columns[..] else { return None };
+    let [version, id, _section, level, side, observable, paraphrase, ..] = columns[..] else { return None };
     Some(Statement {
         version: version.to_owned(),
         id: id.to_owned(),
         level: level.to_owned(),
+        side: side.to_owned(),
         observable: observable == "yes",
         paraphrase: paraphrase.to_owned(),
     })

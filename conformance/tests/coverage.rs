@@ -1,11 +1,14 @@
-//! The case files as data: they parse, and every statement that they name is a row of the tables.
+//! The case files as data: they parse, every statement that they name is a row of the tables, and every row has a case or
+//! a reason why none can exist.
 
 #![allow(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use tidewire_conformance::case::{Plays, Suite, parse};
-use tidewire_conformance::{library, statements};
+use tidewire_conformance::{coverage, document, library, statements};
 
 #[test]
 fn every_case_names_statements_that_exist() {
@@ -52,4 +55,54 @@ fn every_suite_ends_by_checking_that_the_broker_still_serves() {
             suite.name()
         );
     }
+}
+
+#[test]
+fn every_statement_has_a_case_or_a_reason_why_none_can_exist() {
+    let cases = library::embedded().unwrap_or_else(|error| panic!("{error}"));
+    let faults = coverage::faults(&cases, &statements::all(), &coverage::exclusions());
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn nearly_all_observable_statements_have_a_case() {
+    let cases = library::embedded().unwrap_or_else(|error| panic!("{error}"));
+    for suite in coverage::COMPLETE {
+        let (rows, checked) = coverage::observable(suite, &cases);
+        assert!(checked * 100 >= rows * 95, "{}: {checked} of {rows}", suite.name());
+    }
+}
+
+/// Whoever adds a case plays it against the other broker as well, and says of a failure whose it is.
+#[test]
+fn the_other_brokers_verdicts_are_complete_and_explained() {
+    let cases = library::embedded().unwrap_or_else(|error| panic!("{error}"));
+    let verdicts = document::other();
+    let mut faults = Vec::new();
+    for case in cases.iter().filter(|case| coverage::COMPLETE.contains(&case.suite)) {
+        match verdicts.iter().find(|row| row.case == case.path()) {
+            None => faults.push(format!("{} has no verdict", case.path())),
+            Some(row) if row.verdict == "fail" && row.note.is_empty() => {
+                faults.push(format!("{} failed, and nobody has said why", case.path()));
+            }
+            Some(_) => {}
+        }
+    }
+    for row in &verdicts {
+        if !cases.iter().any(|case| case.path() == row.case) {
+            faults.push(format!("{} is no case", row.case));
+        }
+    }
+    assert!(faults.is_empty(), "results/*.tsv (see --verdicts):\n{}", faults.join("\n"));
+}
+
+#[test]
+fn the_document_is_up_to_date() {
+    let cases = library::embedded().unwrap_or_else(|error| panic!("{error}"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
+    let written = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == document::document(&cases),
+        "run `cargo run -p tidewire-conformance -- --document docs/conformance.md`"
+    );
 }

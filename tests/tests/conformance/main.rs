@@ -19,6 +19,9 @@ use crate::broker::Broker;
 /// What Tidewire has by default, as far as cases need to know it.
 const DEFAULT: &str = "receive_maximum=100 maximum_packet_size=16777216 topic_alias_maximum=64";
 
+/// A need that no configuration of Tidewire meets: it always serves subscription identifiers.
+const ALWAYS_SERVED: &str = "subscription_identifiers=0";
+
 /// Every verdict that a case got, by its path.
 type Verdicts = BTreeMap<String, Vec<String>>;
 
@@ -104,12 +107,12 @@ fn files_of_users() -> Vec<PathBuf> {
 
 #[test]
 fn mqtt_5_over_tcp() {
-    play("mqtt5", Broker::mqtt_url, &["transport=ws"]);
+    play("mqtt5", Broker::mqtt_url, &["transport=ws", ALWAYS_SERVED]);
 }
 
 #[test]
 fn mqtt_5_over_web_socket() {
-    play("mqtt5", Broker::websocket_url, &["transport=tcp"]);
+    play("mqtt5", Broker::websocket_url, &["transport=tcp", ALWAYS_SERVED]);
 }
 
 #[test]

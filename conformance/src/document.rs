@@ -1,0 +1,138 @@
+//! `docs/conformance.md`: which statement is checked by which case, why the others are not, and what came of the cases
+//! here and elsewhere.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::case::{Case, Suite};
+use crate::coverage::{COMPLETE, Covered, covered, exclusions, observable};
+use crate::statements;
+use crate::verdicts::{self, Row};
+
+/// The broker that the cases were played against besides our own, and its verdicts.
+const OTHER: (&str, &str) = ("mosquitto 2.0.11", include_str!("../results/mosquitto-2.0.11.tsv"));
+
+/// What no configuration of Tidewire has: work queues are to come, subscription identifiers it always serves.
+const LACKING: [(&str, &str); 2] = [("queues", "1"), ("subscription_identifiers", "0")];
+
+/// The whole document.
+pub fn document(cases: &[Case]) -> String {
+    let other = other();
+    let mut text = HEAD.to_owned();
+    write_coverage_summary(&mut text, cases);
+    write_results(&mut text, cases, &other);
+    write_failures(&mut text, &other);
+    for suite in COMPLETE {
+        write_statements(&mut text, suite, cases);
+    }
+    text
+}
+
+/// The verdicts of the other broker.
+pub fn other() -> Vec<Row> {
+    // Its form is held by a test; a row that is none would be missing there.
+    verdicts::parse(OTHER.1).unwrap_or_default()
+}
+
+const HEAD: &str = "\
+# Conformance
+
+Every normative statement of the specifications that binds a server, or shows in its reaction, with the cases that check it.
+A case is a conversation in a file that a person can read, below `conformance/cases`; the program plays them against any
+broker:
+
+```sh
+cargo run --release -p tidewire-conformance -- --url ws://127.0.0.1:8080/
+```
+
+`--suite mqtt5`, `--case NAME` choose; `--verbose` shows conversations; `--has receive_maximum=20` says how the broker is
+configured, and cases that need it otherwise are skipped. Tidewire is played in each configuration of `conformance/profiles`.
+
+This page is generated; `cargo run -p tidewire-conformance -- --document docs/conformance.md` writes it anew, and a test holds that
+it is up to date. The statements' texts are our own words; the numbers are those of the OASIS Standards.
+";
+
+fn write_coverage_summary(text: &mut String, cases: &[Case]) {
+    text.push_str("\n## How much is covered\n\n");
+    text.push_str("| suite | cases | observable statements | with a case | share |\n|---|---|---|---|---|\n");
+    for suite in Suite::ALL {
+        let count = cases.iter().filter(|case| case.suite == suite).count();
+        let (rows, checked) = observable(suite, cases);
+        let share = checked as f64 * 100.0 / rows.max(1) as f64;
+        let _ = writeln!(text, "| {} | {count} | {rows} | {checked} | {share:.1} % |", title(suite));
+    }
+}
+
+fn write_results(text: &mut String, cases: &[Case], other: &[Row]) {
+    let _ = writeln!(
+        text,
+        "\n## What came of the cases\n\n\
+         Tidewire passes each, over TCP and over WebSocket, in the configuration that the case needs: the tests hold it. (STOMP's\n\
+         cases on work queues wait for those, and one is for servers without subscription identifiers.) {} was played over TCP as Debian ships it, in its default configuration; what that\n\
+         does not have is skipped.\n\n\
+         | section | cases | Tidewire passes | {} passes | fails | skipped |\n|---|---|---|---|---|---|",
+        OTHER.0, OTHER.0
+    );
+    let mut sections: BTreeMap<(Suite, &str), Vec<&Case>> = BTreeMap::new();
+    for case in cases {
+        sections.entry((case.suite, &case.section)).or_default().push(case);
+    }
+    let mut total = [0; 5];
+    for ((suite, section), cases) in &sections {
+        let of_other = |verdict: &str| {
+            let is_so =
+                |case: &&&Case| other.iter().any(|row| row.case == case.path() && row.verdict == verdict);
+            cases.iter().filter(is_so).count()
+        };
+        let lacks = |case: &&&Case| {
+            case.needs.iter().any(|need| LACKING.contains(&(need.key.as_str(), need.value.as_str())))
+        };
+        let lacking = cases.iter().filter(lacks).count();
+        let row = [cases.len(), cases.len() - lacking, of_other("pass"), of_other("fail"), of_other("skip")];
+        total.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
+        let _ = writeln!(
+            text,
+            "| {}/{section} | {} |",
+            suite.name(),
+            row.map(|count| count.to_string()).join(" | ")
+        );
+    }
+    let _ = writeln!(text, "| total | {} |", total.map(|count| count.to_string()).join(" | "));
+}
+
+fn write_failures(text: &mut String, other: &[Row]) {
+    let _ = writeln!(
+        text,
+        "\n### What {} fails\n\nEach was read once more by the words of the standard.\n\n| case | verdict |\n|---|---|",
+        OTHER.0
+    );
+    for row in other.iter().filter(|row| row.verdict == "fail") {
+        let _ = writeln!(text, "| {} | {} |", row.case, row.note);
+    }
+}
+
+fn write_statements(text: &mut String, suite: Suite, cases: &[Case]) {
+    let _ =
+        writeln!(text, "\n## {}\n\n| statement | | what it says | cases |\n|---|---|---|---|", title(suite));
+    let exclusions = exclusions();
+    for statement in statements::all().iter().filter(|statement| statement.suite() == suite) {
+        let cases = match covered(statement, cases, &exclusions) {
+            Covered::By(cases) => {
+                let names = cases.iter().map(|case| format!("{}/{}", case.section, case.name));
+                names.collect::<Vec<_>>().join(", ")
+            }
+            Covered::Not(reason) => format!("*none: {reason}*"),
+            Covered::Unknown => "*none yet*".to_owned(),
+        };
+        let paraphrase = statement.paraphrase.replace('|', "\\|");
+        let _ = writeln!(text, "| {} | {} | {paraphrase} | {cases} |", statement.id, statement.level);
+    }
+}
+
+fn title(suite: Suite) -> &'static str {
+    match suite {
+        Suite::Mqtt5 => "MQTT 5.0",
+        Suite::Mqtt311 => "MQTT 3.1.1",
+        Suite::Stomp => "STOMP",
+    }
+}
