@@ -30,6 +30,15 @@ feature(ALL, async function manyExactlyOnce(stage) {
   await subscriber.hearsNothing();
 });
 
+feature(ALL, async function manyAtOnce(stage) {
+  const [publisher, subscriber] = [await stage.enter('p'), await stage.enter('s')];
+  await subscriber.subscribe(stage.topic, { qos: 1 });
+  const numbers = Array.from({ length: 1000 }, (_, number) => String(number));
+  // Far more than the broker's Receive Maximum: what is acknowledged at once may come as fast as it likes.
+  await Promise.all(numbers.map(number => publisher.publish(stage.topic, number, { qos: 1 })));
+  assert.deepEqual(await subscriber.payloads(numbers.length), numbers);
+});
+
 feature(ALL, async function largePayload(stage) {
   const client = await stage.enter();
   await client.subscribe(stage.topic);

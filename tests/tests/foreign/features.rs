@@ -8,8 +8,12 @@ use crate::broker::Broker;
 
 /// Runs a script against a broker of its own; it must end well, and have played at least that many features.
 fn play(program: impl Into<PathBuf>, script: &str, played_min: usize) {
+    play_with(&Broker::start(), program, script, played_min);
+}
+
+/// The same against this broker.
+fn play_with(broker: &Broker, program: impl Into<PathBuf>, script: &str, played_min: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign");
-    let broker = Broker::start();
     let output = Command::new(folder.join(program.into()))
         .arg(folder.join("features").join(script))
         .arg(broker.mqtt().port().to_string())
@@ -44,6 +48,15 @@ fn paho_2() {
 fn mqtt_js() {
     // Found where every program is: `join` leaves an absolute path as it is.
     play(node(), "mqttjs_features.mjs", 90);
+}
+
+/// A client that has an implementation of SCRAM which is not ours.
+#[test]
+fn mqtt_js_by_scram() {
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/profiles");
+    let settings = std::fs::read_to_string(profiles.join("closed.toml")).expect("the profile is there");
+    let broker = Broker::configured(&settings, &[profiles.join("closed.scram")]);
+    play_with(&broker, node(), "mqttjs_scram.mjs", 6);
 }
 
 fn node() -> PathBuf {
