@@ -166,14 +166,18 @@ impl Broker {
         commit: CommitId,
     ) -> Result<(), StoreError> {
         let share = options.share.clone();
-        let is_taken = self.offer_once(turn, session, publication, options, commit);
-        match share {
-            Some(share) if !is_taken => self.offer_to_others(turn, session, publication, &share),
-            _ => Ok(()),
+        let offered = self.offer_once(turn, session, publication, options, commit);
+        let is_taken = match share {
+            Some(share) if !offered.is_taken() => self.offer_to_others(turn, session, publication, &share)?,
+            _ => offered.is_taken(),
+        };
+        if !is_taken && offered != Offered::Absent {
+            self.counters.dropped.add(1);
         }
+        Ok(())
     }
 
-    /// Offers a message to a session; whether it is on its way or waits.
+    /// Offers a message to a session, and says what became of it.
     pub(super) fn offer_once(
         &self,
         turn: &mut Turn<'_>,
@@ -181,7 +185,7 @@ impl Broker {
         publication: &Publication<'_>,
         options: DeliveryOptions,
         commit: CommitId,
-    ) -> bool {
+    ) -> Offered {
         let mut state = session.lock();
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
@@ -194,16 +198,14 @@ impl Broker {
                     turn.touch(link);
                 }
             }
-            Offered::Absent => {}
-            Offered::Dropped => self.counters.dropped.add(1),
+            Offered::Absent | Offered::Dropped => {}
             Offered::Overflowed => {
-                self.counters.dropped.add(1);
                 if let Some(link) = &state.link {
                     link.end(Signal::Overflowed);
                 }
             }
         }
-        matches!(offered, Offered::Taken { .. })
+        offered
     }
 
     fn record_retained(&self, turn: &mut Turn<'_>, publication: &Publication<'_>) {

@@ -23,31 +23,33 @@ enum Presence {
 
 impl Broker {
     /// Offers a message to the members of a shared subscription one after the other, until one takes it: those who
-    /// are connected first. `not_to` could not.
+    /// are connected first. `not_to` could not. Returns whether one did.
     pub(super) fn offer_to_others(
         &self,
         turn: &mut Turn<'_>,
         not_to: &Session,
         publication: &Publication<'_>,
         share: &Arc<str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if publication.is_expired(turn.now) {
-            return Ok(());
+            return Ok(false);
         }
         let matches = self.matches(publication);
-        let Some(group) = matches.groups.iter().find(|group| group.filter == *share) else { return Ok(()) };
+        let Some(group) = matches.groups.iter().find(|group| group.filter == *share) else {
+            return Ok(false);
+        };
         let members: Vec<_> = group.in_turn().filter(|member| member.session.id() != not_to.id()).collect();
         for presence in [Presence::Connected, Presence::Waiting] {
             for member in members.iter().filter(|member| presence_of(member) == presence) {
                 let Some(mut options) = options_of_member(group, publication, member) else { continue };
                 self.record_queued(turn, &member.session, publication, &mut options);
                 let commit = turn.apply()?;
-                if self.offer_once(turn, &member.session, publication, options, commit) {
-                    return Ok(());
+                if self.offer_once(turn, &member.session, publication, options, commit).is_taken() {
+                    return Ok(true);
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Hands what a session that is over was owed by its shared subscriptions to their other members.

@@ -6,7 +6,7 @@ use tidewire_protocols::mqtt::{
     Auth, Connect, Decoded, Packet, Properties, PropertiesBuf, Property, ReasonCode, Version, decode,
 };
 
-use super::connect::Proved;
+use super::connect::{Proved, Wishes};
 use super::refuse::Refusal;
 use super::{Context, Mqtt, State};
 use crate::auth::{Exchange, Step};
@@ -59,16 +59,12 @@ impl Mqtt {
             let detail = format!("the authentication method {method} is not offered here");
             return Err(Refusal::new(ReasonCode::BadAuthenticationMethod, detail));
         };
-        let sizes = connect.properties.iter().filter_map(|property| match property {
-            Property::MaximumPacketSize(size) => Some(size.get() as usize),
-            _ => None,
-        });
         let authentication = Authentication {
             deadline: self.link.opened_at() + self.broker.config.limits.connect_timeout.0,
             connect: bytes.to_vec(),
             method: method.into(),
             exchange,
-            packet_size_max: sizes.min().unwrap_or(usize::MAX),
+            packet_size_max: Wishes::of(connect).packet_size_max,
         };
         self.state = State::Authenticating(Box::new(authentication));
         self.authenticate_further(turn, data)

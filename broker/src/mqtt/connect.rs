@@ -21,10 +21,11 @@ use crate::store::StoreError;
 use crate::turn::Turn;
 
 /// What a CONNECT's properties ask for, with the defaults of MQTT 5. (section 3.1.2.11)
-struct Wishes {
+pub(super) struct Wishes {
     session_expiry_secs: u32,
     receive_maximum: u16,
-    packet_size_max: usize,
+    /// The largest packet that it takes.
+    pub(super) packet_size_max: usize,
     topic_alias_maximum: u16,
     wants_reasons: bool,
 }
@@ -37,7 +38,7 @@ pub(super) struct Proved<'a> {
 }
 
 impl Wishes {
-    fn of(connect: &Connect<'_>) -> Self {
+    pub(super) fn of(connect: &Connect<'_>) -> Self {
         let mut wishes = Self {
             // 3.1.1's sessions that are not clean last for ever. [MQTT-3.1.2-4, 3.1.2-23]
             session_expiry_secs: if connect.version.is_v5() || connect.clean_start {

@@ -7,6 +7,7 @@ use tidewire_protocols::mqtt::{
     ReturnCode, Version, connect_version, decode,
 };
 
+use super::connect::Wishes;
 use super::{Mqtt, State};
 use crate::broker::Departure;
 use crate::config::{MqttConfig, Redirect};
@@ -164,15 +165,10 @@ fn disconnect(reason: ReasonCode, properties: Properties<'_>) -> Packet<'_> {
 
 /// The largest packet that the sender of a CONNECT takes, as far as it can be read. [MQTT-3.1.2-24]
 fn packet_size_max(input: &[u8]) -> usize {
-    let Ok(Decoded::Packet { packet: Packet::Connect(connect), .. }) = decode(Version::V5, usize::MAX, input)
-    else {
-        return usize::MAX;
-    };
-    let sizes = connect.properties.iter().filter_map(|property| match property {
-        Property::MaximumPacketSize(size) => Some(size.get() as usize),
-        _ => None,
-    });
-    sizes.min().unwrap_or(usize::MAX)
+    match decode(Version::V5, usize::MAX, input) {
+        Ok(Decoded::Packet { packet: Packet::Connect(connect), .. }) => Wishes::of(&connect).packet_size_max,
+        _ => usize::MAX,
+    }
 }
 
 /// The protocol level a CONNECT asks for: the byte behind the protocol name.

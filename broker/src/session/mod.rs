@@ -115,6 +115,13 @@ pub enum Offered {
     Overflowed,
 }
 
+impl Offered {
+    /// Whether the message is on its way, or waits.
+    pub fn is_taken(self) -> bool {
+        matches!(self, Self::Taken { .. })
+    }
+}
+
 impl Session {
     /// A session that nothing is attached to yet.
     pub fn new(

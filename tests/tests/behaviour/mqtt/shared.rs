@@ -265,6 +265,7 @@ async fn no_room(wire: Wire) {
     for number in 1..=5 {
         alice.publishes(publish("t", number.to_string()).qos1(number)).await;
     }
+    assert_eq!(world.broker.counters.dropped.value(), 1, "what another member took is not dropped");
     let mut heard = Vec::new();
     for peer in [&mut bob, &mut carol] {
         for packet_id in 1..=2 {
