@@ -105,7 +105,7 @@ impl Model {
 
     /// A session is over. What it had of shared subscriptions may go to other members, and need not; but not what it
     /// was sent at QoS 2. [MQTT50-U-4.8.2-3, MQTT-4.8.2-5]
-    pub(super) fn pass_on(&mut self, owed: Vec<Owed>, sent: Vec<Sent>) {
+    pub(super) fn pass_on(&mut self, client: usize, owed: Vec<Owed>, sent: Vec<Sent>) {
         let sent = sent.into_iter().map(|sent| sent.owed).map(|owed| (owed.qos == 1, owed));
         for (may_go, owed) in owed.into_iter().map(|owed| (true, owed)).chain(sent) {
             let (Some(number), owed) = (owed.shared, &owed) else { continue };
@@ -113,8 +113,9 @@ impl Model {
             if !may_go {
                 continue;
             }
+            let filters = self.filters_like(owed, number, client);
             let members: Vec<_> =
-                self.subscriptions.iter().filter(|other| owed.filters == [other.filter]).collect();
+                self.subscriptions.iter().filter(|other| filters.contains(&other.filter)).collect();
             let offers: Vec<_> =
                 members.iter().map(|member| (member.client, member.offer(owed, number))).collect();
             for (client, owed) in offers {
@@ -123,6 +124,14 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// The shared subscriptions that a delivery to `client` may have been for: the one that it is taken to be for, and
+    /// those that would have sent it the same.
+    fn filters_like(&self, owed: &Owed, number: usize, client: usize) -> Vec<&'static str> {
+        let alike = (0..self.shared.len()).filter(|other| self.is_alike(*other, number, client));
+        let others = alike.filter_map(|other| self.shared[other].offer(client));
+        others.chain([owed]).flat_map(|owed| owed.filters.clone()).collect()
     }
 
     /// Holds that nobody waits for what a member must have got.

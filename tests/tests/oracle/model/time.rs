@@ -94,7 +94,7 @@ impl Model {
     pub(super) fn end_session(&mut self, client: usize) {
         let Some(session) = self.sessions[client].take() else { return };
         self.subscriptions.retain(|subscription| subscription.client != client);
-        self.pass_on(session.owed, session.sent);
+        self.pass_on(client, session.owed, session.sent);
         if let Some((will, _)) = session.will {
             self.publish(client, &will);
         }
