@@ -194,7 +194,10 @@ impl Connection {
                 }
             }
             match self.stream.poll_send(cx, &mut self.output) {
-                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Pending => {
+                    self.protocol.handle_blocked();
+                    return Ok(Poll::Pending);
+                }
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(link = %self.link, %error, "the connection broke while it was written to");
                     return Err(Lost);

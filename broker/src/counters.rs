@@ -38,6 +38,8 @@ pub struct Counters {
     pub published: Counter,
     /// Deliveries given to sessions.
     pub delivered: Counter,
-    /// Deliveries dropped because an outbox was full.
+    /// Deliveries dropped because an outbox was full, and messages that a queue gave up with nowhere to put them.
     pub dropped: Counter,
+    /// Messages that a queue gave up and that went to its dead letters.
+    pub dead_letters: Counter,
 }

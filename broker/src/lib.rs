@@ -7,7 +7,8 @@
 //!   connection   the loop: read, handle, commit, write          one task per network connection
 //!   mqtt  stomp  packets and frames become requests             two implementations of `connection::Protocol`
 //!   broker       connect, publish, subscribe, disconnect        the handle that all connections share
-//!   router  session                                             who receives; what waits for whom
+//!   router  queue                                               who receives: subscribers all, consumers in turn
+//!   session                                                     what waits for whom
 //!   store        records, batches, commits                      what must survive
 //! ```
 //!
@@ -30,8 +31,10 @@ pub mod message;
 pub mod mqtt;
 pub mod net;
 pub mod output;
+pub mod queue;
 pub mod replies;
 pub mod router;
+pub mod selection;
 pub mod session;
 pub mod stomp;
 pub mod store;

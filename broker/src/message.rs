@@ -10,6 +10,9 @@ use tidewire_protocols::topic::{TopicName, TopicNameBuf};
 
 use crate::clock::Now;
 
+/// What the topic names of work queues begin with: `$queue/orders` is the queue `orders`.
+pub const QUEUE_PREFIX: &str = "$queue/";
+
 /// Names a session for as long as the process runs; never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
@@ -65,6 +68,11 @@ impl Message {
     /// Whether its expiry has come.
     pub fn is_expired(&self, now: Now) -> bool {
         self.expires_at.is_some_and(|at| at <= now.unix_ms)
+    }
+
+    /// When it expires: milliseconds since the Unix epoch.
+    pub fn expires_at(&self) -> Option<u64> {
+        self.expires_at
     }
 
     /// What it weighs against a limit in bytes: payload, topic and attributes.
@@ -199,6 +207,11 @@ impl<'a> Publication<'a> {
     /// Whether its expiry has come.
     pub fn is_expired(&self, now: Now) -> bool {
         self.expires_at.is_some_and(|at| at <= now.unix_ms)
+    }
+
+    /// The work queue that it is for; `None` where it is for subscribers.
+    pub fn queue_name(&self) -> Option<&'a str> {
+        self.topic.as_str().strip_prefix(QUEUE_PREFIX)
     }
 
     /// Says that several sessions receive this message, so that an encoding of it is worth keeping.

@@ -8,5 +8,6 @@
 //! * [`stomp`]: STOMP 1.0, 1.1 and 1.2 frames
 
 pub mod mqtt;
+pub mod selector;
 pub mod stomp;
 pub mod topic;

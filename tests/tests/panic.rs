@@ -49,6 +49,8 @@ impl Protocol for Faulty {
         self.0.poll_transmit(now, durable, output)
     }
 
+    fn handle_blocked(&mut self) {}
+
     fn takes_input(&self, held_bytes_max: usize) -> bool {
         self.0.takes_input(held_bytes_max)
     }

@@ -26,8 +26,8 @@ const IMPURE: [&str; 10] = [
 const PROTOCOLS_DEPENDENCIES: [&str; 5] = ["bytes", "memchr", "nom", "simdutf8", "thiserror"];
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
-/// net → connection → mqtt | stomp → broker → router, session → store.
-const LAYERS: [(&str, &[&str]); 17] = [
+/// net → connection → mqtt | stomp → broker → router, queue, session → store.
+const LAYERS: [(&str, &[&str]); 19] = [
     ("auth", &[]),
     ("clock", &[]),
     ("counters", &[]),
@@ -36,10 +36,28 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("store", &["message"]),
     ("session", &["clock", "message", "output", "store"]),
     ("router", &["clock", "message", "session"]),
+    ("selection", &["message"]),
+    ("queue", &["clock", "message", "output", "selection", "session"]),
     ("turn", &["clock", "session", "store"]),
     ("replies", &["output", "store"]),
-    ("config", &["auth", "session"]),
-    ("broker", &["auth", "clock", "config", "counters", "message", "router", "session", "store", "turn"]),
+    ("config", &["auth", "message", "queue", "session"]),
+    (
+        "broker",
+        &[
+            "auth",
+            "clock",
+            "config",
+            "counters",
+            "message",
+            "output",
+            "queue",
+            "router",
+            "selection",
+            "session",
+            "store",
+            "turn",
+        ],
+    ),
     ("connection", &["broker", "clock", "net", "output", "session", "store", "turn"]),
     ("mqtt", PROTOCOL_LAYERS),
     ("stomp", PROTOCOL_LAYERS),
@@ -59,8 +77,10 @@ const PROTOCOL_LAYERS: &[&str] = &[
     "connection",
     "message",
     "output",
+    "queue",
     "replies",
     "router",
+    "selection",
     "session",
     "store",
     "turn",

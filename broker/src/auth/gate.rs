@@ -3,7 +3,7 @@
 use super::{Action, Authority, Credentials, Exchange, Identity, SCRAM_SHA_256, ScramExchange, ScramUsers};
 
 /// See the module. It allows everything but publishing to the topics that are the broker's own (`$SYS` and all others
-/// that begin with `$`).
+/// that begin with `$`, work queues excepted).
 #[derive(Debug, Default)]
 pub struct Gate {
     anonymous: bool,
@@ -31,6 +31,6 @@ impl Authority for Gate {
     }
 
     fn authorize(&self, _identity: &Identity, action: Action, topic: &str) -> bool {
-        action != Action::Publish || !topic.starts_with('$')
+        action != Action::Publish || !topic.starts_with('$') || topic.starts_with("$queue/")
     }
 }

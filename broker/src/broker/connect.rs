@@ -7,9 +7,11 @@ use parking_lot::MutexGuard;
 
 use super::Broker;
 use super::publish::record_settled;
-use crate::message::{Qos, SessionId};
+use crate::message::{QUEUE_PREFIX, Qos, SessionId};
+use crate::queue::ConsumerTerms;
 use crate::session::{
-    Deliver, DeliveryOptions, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal, Will,
+    Deliver, DeliveryOptions, Due, EXPIRY_NEVER, Link, Session, SessionKey, SessionState, Signal,
+    SubscriptionKey, Will,
 };
 use crate::store::{Record, StoreError};
 use crate::turn::Turn;
@@ -124,12 +126,17 @@ impl Broker {
             state.outbox.discard_ready();
             state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
             session.set_expiry_secs(expiry_secs);
+            // What the connection before this one was given by queues, and did not acknowledge, is for others too.
+            let (sources, returned) = (state.take_sources(), state.deliver.release());
             attach(&mut state);
             let old_link = state.link.replace(link);
+            self.resume_consuming(turn, &session, &mut state);
             // A will that is not delayed belongs to the connection and is due now that it ends; a delayed one is
             // withdrawn, because its client is back before the delay is over. [MQTT-3.1.3-9]
             let old_will = std::mem::replace(&mut state.will, will);
             drop(state);
+            self.put_back(turn, returned, None);
+            self.let_go(turn, sources);
             if let Some(old_link) = old_link {
                 old_link.end(Signal::TakenOver);
                 if let Some(will) = old_will.filter(|will| will.delay_secs == 0) {
@@ -177,6 +184,7 @@ impl Broker {
         }
         state.outbox.discard_ready();
         state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
+        let (sources, returned) = (state.take_sources(), state.deliver.release());
         let will_now = state.will.take_if(|will| will.delay_secs == 0);
         let will_later = state.will.as_ref().map(|will| will.delay_secs);
         let due_after =
@@ -184,6 +192,8 @@ impl Broker {
         let will_due = will_later.filter(|delay_secs| *delay_secs < expiry_secs).and_then(due_after);
         self.schedule.set(session, state.attachments, [will_due, due_after(expiry_secs)]);
         drop(state);
+        self.put_back(turn, returned, None);
+        self.let_go(turn, sources);
         let at_unix_ms = turn.now.unix_ms;
         turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms });
         if let Some(will) = will_now {
@@ -196,12 +206,19 @@ impl Broker {
     /// shared), and a will that is still there is published, however long its delay [MQTT-3.1.2-10]. A connection that still serves it is asked to end.
     ///
     /// `state` is the lock under which it was decided, so that no client comes back in between.
-    fn end_session(&self, turn: &mut Turn<'_>, session: &Session, mut state: MutexGuard<'_, SessionState>) {
+    pub(super) fn end_session(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Session,
+        mut state: MutexGuard<'_, SessionState>,
+    ) {
         if std::mem::replace(&mut state.ended, true) {
             return;
         }
         self.schedule.cancel(session.id());
-        let mut shared = state.deliver.abandon();
+        let sources = state.take_sources();
+        let (returned, mut shared): (Vec<_>, Vec<_>) =
+            state.deliver.abandon().into_iter().partition(|(_, options)| options.claim.is_some());
         // QoS 0 is lost with its connection, as always.
         let waits = |options: &DeliveryOptions| options.share.is_some() && options.qos != Qos::AtMostOnce;
         let waiting = state.outbox.take_all().into_iter().filter(|delivery| waits(&delivery.options));
@@ -209,11 +226,16 @@ impl Broker {
         let subscriptions = std::mem::take(&mut state.subscriptions);
         let (will, link) = (state.will.take(), state.link.take());
         drop(state);
-        for key in subscriptions.keys() {
+        self.put_back(turn, returned, None);
+        self.let_go(turn, sources);
+        for key in subscriptions.keys().filter(|key| !is_of_queue(key)) {
             self.router.unsubscribe(key.filter.as_filter(), session.id(), key.local, || ());
         }
         self.registry.remove(session);
         record_end(turn, session);
+        if session.is_durable_subscription() {
+            self.remove_queue(turn, &session.key().client_id);
+        }
         if let Some(link) = link {
             link.end(Signal::TakenOver);
         }
@@ -246,6 +268,21 @@ impl Broker {
         }
     }
 
+    /// A session that comes back consumes again where it did.
+    fn resume_consuming(&self, turn: &mut Turn<'_>, session: &Session, state: &mut SessionState) {
+        let queues = state.subscriptions.iter().filter(|(key, _)| is_of_queue(key));
+        let queues: Vec<_> = queues.map(|(key, options)| (key.clone(), *options)).collect();
+        for (key, options) in queues {
+            let filter = key.filter.as_filter();
+            let Some(queue) = filter.as_str().strip_prefix(QUEUE_PREFIX) else { continue };
+            let terms = ConsumerTerms::of_mqtt(session.id(), &options, state.deliver.window());
+            // Nobody but a STOMP client can have taken the queue for itself meanwhile; then this one waits for ever.
+            if self.join(turn, state, &key, queue, None, &terms).is_err() {
+                tracing::warn!(client_id = %session.key().client_id, queue, "another consumer has the queue to itself");
+            }
+        }
+    }
+
     fn publish_will(&self, turn: &mut Turn<'_>, session: &Session, will: &Will) {
         let expires_at =
             will.expiry_secs.map(|secs| turn.now.unix_ms_after(Duration::from_secs(secs.into())));
@@ -255,6 +292,10 @@ impl Broker {
             tracing::warn!(client_id = %session.key().client_id, %error, "the will could not be stored");
         }
     }
+}
+
+fn is_of_queue(key: &SubscriptionKey) -> bool {
+    key.filter.as_filter().as_str().starts_with(QUEUE_PREFIX)
 }
 
 fn record_end(turn: &mut Turn<'_>, session: &Session) {

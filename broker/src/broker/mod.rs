@@ -3,7 +3,11 @@
 //! One file per request; each takes the [`Turn`] it belongs to, locks what it must for as short as it can, and never
 //! waits.
 
+mod bury;
 mod connect;
+mod consume;
+mod durable;
+mod enqueue;
 mod publish;
 mod share;
 mod subscribe;
@@ -15,12 +19,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use dashmap::DashMap;
 
 pub use self::connect::{Connected, Departure, NewConnection};
+pub use self::consume::ConsumeRequest;
+pub use self::durable::{DurableRequest, durable_queue};
+pub use self::publish::PublishRefused;
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::message::SessionId;
+use crate::queue::Queues;
 use crate::router::{Retained, Router};
 use crate::session::{Link, Registry, Schedule, Signal};
 use crate::store::Store;
@@ -43,6 +51,7 @@ pub struct Broker {
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
+    queues: Queues,
     registry: Registry,
     schedule: Schedule,
     links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
@@ -63,6 +72,7 @@ impl Broker {
             store,
             router: Router::default(),
             retained: Retained::default(),
+            queues: Queues::default(),
             registry: Registry::default(),
             schedule: Schedule::default(),
             links: DashMap::default(),
@@ -133,15 +143,32 @@ impl Broker {
         self.links.len()
     }
 
-    /// Publishes delayed wills and ends sessions as they fall due, for as long as it is polled.
+    /// Queues there are.
+    pub fn queue_count(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Publishes delayed wills, ends sessions and gives up expired messages of queues as they fall due, for as long as
+    /// it is polled.
     pub async fn run_schedule(&self) {
         loop {
-            self.schedule.wait().await;
+            tokio::select! {
+                () = self.schedule.wait() => {}
+                () = self.queues.wait(|| self.now()) => self.handle_sweep(),
+            }
             // After a loss of the network many sessions end at once: the connections that share this thread have a
             // turn in between.
             while self.handle_due_round() {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    fn handle_sweep(&self) {
+        let mut turn = self.turn();
+        self.catch_panic(|| self.sweep_queues(&mut turn));
+        if let Some(Err(error)) = self.catch_panic(|| turn.finish()) {
+            tracing::error!(%error, "what was given up by queues could not be stored");
         }
     }
 

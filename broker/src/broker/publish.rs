@@ -10,6 +10,17 @@ use crate::session::{DeliveryOptions, Offered, Session, SessionState, Signal};
 use crate::store::{CommitId, Record, SettledState, StoreError};
 use crate::turn::Turn;
 
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishRefused {
+    /// The queue that it is for is full.
+    #[error("the queue is full")]
+    QueueFull,
+    /// It must survive and cannot be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Broker {
     /// Publishes a message: retains it if it says so, stores it for the sessions it must survive for, and hands it
     /// to each. Returns whether anybody receives it.
@@ -19,9 +30,17 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it must survive and cannot be stored; nobody has received it then.
-    pub fn publish(&self, turn: &mut Turn<'_>, publication: &Publication<'_>) -> Result<bool, StoreError> {
+    /// [`PublishRefused`]; nobody has received it then.
+    pub fn publish(
+        &self,
+        turn: &mut Turn<'_>,
+        publication: &Publication<'_>,
+    ) -> Result<bool, PublishRefused> {
         self.counters.published.add(1);
+        if publication.queue_name().is_some() {
+            self.publish_stored(turn, &[(publication, &MatchSet::default())])?;
+            return Ok(true);
+        }
         let is_stored = publication.qos != Qos::AtMostOnce || publication.retain;
         if is_stored && turn.keeps_records() {
             let matches = self.matches(publication);
@@ -36,19 +55,20 @@ impl Broker {
             let offered = self.offer(turn, session, publication, options, CommitId::NONE);
             result = std::mem::replace(&mut result, Ok(())).and(offered);
         });
-        result.map(|()| !matches.is_empty())
+        result?;
+        Ok(!matches.is_empty())
     }
 
     /// Publishes several messages that belong together: all of them survive, or none.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when they cannot be stored; nobody has received any of them then.
+    /// [`PublishRefused`]; nobody has received any of them then.
     pub fn publish_together(
         &self,
         turn: &mut Turn<'_>,
         publications: &[Publication<'_>],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PublishRefused> {
         self.counters.published.add(publications.len() as u64);
         let matches: Vec<_> = publications.iter().map(|publication| self.matches(publication)).collect();
         let matched: Vec<_> = publications.iter().zip(matches.iter().map(Arc::as_ref)).collect();
@@ -69,22 +89,58 @@ impl Broker {
         &self,
         turn: &mut Turn<'_>,
         publications: &[(&Publication<'_>, &MatchSet)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PublishRefused> {
         let mut deliveries = Vec::new();
+        let mut placed = Vec::new();
         for (publication, matches) in publications {
+            if let Some(queue) = publication.queue_name() {
+                match self.place(turn, queue, publication) {
+                    Ok(Some(place)) => placed.push((place, *publication)),
+                    Ok(None) => self.counters.dropped.add(1),
+                    Err(refused) => {
+                        turn.forget_packet();
+                        placed.iter().for_each(|(place, publication)| Self::give_up(place, publication));
+                        return Err(refused);
+                    }
+                }
+                continue;
+            }
             if publication.retain {
                 self.record_retained(turn, publication);
             }
             self.for_each_receiver(publication, matches, |session, mut options| {
+                if session.is_durable_subscription() {
+                    match self
+                        .is_for_durable(session, publication)
+                        .then(|| self.place(turn, &session.key().client_id, publication))
+                    {
+                        Some(Ok(Some(place))) => placed.push((place, *publication)),
+                        Some(_) => self.counters.dropped.add(1),
+                        None => {}
+                    }
+                    return;
+                }
                 self.record_queued(turn, session, publication, &mut options);
                 deliveries.push((*publication, Arc::clone(session), options));
             });
         }
-        let commit = turn.apply()?;
+        let commit = match turn.apply() {
+            Ok(commit) => commit,
+            Err(error) => {
+                placed.iter().for_each(|(place, publication)| Self::give_up(place, publication));
+                return Err(error.into());
+            }
+        };
+        for (place, publication) in placed {
+            self.fill(turn, place, publication);
+        }
         for (publication, session, options) in deliveries {
             self.offer(turn, &session, publication, options, commit)?;
         }
-        for (publication, matches) in publications.iter().filter(|(publication, _)| publication.retain) {
+        let is_retained =
+            |publication: &Publication<'_>| publication.retain && publication.queue_name().is_none();
+        for (publication, matches) in publications.iter().filter(|(publication, _)| is_retained(publication))
+        {
             self.retain(publication);
             self.offer_to_latecomers(turn, publication, matches)?;
         }
@@ -186,6 +242,9 @@ impl Broker {
         options: DeliveryOptions,
         commit: CommitId,
     ) -> Offered {
+        if session.is_durable_subscription() {
+            return self.offer_to_queue(turn, session, publication);
+        }
         let mut state = session.lock();
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
@@ -238,6 +297,7 @@ pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -
         local: target.local,
         sequence: 0,
         share: None,
+        claim: None,
     })
 }
 

@@ -6,6 +6,7 @@ use tidewire_protocols::topic::TopicFilter;
 
 use super::Broker;
 use crate::message::Qos;
+use crate::queue::JoinRefused;
 use crate::router::{Subscription, SubscriptionOptions};
 use crate::session::{Delivery, DeliveryOptions, Offered, Session, SubscriptionKey};
 use crate::store::{CommitId, Record, StoreError};
@@ -33,9 +34,24 @@ pub enum SubscribeRefused {
     /// The session is over.
     #[error("the session is over")]
     SessionEnded,
+    /// Another consumer has the queue to itself, or has come before one that wants it so.
+    #[error("the queue has another consumer, and one of the two wants it to itself")]
+    Exclusive,
+    /// The queue is private to another connection.
+    #[error("the queue is private to another connection")]
+    Private,
     /// It cannot be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<JoinRefused> for SubscribeRefused {
+    fn from(refused: JoinRefused) -> Self {
+        match refused {
+            JoinRefused::Exclusive => Self::Exclusive,
+            JoinRefused::Private => Self::Private,
+        }
+    }
 }
 
 impl Broker {
@@ -50,6 +66,26 @@ impl Broker {
         session: &Arc<Session>,
         request: SubscribeRequest<'_>,
     ) -> Result<bool, SubscribeRefused> {
+        let key = self.admit(turn, session, &request)?;
+        let subscription =
+            Subscription { session: Arc::clone(session), options: request.options, local: request.local };
+        let admitted = self.router.subscribe(request.filter, subscription, || {
+            let mut state = session.lock();
+            if !state.ended {
+                state.subscriptions.insert(key, request.options);
+            }
+            !state.ended
+        });
+        admitted.ok_or(SubscribeRefused::SessionEnded)
+    }
+
+    /// Whether the session may have one more subscription; stores it if it must survive.
+    pub(super) fn admit(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Session,
+        request: &SubscribeRequest<'_>,
+    ) -> Result<SubscriptionKey, SubscribeRefused> {
         let key = SubscriptionKey { filter: request.filter.to_buf(), local: request.local };
         {
             let state = session.lock();
@@ -68,16 +104,7 @@ impl Broker {
             });
             turn.apply()?;
         }
-        let subscription =
-            Subscription { session: Arc::clone(session), options: request.options, local: request.local };
-        let admitted = self.router.subscribe(request.filter, subscription, || {
-            let mut state = session.lock();
-            if !state.ended {
-                state.subscriptions.insert(key, request.options);
-            }
-            !state.ended
-        });
-        admitted.ok_or(SubscribeRefused::SessionEnded)
+        Ok(key)
     }
 
     /// Removes a subscription; whether there was one. Deliveries that wait already are still made. [MQTT-3.10.4-2]
@@ -128,6 +155,7 @@ impl Broker {
                 local: request.local,
                 sequence: 0,
                 share: None,
+                claim: None,
             };
             self.record_queued(turn, session, &message.publication(), &mut options);
             deliveries.push(Delivery { message, options, commit: CommitId::NONE });

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use tidewire_protocols::topic::TopicName;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::{Config, Redirect, Transport};
@@ -71,7 +72,18 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
             "clients are sent away without a word whereto: set mqtt.server_reference".into(),
         );
     }
+    let dead_letter = &config.queues.dead_letter;
+    let is_destination = config.queues.topic_pattern().is_some_and(|topic| TopicName::parse(&topic).is_ok());
+    if !dead_letter.is_empty() && !is_destination {
+        let text = format!(
+            "\"{dead_letter}\" is no destination such as \"/queue/dead.{{queue}}\" or \"/topic/dead/{{queue}}\""
+        );
+        fault("queues.dead_letter", text);
+    }
     let at_least_one = [
+        ("queues.length_max", config.queues.length_max),
+        ("queues.bytes_max", config.queues.bytes_max.0),
+        ("queues.deliveries_max", config.queues.deliveries_max.try_into().unwrap_or(usize::MAX)),
         ("limits.connections_max", config.limits.connections_max),
         ("limits.topic_levels_max", config.limits.topic_levels_max),
         ("limits.subscriptions_per_session_max", config.limits.subscriptions_per_session_max),

@@ -6,6 +6,7 @@
 mod check;
 mod limits;
 mod load;
+mod queues;
 mod units;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use tidewire_protocols::mqtt::Qos;
 pub use self::check::check;
 pub use self::limits::Limits;
 pub use self::load::{ConfigError, Sources, load};
+pub use self::queues::QueuesConfig;
 pub use self::units::{Size, Span};
 use crate::auth::{Authority, Gate, ScramUsers, UserFileError};
 use crate::session::{OutboxLimits, Overflow};
@@ -38,6 +40,8 @@ pub struct Config {
     pub mqtt: MqttConfig,
     /// STOMP.
     pub stomp: StompConfig,
+    /// Work queues.
+    pub queues: QueuesConfig,
     /// What survives.
     pub storage: StorageConfig,
     /// Logs.
@@ -193,6 +197,8 @@ impl Default for MqttConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StompConfig {
+    /// What parts the levels of a topic in destinations.
+    pub separator: Separator,
     /// How frames travel over WebSocket.
     pub websocket_frame: WebSocketFrame,
     /// What the server offers: it sends at least every first, and wants to hear at least every second.
@@ -213,6 +219,7 @@ impl Default for StompConfig {
     fn default() -> Self {
         let ten_seconds = Span(std::time::Duration::from_secs(10));
         Self {
+            separator: Separator::Slash,
             websocket_frame: WebSocketFrame::Auto,
             heart_beat: [ten_seconds; 2],
             denied: Denied::Error,
@@ -222,6 +229,17 @@ impl Default for StompConfig {
             transaction_bytes_max: Size(16 << 20),
         }
     }
+}
+
+/// What parts the levels of a topic in STOMP's destinations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Separator {
+    /// `/topic/rooms/1`, verbatim, with `+` and `#`.
+    #[serde(rename = "/")]
+    Slash,
+    /// `/topic/rooms.1`, with `*` and `>` or `#`; `.` and `/` change places.
+    #[serde(rename = ".")]
+    Dot,
 }
 
 /// How STOMP frames travel over WebSocket.
@@ -331,6 +349,7 @@ impl Default for Config {
             session: SessionConfig::default(),
             mqtt: MqttConfig::default(),
             stomp: StompConfig::default(),
+            queues: QueuesConfig::default(),
             storage: StorageConfig::default(),
             log: LogConfig::default(),
         }

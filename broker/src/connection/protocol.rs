@@ -39,6 +39,9 @@ pub trait Protocol: Send {
     /// the commit that the next held reply or delivery waits for, if any is held.
     fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId>;
 
+    /// The socket did not take all that was written. Called at each attempt.
+    fn handle_blocked(&mut self);
+
     /// Whether more input is to be handled, or replies must leave first: those that are held are more than
     /// `held_bytes_max`, or than the protocol's own rules allow. Until then the connection is not read from.
     fn takes_input(&self, held_bytes_max: usize) -> bool;

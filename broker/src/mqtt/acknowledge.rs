@@ -1,29 +1,37 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP from a client.
 
+use std::sync::Arc;
+
 use tidewire_protocols::mqtt::{Ack, PacketId, PacketType, Properties, Qos, ReasonCode};
 
 use super::Context;
 use super::deliver::{MqttDeliver, Received};
 use super::refuse::Refusal;
+use crate::message::Message;
+use crate::queue::DeadReason;
+use crate::session::DeliveryOptions;
 use crate::store::{Record, SettledState};
 
 impl Context<'_, '_, '_> {
-    /// A QoS 1 delivery is settled, whatever the client's reason says: a refusal is no cause to send it again.
+    /// A QoS 1 delivery is settled, whatever the client's reason says: a refusal is no cause to send it again. A work
+    /// queue gives up what its consumer refuses.
     pub(super) fn handle_pub_ack(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
         let settled = self.with_deliver(|deliver| deliver.settle(ack.packet_id, Qos::AtLeastOnce));
-        self.note_settled(settled, "PUBACK")
+        self.note_settled(settled, "PUBACK", ack.reason)
     }
 
     /// A QoS 2 delivery has arrived: from now on only PUBREL is owed. [MQTT-4.3.3-3, MQTT-4.3.3-5]
     pub(super) fn handle_pub_rec(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
         if ack.reason.is_error() {
             let settled = self.with_deliver(|deliver| deliver.settle(ack.packet_id, Qos::ExactlyOnce));
-            return self.note_settled(settled, "PUBREC");
+            return self.note_settled(settled, "PUBREC", ack.reason);
         }
         let received = self.with_deliver(|deliver| deliver.mark_received(ack.packet_id));
         let reason = match received {
-            Received::Now { sequence } => {
-                self.record_settled(sequence, SettledState::Received);
+            Received::Now(delivery) => {
+                let (message, options) = *delivery;
+                self.record_settled(options.sequence, SettledState::Received);
+                self.settle_with_queue(Some(message), options, ack.reason);
                 ReasonCode::Success
             }
             Received::Before => ReasonCode::Success,
@@ -50,7 +58,7 @@ impl Context<'_, '_, '_> {
     /// A QoS 2 delivery is settled.
     pub(super) fn handle_pub_comp(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
         let settled = self.with_deliver(|deliver| deliver.complete(ack.packet_id));
-        self.note_settled(settled, "PUBCOMP")
+        self.note_settled(settled, "PUBCOMP", ReasonCode::Success)
     }
 
     /// Does nothing once another connection has taken the session over: what is under way is now that one's.
@@ -62,15 +70,37 @@ impl Context<'_, '_, '_> {
         state.deliver_as::<MqttDeliver>().map(change).unwrap_or_default()
     }
 
-    fn note_settled(&mut self, settled: Settled, packet: &'static str) -> Result<(), Refusal> {
+    fn note_settled(
+        &mut self,
+        settled: Settled,
+        packet: &'static str,
+        reason: ReasonCode,
+    ) -> Result<(), Refusal> {
         match settled {
-            Settled::Now { sequence } => {
-                self.record_settled(sequence, SettledState::Done);
+            Settled::Now { message, options } => {
+                self.record_settled(options.sequence, SettledState::Done);
+                self.settle_with_queue(message, options, reason);
                 Ok(())
             }
             // The answer to something sent on an earlier connection, or a repeat: nothing is owed for it.
             Settled::Unknown => Ok(()),
             Settled::WrongQos => Err(wrong_qos(packet)),
+        }
+    }
+
+    /// `message` is none where the queue has been told already, at PUBREC.
+    fn settle_with_queue(
+        &mut self,
+        message: Option<Arc<Message>>,
+        options: DeliveryOptions,
+        reason: ReasonCode,
+    ) {
+        let (Some(message), Some(claim)) = (message, options.claim.clone()) else { return };
+        if reason.is_error() {
+            self.broker.put_back(self.turn, vec![(message, options)], Some(DeadReason::Rejected));
+        } else {
+            self.broker.record_dequeued(self.turn, std::iter::once(claim.as_ref()));
+            self.broker.settle(self.turn, vec![(message, options)]);
         }
     }
 
@@ -89,10 +119,15 @@ impl Context<'_, '_, '_> {
 }
 
 /// What became of settling a delivery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) enum Settled {
-    /// It is settled now; its place among the stored deliveries, or 0.
-    Now { sequence: u64 },
+    /// It is settled now.
+    Now {
+        /// What was delivered, unless that was let go of at PUBREC.
+        message: Option<Arc<Message>>,
+        /// How it went.
+        options: DeliveryOptions,
+    },
     /// There is no such delivery.
     #[default]
     Unknown,

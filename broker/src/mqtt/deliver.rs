@@ -15,7 +15,7 @@ use super::alias::{Aliased, OutboundAliases};
 use crate::clock::Now;
 use crate::message::{Encoded, LayoutKey, Message, Publication};
 use crate::output::Output;
-use crate::session::{Deliver, Delivered, DeliveryOptions, Inflight, InflightState};
+use crate::session::{Deliver, Delivered, DeliveryOptions, Inflight, InflightState, Step};
 
 /// Bytes of resent packets that may stand ready at once.
 const RESEND_BYTES_MAX: usize = 64 * 1024;
@@ -65,10 +65,10 @@ pub(super) enum Arrival {
 }
 
 /// What became of a PUBREC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) enum Received {
-    /// The delivery has arrived; its place among the stored ones, or 0.
-    Now { sequence: u64 },
+    /// The delivery has arrived.
+    Now(Box<(Arc<Message>, DeliveryOptions)>),
     /// It had been acknowledged so already.
     Before,
     /// There is no such delivery.
@@ -138,7 +138,7 @@ impl MqttDeliver {
         // PUBREL goes out in answer, on this connection.
         step.sent_here = true;
         match std::mem::replace(&mut step.state, InflightState::Released) {
-            InflightState::Sent(_) => Received::Now { sequence: step.options.sequence },
+            InflightState::Sent(message) => Received::Now(Box::new((message, step.options.clone()))),
             InflightState::Released => Received::Before,
         }
     }
@@ -146,7 +146,11 @@ impl MqttDeliver {
     fn remove(&mut self, packet_id: PacketId) -> Settled {
         let Some(step) = self.inflight.settle(packet_id) else { return Settled::Unknown };
         self.quota += u16::from(step.holds_place);
-        Settled::Now { sequence: step.options.sequence }
+        let message = match step.state {
+            InflightState::Sent(message) => Some(message),
+            InflightState::Released => None,
+        };
+        Settled::Now { message, options: step.options }
     }
 }
 
@@ -231,16 +235,35 @@ impl Deliver for MqttDeliver {
         is_done
     }
 
-    /// A QoS 2 message stays with the member that it was sent to, even so. [MQTT-4.8.2-5]
+    /// A QoS 2 message stays with the member of a shared subscription that it was sent to, even so. [MQTT-4.8.2-5]
     fn abandon(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
         let steps = std::mem::take(&mut self.inflight).into_steps();
-        let others = steps.filter_map(|step| match step.state {
-            InflightState::Sent(message) if step.options.qos == Qos::AtLeastOnce => {
-                Some((message, step.options))
-            }
-            _ => None,
+        let sent = steps.filter_map(|step| match step.state {
+            InflightState::Sent(message) => Some((message, step.options)),
+            InflightState::Released => None,
         });
-        others.filter(|(_, options)| options.share.is_some()).collect()
+        let is_for_others = |options: &DeliveryOptions| {
+            options.claim.is_some() || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
+        };
+        sent.filter(|(_, options)| is_for_others(options)).collect()
+    }
+
+    /// QoS 1 is at least once, so another consumer may have it at once. QoS 2 waits for this client, which may have it
+    /// already.
+    fn release(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        let is_released = |step: &Step| step.options.claim.is_some() && step.options.qos == Qos::AtLeastOnce;
+        let released = self.inflight.iter_mut().filter(|(_, step)| is_released(step));
+        let released: Vec<_> = released.map(|(packet_id, _)| packet_id).collect();
+        let settled = released.into_iter().filter_map(|packet_id| self.inflight.settle(packet_id));
+        let sent = settled.filter_map(|step| match step.state {
+            InflightState::Sent(message) => Some((message, step.options)),
+            InflightState::Released => None,
+        });
+        sent.collect()
+    }
+
+    fn window(&self) -> usize {
+        self.terms.receive_maximum.into()
     }
 }
 

@@ -283,6 +283,15 @@ impl Protocol for Mqtt {
         crate::replies::earlier(reply_waits, delivery_waits)
     }
 
+    fn handle_blocked(&mut self) {
+        if let State::Connected(client) = &self.state {
+            let mut session = client.session.lock();
+            if session.is_attached(&self.link) {
+                session.block();
+            }
+        }
+    }
+
     fn takes_input(&self, held_bytes_max: usize) -> bool {
         self.replies.held_bytes() <= held_bytes_max && !self.is_window_full()
     }

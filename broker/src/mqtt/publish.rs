@@ -9,8 +9,9 @@ use super::deliver::{Arrival, MqttDeliver};
 use super::refuse::Refusal;
 use super::{Client, Context};
 use crate::auth::Action;
+use crate::broker::PublishRefused;
 use crate::message::{Attributes, AttributesBuf, Publication};
-use crate::store::{Record, StoreError};
+use crate::store::Record;
 
 /// What a PUBLISH says besides topic and payload.
 #[derive(Default)]
@@ -88,8 +89,12 @@ impl Context<'_, '_, '_> {
             return Ok(ReasonCode::NotAuthorized);
         }
         let mut publication = Publication::new(topic, publish.payload, self.client.session.id());
+        if publication.queue_name().is_some_and(|name| name.is_empty() || name.starts_with('$')) {
+            return Ok(ReasonCode::TopicNameInvalid);
+        }
         publication.qos = publish.qos;
-        publication.retain = publish.retain;
+        // A queue keeps each message, and no last one.
+        publication.retain = publish.retain && publication.queue_name().is_none();
         publication.attributes = Attributes::of(attributes);
         publication.expires_at = particulars
             .expiry_secs
@@ -97,7 +102,7 @@ impl Context<'_, '_, '_> {
         Ok(match self.broker.publish(self.turn, &publication) {
             Ok(true) => ReasonCode::Success,
             Ok(false) => ReasonCode::NoMatchingSubscribers,
-            Err(StoreError::Unavailable) => ReasonCode::QuotaExceeded,
+            Err(PublishRefused::QueueFull | PublishRefused::Store(_)) => ReasonCode::QuotaExceeded,
         })
     }
 

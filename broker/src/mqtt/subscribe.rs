@@ -9,8 +9,12 @@ use tidewire_protocols::topic::TopicFilter;
 use super::Context;
 use super::refuse::Refusal;
 use crate::auth::Action;
-use crate::broker::{SubscribeRefused, SubscribeRequest};
+use crate::broker::{ConsumeRequest, SubscribeRefused, SubscribeRequest};
+use crate::message::QUEUE_PREFIX;
+use crate::queue::ConsumerTerms;
 use crate::router::SubscriptionOptions;
+use crate::session::SubscriptionKey;
+use crate::store::StoreError;
 
 impl Context<'_, '_, '_> {
     /// Each filter gets its own answer: one that is refused does not harm the others.
@@ -70,29 +74,53 @@ impl Context<'_, '_, '_> {
             option_byte: wanted.as_u8(),
             local: 0,
         };
-        let session = &self.client.session;
-        let existed = match self.broker.subscribe(self.turn, session, request) {
+        let queue = filter.as_str().strip_prefix(QUEUE_PREFIX);
+        let subscribed = match queue {
+            Some(queue) => self.consume(request, queue),
+            None => self.broker.subscribe(self.turn, &self.client.session, request),
+        };
+        let existed = match subscribed {
             Ok(existed) => existed,
             Err(SubscribeRefused::TooMany) => return Ok(ReasonCode::QuotaExceeded),
+            Err(SubscribeRefused::Exclusive) => return Ok(ReasonCode::ImplementationSpecificError),
+            Err(SubscribeRefused::Private) => return Ok(ReasonCode::NotAuthorized),
             Err(SubscribeRefused::SessionEnded | SubscribeRefused::Store(_)) => {
                 return Ok(ReasonCode::UnspecifiedError);
             }
         };
+        let session = &self.client.session;
         let wants_retained = match wanted.retain_handling {
             RetainHandling::SendAtSubscribe => true,
             RetainHandling::SendIfNew => !existed,
             RetainHandling::DoNotSend => false,
         };
-        if wants_retained && self.broker.send_retained(self.turn, session, request).is_err() {
+        if queue.is_none()
+            && wants_retained
+            && self.broker.send_retained(self.turn, session, request).is_err()
+        {
             return Ok(ReasonCode::UnspecifiedError);
         }
         Ok(ReasonCode::from_u8(qos.as_u8()).unwrap_or(ReasonCode::UnspecifiedError))
     }
 
-    /// Parses a filter.
+    /// A work queue: this client is one more of its consumers, and its Receive Maximum their prefetch.
+    fn consume(&mut self, subscription: SubscribeRequest<'_>, queue: &str) -> Result<bool, SubscribeRefused> {
+        let session = &self.client.session;
+        let window = session.lock().deliver.window();
+        let terms = ConsumerTerms::of_mqtt(session.id(), &subscription.options, window);
+        let request = ConsumeRequest { subscription, queue, owner: None, terms };
+        self.broker.consume(self.turn, session, &request)
+    }
+
+    /// Parses a filter. Those of work queues have no wildcards, and are shared anyway.
     fn examine_filter<'f>(&self, filter: &'f str) -> Result<TopicFilter<'f>, ReasonCode> {
         let filter = TopicFilter::parse(filter).map_err(|_| ReasonCode::TopicFilterInvalid)?;
-        match filter.level_count() > self.broker.config.limits.topic_levels_max {
+        let queue = filter.filter().strip_prefix(QUEUE_PREFIX);
+        let is_bad_queue = queue.is_some_and(|queue| {
+            let is_shared = filter.share_name().is_some();
+            is_shared || filter.has_wildcard() || queue.is_empty() || queue.starts_with('$')
+        });
+        match is_bad_queue || filter.level_count() > self.broker.config.limits.topic_levels_max {
             true => Err(ReasonCode::TopicFilterInvalid),
             false => Ok(filter),
         }
@@ -123,13 +151,13 @@ impl Context<'_, '_, '_> {
         Err(Refusal::new(ReasonCode::PacketTooLarge, detail))
     }
 
-    pub(super) fn handle_unsubscribe(self, unsubscribe: &Unsubscribe<'_>) -> Result<(), Refusal> {
+    pub(super) fn handle_unsubscribe(mut self, unsubscribe: &Unsubscribe<'_>) -> Result<(), Refusal> {
         self.check_answer_size(unsubscribe.filters.len())?;
         let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
         for filter in unsubscribe.filters.iter() {
             let reason = match TopicFilter::parse(filter) {
                 Err(_) => ReasonCode::TopicFilterInvalid,
-                Ok(filter) => match self.broker.unsubscribe(self.turn, &self.client.session, filter, 0) {
+                Ok(filter) => match self.unsubscribe(filter) {
                     Ok(true) => ReasonCode::Success,
                     Ok(false) => ReasonCode::NoSubscriptionExisted,
                     Err(_) => ReasonCode::UnspecifiedError,
@@ -145,5 +173,16 @@ impl Context<'_, '_, '_> {
         });
         unsub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
         Ok(())
+    }
+
+    fn unsubscribe(&mut self, filter: TopicFilter<'_>) -> Result<bool, StoreError> {
+        let session = &self.client.session;
+        match filter.as_str().starts_with(QUEUE_PREFIX) {
+            true => {
+                let key = SubscriptionKey { filter: filter.to_buf(), local: 0 };
+                self.broker.stop_consuming(self.turn, session, &key)
+            }
+            false => self.broker.unsubscribe(self.turn, session, filter, 0),
+        }
     }
 }

@@ -110,6 +110,12 @@ impl Protocol for Detect {
         self.decided.as_mut()?.poll_transmit(now, durable, output)
     }
 
+    fn handle_blocked(&mut self) {
+        if let Some(protocol) = &mut self.decided {
+            protocol.handle_blocked();
+        }
+    }
+
     fn takes_input(&self, held_bytes_max: usize) -> bool {
         self.decided.as_ref().is_none_or(|protocol| protocol.takes_input(held_bytes_max))
     }

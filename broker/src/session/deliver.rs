@@ -29,6 +29,50 @@ pub struct DeliveryOptions {
     pub sequence: u64,
     /// The shared subscription that it answers, as its filter: another member may have to take it.
     pub share: Option<Arc<str>>,
+    /// The work queue that it comes from.
+    pub claim: Option<Arc<Claim>>,
+}
+
+/// A message of a work queue that was given to a consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The queue's name.
+    pub queue: Arc<str>,
+    /// The consumer, by the number that the queue gave it.
+    pub consumer: u64,
+    /// The message's place in the queue, to which it goes back if it is not processed.
+    pub place: Place,
+    /// How often it has been delivered, this time included.
+    pub deliveries: u32,
+    /// Whether it must be acknowledged. If not, being sent has settled it.
+    pub is_owed: bool,
+}
+
+/// A message's place in its queue: those of a higher priority come first, and of one priority in the order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    rank: u8,
+    sequence: u64,
+}
+
+impl Place {
+    /// Before every other.
+    pub const FIRST: Self = Self { rank: 0, sequence: 0 };
+
+    /// The place of a message of that priority (9 is the highest), which came as number `sequence`.
+    pub fn new(priority: u8, sequence: u64) -> Self {
+        Self { rank: u8::MAX - priority, sequence }
+    }
+
+    /// The priority.
+    pub fn priority(self) -> u8 {
+        u8::MAX - self.rank
+    }
+
+    /// Its number among the messages that have come.
+    pub fn sequence(self) -> u64 {
+        self.sequence
+    }
 }
 
 /// A message that waits for a session.
@@ -75,7 +119,21 @@ pub trait Deliver: Any + Send {
 
     /// The session is over: gives up what was sent and not acknowledged, and returns what another member of its
     /// shared subscription may be sent, in order. [MQTT50-U-4.8.2-3, MQTT-4.8.2-5]
+    /// What a work queue is owed is returned as well, whether it may be sent to another or not: that is the queue's to say.
     fn abandon(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
         Vec::new()
     }
+
+    /// The connection is gone and the session stays: gives up what work queues are owed, as far as others may have it.
+    fn release(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        Vec::new()
+    }
+
+    /// Deliveries that the client may have unacknowledged.
+    fn window(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Says that a browser of a queue has seen all, where the protocol has a word for it.
+    fn end_of_browse(&mut self, _local: u32, _output: &mut Output) {}
 }

@@ -152,6 +152,7 @@ mod tests {
             local: 0,
             sequence: 0,
             share: None,
+            claim: None,
         }
     }
 

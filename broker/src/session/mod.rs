@@ -13,6 +13,7 @@
 //! sessions at once, and none is held across an await.
 
 mod deliver;
+mod feed;
 mod inflight;
 mod link;
 mod outbox;
@@ -30,9 +31,11 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tidewire_protocols::topic::TopicFilterBuf;
 
-pub use self::deliver::{Deliver, Delivered, Delivery, DeliveryOptions, Identifiers};
+pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Identifiers, Place};
+pub use self::feed::{Feed, Pulled, Source};
 pub use self::inflight::{Inflight, InflightState, Step};
 pub use self::link::{Link, Signal};
+use self::outbox::READY_BYTES_MAX;
 pub use self::outbox::{Outbox, OutboxLimits, Overflow};
 pub use self::registry::{ProtocolKind, Registry, SessionKey};
 pub use self::schedule::{Due, Schedule};
@@ -68,12 +71,17 @@ pub struct SessionState {
     pub deliver: Box<dyn Deliver>,
     /// What it has subscribed to. The router's entries are made and removed together with these.
     pub subscriptions: HashMap<SubscriptionKey, SubscriptionOptions>,
+    /// The subscriptions among them that are to work queues, while a connection serves them.
+    pub sources: HashMap<SubscriptionKey, Arc<dyn Source>>,
     /// What to publish when the client is lost.
     pub will: Option<Will>,
     /// Counts attachments, so that a timer set when a connection ended knows whether another has come since.
     pub attachments: u64,
     /// When the last connection ended; `None` while one is attached.
     pub detached_at: Option<Instant>,
+    feed: Option<Arc<Feed>>,
+    /// The connection's socket takes nothing at present.
+    is_blocked: bool,
     wake_pending: bool,
 }
 
@@ -143,9 +151,12 @@ impl Session {
                 outbox: Outbox::new(limits),
                 deliver,
                 subscriptions: HashMap::new(),
+                sources: HashMap::new(),
                 will: None,
                 attachments: 0,
                 detached_at: None,
+                feed: None,
+                is_blocked: false,
                 wake_pending: false,
             }),
         }
@@ -159,6 +170,11 @@ impl Session {
     /// Its protocol and client identifier.
     pub fn key(&self) -> &SessionKey {
         &self.key
+    }
+
+    /// Whether it is a durable subscription: what it is offered goes into a queue.
+    pub fn is_durable_subscription(&self) -> bool {
+        self.key.protocol == ProtocolKind::DurableSubscription
     }
 
     /// How long it outlives its connection, in seconds.
@@ -232,19 +248,44 @@ impl SessionState {
         self.outbox.push(Delivery { message: Arc::clone(publication.keep()), options, commit })
     }
 
-    /// Moves what may go now into `output`: first what must be sent again, then the backlog in its order. Returns
-    /// the commit that the head of the backlog waits for, if it does.
+    /// Moves what may go now into `output`: first what must be sent again, then the backlog in its order, then what
+    /// work queues have for it. Returns the commit that the head of the backlog waits for, if it does.
     pub fn transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
         self.wake_pending = false;
         let waits_for = self.outbox.refill(now, durable, self.deliver.as_mut());
+        if let Some(feed) = &self.feed {
+            if std::mem::take(&mut self.is_blocked) {
+                self.sources.values().for_each(|source| source.resume());
+            }
+            feed.pull(now, self.deliver.as_mut(), self.outbox.ready(), READY_BYTES_MAX);
+        }
         output.append(self.outbox.ready());
         waits_for
+    }
+
+    /// The connection's socket takes nothing at present: work queues need not wait for it.
+    pub fn block(&mut self) {
+        if !self.sources.is_empty() && !std::mem::replace(&mut self.is_blocked, true) {
+            self.sources.values().for_each(|source| source.stall());
+        }
     }
 
     /// The connection to wake for what was just offered; `None` when there is none, or a wake-up is under way.
     pub fn to_wake(&mut self) -> Option<&Arc<Link>> {
         let link = self.link.as_ref()?;
         (!std::mem::replace(&mut self.wake_pending, true)).then_some(link)
+    }
+
+    /// The feed of the connection that is attached; `None` without one.
+    pub fn feed(&mut self) -> Option<Arc<Feed>> {
+        let link = self.link.as_ref()?;
+        Some(Arc::clone(self.feed.get_or_insert_with(|| Arc::new(Feed::new(Arc::clone(link))))))
+    }
+
+    /// Takes the sources out, and their feed with them: their connection is gone.
+    pub fn take_sources(&mut self) -> Vec<Arc<dyn Source>> {
+        (self.feed, self.is_blocked) = (None, false);
+        self.sources.drain().map(|(_, source)| source).collect()
     }
 
     /// Whether `link` is the connection that serves this session.

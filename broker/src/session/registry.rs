@@ -13,6 +13,8 @@ pub enum ProtocolKind {
     Mqtt,
     /// STOMP, any version.
     Stomp,
+    /// A durable subscription of a STOMP client, which outlives its sessions.
+    DurableSubscription,
 }
 
 /// Names a session among all.
@@ -43,6 +45,11 @@ impl Registry {
             make()
         });
         (Arc::clone(&entry), made)
+    }
+
+    /// The session of that name.
+    pub fn find(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        self.sessions.get(key).map(|session| Arc::clone(&session))
     }
 
     /// Removes this very session; one that has taken its name since stays.

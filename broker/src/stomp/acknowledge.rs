@@ -5,31 +5,56 @@ use std::borrow::Cow;
 use tidewire_protocols::stomp::{Frame, Version};
 
 use super::deliver::{MessageId, StompDeliver};
+use super::headers::read_bool;
 use super::refuse::Refusal;
 use super::{Context, Handled};
+use crate::broker::Broker;
+use crate::queue::DeadReason;
+use crate::turn::Turn;
 
 /// An ACK, or a NACK.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Acknowledgement {
     id: MessageId,
-    is_consumed: bool,
+    verdict: Verdict,
+}
+
+/// What a client says of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// ACK.
+    Consumed,
+    /// NACK: a queue gives it to the next consumer.
+    NotConsumed,
+    /// NACK with `requeue:false`: a queue gives it up.
+    Rejected,
 }
 
 impl Context<'_, '_, '_> {
-    /// ACK (`is_consumed`) and NACK. On a topic, where each subscriber has a copy of its own, a message that was
-    /// not consumed is dropped and counted: there is nobody else to give it to.
+    /// ACK (`is_consumed`) and NACK. A message of a queue that was not consumed goes back to its place. On a topic,
+    /// where each subscriber has a copy of its own, it is dropped and counted: there is nobody else to give it to.
     pub(super) fn handle_ack(self, frame: &Frame<'_>, is_consumed: bool) -> Result<Handled, Refusal> {
         let text = self.acknowledged_id(frame)?;
         let id = MessageId::parse(&text).ok_or_else(|| unknown(&text))?;
         self.check_subscription(frame, id, &text)?;
-        let acknowledgement = Acknowledgement { id, is_consumed };
+        let may_requeue = match frame.headers.get("requeue") {
+            Some(value) if !is_consumed => read_bool("requeue", &value)?,
+            _ => true,
+        };
+        let verdict = match (is_consumed, may_requeue) {
+            (true, _) => Verdict::Consumed,
+            (false, true) => Verdict::NotConsumed,
+            (false, false) => Verdict::Rejected,
+        };
+        let acknowledgement = Acknowledgement { id, verdict };
         match frame.headers.get("transaction") {
             Some(transaction) => {
                 self.client.transactions.add_ack(&transaction, acknowledgement, &self.broker.config.stomp)?;
             }
             None => {
-                let dropped = acknowledge(self.client, &[acknowledgement]).ok_or_else(|| unknown(&text))?;
-                self.broker.counters.dropped.add(dropped);
+                let all = [acknowledgement];
+                record(self.broker, self.turn, self.client, &all).ok_or_else(|| unknown(&text))?;
+                acknowledge(self.broker, self.turn, self.client, &all);
             }
         }
         Ok(Handled::Done)
@@ -55,19 +80,46 @@ impl Context<'_, '_, '_> {
     }
 }
 
-/// Acknowledges all, in their order, or, if one of them means nothing, none. Returns how many messages that dropped.
-pub(super) fn acknowledge(client: &super::Client, all: &[Acknowledgement]) -> Option<u64> {
+/// Tells the store what will be consumed; `None` and nothing recorded if one of them means nothing. It comes before
+/// [`acknowledge`], so that the acknowledgements and the messages of a transaction may stand in one batch.
+pub(super) fn record(
+    broker: &Broker,
+    turn: &mut Turn<'_>,
+    client: &super::Client,
+    all: &[Acknowledgement],
+) -> Option<()> {
     let mut state = client.session.lock();
     let deliver = state.deliver_as::<StompDeliver>()?;
     if !all.iter().all(|one| deliver.is_acknowledgeable(one.id)) {
         return None;
     }
-    let mut dropped = 0;
-    for Acknowledgement { id, is_consumed } in all {
-        let settled = deliver.acknowledge(*id);
-        dropped += if *is_consumed { 0 } else { settled as u64 };
+    let consumed = all.iter().filter(|one| one.verdict == Verdict::Consumed);
+    let claims = consumed.flat_map(|one| deliver.claims(one.id));
+    broker.record_dequeued(turn, claims);
+    Some(())
+}
+
+/// Acknowledges all, in their order.
+pub(super) fn acknowledge(
+    broker: &Broker,
+    turn: &mut Turn<'_>,
+    client: &super::Client,
+    all: &[Acknowledgement],
+) {
+    for Acknowledgement { id, verdict } in all {
+        let settled = {
+            let mut state = client.session.lock();
+            state.deliver_as::<StompDeliver>().map(|deliver| deliver.acknowledge(*id)).unwrap_or_default()
+        };
+        match verdict {
+            Verdict::Consumed => broker.settle(turn, settled.owed),
+            _ => {
+                broker.counters.dropped.add((settled.count - settled.owed.len()) as u64);
+                let reason = (*verdict == Verdict::Rejected).then_some(DeadReason::Rejected);
+                broker.put_back(turn, settled.owed, reason);
+            }
+        }
     }
-    Some(dropped)
 }
 
 fn unknown(id: &str) -> Refusal {

@@ -33,11 +33,11 @@ impl Stomp {
             _ => HeartBeat::parse("0,0").map_err(|error| Refusal::undecodable(&error))?,
         };
         let (login, passcode) = (headers.get("login"), headers.get("passcode"));
-        let client_id = headers.get("client-id").unwrap_or_default();
+        let client_id = headers.get("client-id").filter(|client_id| !client_id.is_empty());
         let credentials = Credentials {
             user_name: login.as_deref(),
             password: passcode.as_deref().map(str::as_bytes),
-            client_id: &client_id,
+            client_id: client_id.as_deref().unwrap_or_default(),
         };
         // Where a client is let in or not.
         let identity = self
@@ -47,6 +47,12 @@ impl Stomp {
             .ok_or_else(|| Refusal::new("access refused", "login or passcode is missing or wrong."))?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
+        let token = token().ok_or_else(|| {
+            Refusal::new(
+                "no randomness",
+                "The server cannot make names that nobody guesses. Try again later.",
+            )
+        })?;
         let session_id = self.broker.new_session_id();
         let session_name: Arc<str> = format!("session-{}", session_id.0).into();
         let (broker, config) = (&self.broker, &self.broker.config);
@@ -59,14 +65,12 @@ impl Stomp {
                 expiry_secs: 0,
                 will: None,
                 link: Arc::clone(&self.link),
-                make: || -> Box<dyn Deliver> {
-                    Box::new(StompDeliver::new(version, config.stomp.websocket_frame, &config.session))
-                },
+                make: || -> Box<dyn Deliver> { Box::new(StompDeliver::new(version, config)) },
                 attach: |_: &mut SessionState| (),
             },
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
-        tracing::info!(link = %self.link, session = %session_name, ?version, %client_id, "connected");
+        tracing::info!(link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(), "connected");
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         let output = self.replies.promised();
@@ -82,6 +86,8 @@ impl Stomp {
             session,
             identity,
             version,
+            client_id: client_id.as_deref().map(Into::into),
+            token,
             heart_beats,
             subscriptions: HashMap::new(),
             transactions: Transactions::default(),
@@ -94,4 +100,10 @@ impl Stomp {
         let ms = |span: crate::config::Span| u32::try_from(span.0.as_millis()).unwrap_or(u32::MAX);
         HeartBeat { guarantees_ms: ms(send), wants_ms: ms(hear) }
     }
+}
+
+/// Eight random bytes, in hexadecimal digits.
+fn token() -> Option<Box<str>> {
+    let number = getrandom::u64().ok()?;
+    Some(format!("{number:016x}").into())
 }

@@ -2,16 +2,19 @@
 //! message becomes a MESSAGE frame.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use tidewire_protocols::stomp::{Command, Version, encode_header};
+use tidewire_protocols::stomp::{Command, FrameWriter, Version, encode_header};
 
 use super::{frame_kind, headers};
 use crate::clock::Now;
-use crate::config::{SessionConfig, WebSocketFrame};
-use crate::message::{Encoded, LayoutKey, Publication};
+use crate::config::{Config, Separator, WebSocketFrame};
+use crate::message::{Encoded, LayoutKey, Message, Publication};
 use crate::output::Output;
-use crate::session::{Deliver, Delivered, DeliveryOptions};
+use crate::selection::Selection;
+use crate::session::{Claim, Deliver, Delivered, DeliveryOptions};
 
 /// How a subscription's messages are acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub enum AckMode {
 pub struct StompDeliver {
     version: Version,
     frame: WebSocketFrame,
+    separator: Separator,
     /// By their number.
     subscriptions: HashMap<u32, Subscription, foldhash::fast::RandomState>,
     /// Subscriptions there have been. A number is used once: a message of an ended subscription must not be taken for
@@ -40,10 +44,29 @@ pub struct StompDeliver {
 
 struct Subscription {
     id: Option<Box<str>>,
+    destination: Box<str>,
     ack: AckMode,
     prefetch: usize,
-    /// Serials of messages that are not acknowledged, in order.
-    unacknowledged: VecDeque<u64>,
+    /// Which messages it wants; all, where there is none. A queue looks at that itself.
+    selection: Option<Arc<Selection>>,
+    /// Messages that are not acknowledged, in order.
+    unacknowledged: VecDeque<Unacknowledged>,
+}
+
+/// A message that was sent and is not acknowledged.
+struct Unacknowledged {
+    serial: u64,
+    /// What a work queue is owed.
+    owed: Option<(Arc<Message>, DeliveryOptions)>,
+}
+
+/// What an ACK or NACK has settled.
+#[derive(Default)]
+pub(super) struct Settled {
+    /// Messages.
+    pub(super) count: usize,
+    /// Those of them that come from work queues.
+    pub(super) owed: Vec<(Arc<Message>, DeliveryOptions)>,
 }
 
 /// A message as the client names it: `<subscription>-<serial>`, in `message-id` and `ack` alike.
@@ -61,30 +84,45 @@ impl MessageId {
 }
 
 impl StompDeliver {
-    pub(super) fn new(version: Version, frame: WebSocketFrame, config: &SessionConfig) -> Self {
+    pub(super) fn new(version: Version, config: &Config) -> Self {
         Self {
             version,
-            frame,
+            frame: config.stomp.websocket_frame,
+            separator: config.stomp.separator,
             subscriptions: HashMap::default(),
             numbered: 0,
             serial: 0,
-            prefetch_max: config.inflight_max.into(),
+            prefetch_max: config.session.inflight_max.into(),
         }
     }
 
-    /// Adds a subscription and returns its number; `prefetch` 0 is as many as there may be.
-    pub(super) fn add(&mut self, id: Option<&str>, ack: AckMode, prefetch: usize) -> u32 {
-        let prefetch = if prefetch == 0 { self.prefetch_max } else { prefetch.min(self.prefetch_max) };
-        let subscription =
-            Subscription { id: id.map(Into::into), ack, prefetch, unacknowledged: VecDeque::new() };
+    /// Messages that a subscription may have unacknowledged: what it asks for, within what there may be; 0 is as many as
+    /// there may be.
+    pub(super) fn prefetch(&self, wanted: usize) -> usize {
+        if wanted == 0 { self.prefetch_max } else { wanted.min(self.prefetch_max) }
+    }
+
+    /// Adds a subscription and returns its number.
+    pub(super) fn add(
+        &mut self,
+        id: Option<&str>,
+        destination: &str,
+        ack: AckMode,
+        prefetch: usize,
+        selection: Option<Arc<Selection>>,
+    ) -> u32 {
+        let prefetch = self.prefetch(prefetch);
+        let unacknowledged = VecDeque::new();
+        let (id, destination) = (id.map(Into::into), destination.into());
+        let subscription = Subscription { id, destination, ack, prefetch, selection, unacknowledged };
         self.numbered += 1;
         self.subscriptions.insert(self.numbered, subscription);
         self.numbered
     }
 
-    /// Ends a subscription.
-    pub(super) fn remove(&mut self, local: u32) {
-        self.subscriptions.remove(&local);
+    /// Ends a subscription. What it was sent and has not acknowledged goes back to where it came from.
+    pub(super) fn remove(&mut self, local: u32) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        self.subscriptions.remove(&local).into_iter().flat_map(Subscription::into_owed).collect()
     }
 
     /// Whether an ACK or NACK of that message means anything; acknowledging is [`StompDeliver::acknowledge`].
@@ -92,8 +130,15 @@ impl StompDeliver {
         self.subscriptions.get(&id.local).is_some_and(|subscription| match subscription.ack {
             // Harmless: it has been acknowledged by being sent, or by an ACK for a later one.
             AckMode::Auto | AckMode::Client => id.serial > 0 && id.serial <= self.serial,
-            AckMode::ClientIndividual => subscription.unacknowledged.binary_search(&id.serial).is_ok(),
+            AckMode::ClientIndividual => subscription.position(id.serial).is_ok(),
         })
+    }
+
+    /// What an acknowledgement of that message would settle for work queues.
+    pub(super) fn claims(&self, id: MessageId) -> impl Iterator<Item = &Claim> {
+        let covered = self.subscriptions.get(&id.local).map(|subscription| subscription.covered(id.serial));
+        let unacknowledged = covered.into_iter().flatten();
+        unacknowledged.filter_map(|one| one.owed.as_ref()?.1.claim.as_deref())
     }
 
     /// The subscription id that a message went to.
@@ -101,29 +146,47 @@ impl StompDeliver {
         self.subscriptions.get(&local)?.id.as_deref()
     }
 
-    /// Acknowledges a message, and all before it in mode `client`. Returns how many that settled.
-    pub(super) fn acknowledge(&mut self, id: MessageId) -> usize {
-        let Some(subscription) = self.subscriptions.get_mut(&id.local) else { return 0 };
-        let before = subscription.unacknowledged.len();
-        match subscription.ack {
-            AckMode::Auto => {}
-            AckMode::Client => {
-                let settled = subscription.unacknowledged.partition_point(|serial| *serial <= id.serial);
-                subscription.unacknowledged.drain(..settled);
+    /// Acknowledges a message, and all before it in mode `client`.
+    pub(super) fn acknowledge(&mut self, id: MessageId) -> Settled {
+        let Some(subscription) = self.subscriptions.get_mut(&id.local) else { return Settled::default() };
+        let range = subscription.range(id.serial);
+        let count = range.len();
+        let owed = match count {
+            // The usual case, without moving what lies behind it.
+            1 => {
+                subscription.unacknowledged.remove(range.start).and_then(|one| one.owed).into_iter().collect()
             }
-            AckMode::ClientIndividual => {
-                if let Ok(position) = subscription.unacknowledged.binary_search(&id.serial) {
-                    subscription.unacknowledged.remove(position);
-                }
-            }
-        }
-        before - subscription.unacknowledged.len()
+            _ => subscription.unacknowledged.drain(range).filter_map(|one| one.owed).collect(),
+        };
+        Settled { count, owed }
     }
 }
 
 impl Subscription {
     fn is_open(&self) -> bool {
         self.ack == AckMode::Auto || self.unacknowledged.len() < self.prefetch
+    }
+
+    fn position(&self, serial: u64) -> Result<usize, usize> {
+        self.unacknowledged.binary_search_by_key(&serial, |one| one.serial)
+    }
+
+    /// What an acknowledgement of that message covers.
+    fn range(&self, serial: u64) -> Range<usize> {
+        match (self.ack, self.position(serial)) {
+            (AckMode::Auto, _) | (AckMode::ClientIndividual, Err(_)) => 0..0,
+            (AckMode::Client, Ok(position)) => 0..position + 1,
+            (AckMode::Client, Err(position)) => 0..position,
+            (AckMode::ClientIndividual, Ok(position)) => position..position + 1,
+        }
+    }
+
+    fn covered(&self, serial: u64) -> impl Iterator<Item = &Unacknowledged> {
+        self.unacknowledged.range(self.range(serial))
+    }
+
+    fn into_owed(self) -> impl Iterator<Item = (Arc<Message>, DeliveryOptions)> {
+        self.unacknowledged.into_iter().filter_map(|one| one.owed)
     }
 }
 
@@ -138,17 +201,54 @@ impl Deliver for StompDeliver {
         let Some(subscription) = self.subscriptions.get_mut(&options.local) else {
             return Delivered::Discarded;
         };
-        if !subscription.is_open() {
-            return Delivered::SubscriptionClosed;
+        if options.claim.is_none() {
+            if subscription.selection.as_ref().is_some_and(|selection| !selection.selects(publication)) {
+                return Delivered::Discarded;
+            }
+            if !subscription.is_open() {
+                return Delivered::SubscriptionClosed;
+            }
         }
         self.serial += 1;
-        let style = Style { version: self.version, frame: self.frame };
+        let style = Style { version: self.version, frame: self.frame, separator: self.separator };
         style.write(publication, options, subscription, self.serial, output);
+        if subscription.ack != AckMode::Auto {
+            let is_owed = options.claim.as_ref().is_some_and(|claim| claim.is_owed);
+            let owed = is_owed.then(|| (Arc::clone(publication.keep()), options.clone()));
+            subscription.unacknowledged.push_back(Unacknowledged { serial: self.serial, owed });
+        }
         Delivered::Sent
     }
 
     fn resend(&mut self, _now: Now, _output: &mut Output, _settled: &mut Vec<u64>) -> bool {
         true
+    }
+
+    fn abandon(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        let subscriptions = std::mem::take(&mut self.subscriptions).into_values();
+        let mut owed: Vec<_> = subscriptions.flat_map(Subscription::into_owed).collect();
+        // One queue after the other, and each's in order.
+        owed.sort_by(|(_, left), (_, right)| {
+            let key = |options: &DeliveryOptions| {
+                options.claim.as_ref().map(|claim| (Arc::clone(&claim.queue), claim.place))
+            };
+            key(left).cmp(&key(right))
+        });
+        owed
+    }
+
+    /// As the brokers say it that know browsing: an empty MESSAGE with `browser:end`.
+    fn end_of_browse(&mut self, local: u32, output: &mut Output) {
+        let Some(subscription) = self.subscriptions.get(&local) else { return };
+        self.serial += 1;
+        let mut writer = FrameWriter::new(&mut output.bytes, self.version, Command::Message);
+        if let Some(id) = &subscription.id {
+            writer.header("subscription", id);
+        }
+        writer.header("message-id", &format!("{local}-{}", self.serial));
+        writer.header("destination", &subscription.destination).header("browser", "end");
+        writer.finish();
+        output.end_message(frame_kind(self.frame, true));
     }
 }
 
@@ -157,6 +257,7 @@ impl Deliver for StompDeliver {
 struct Style {
     version: Version,
     frame: WebSocketFrame,
+    separator: Separator,
 }
 
 impl Style {
@@ -165,7 +266,7 @@ impl Style {
         self,
         publication: &Publication<'_>,
         options: &DeliveryOptions,
-        subscription: &mut Subscription,
+        subscription: &Subscription,
         serial: u64,
         output: &mut Output,
     ) {
@@ -177,11 +278,12 @@ impl Style {
         }
         let message_id = format!("{}-{serial}", options.local);
         encode_header(self.version, "message-id", &message_id, out);
-        if subscription.ack != AckMode::Auto {
-            subscription.unacknowledged.push_back(serial);
-            if self.version == Version::V12 {
-                encode_header(self.version, "ack", &message_id, out);
-            }
+        if subscription.ack != AckMode::Auto && self.version == Version::V12 {
+            encode_header(self.version, "ack", &message_id, out);
+        }
+        if let Some(claim) = options.claim.as_ref().filter(|claim| claim.deliveries > 1) {
+            encode_header(self.version, "redelivered", "true", out);
+            encode_header(self.version, "delivery-count", &claim.deliveries.to_string(), out);
         }
         match publication.is_fan_out() {
             false => self.write_shared(publication, options, out),
@@ -198,7 +300,7 @@ impl Style {
     }
 
     fn write_shared(self, publication: &Publication<'_>, options: &DeliveryOptions, out: &mut BytesMut) {
-        headers::write(publication, options.qos, options.retain, self.version, out);
+        headers::write(publication, options, self.version, self.separator, out);
         out.put_u8(b'\n');
         out.put_slice(publication.payload);
         out.put_u8(0);

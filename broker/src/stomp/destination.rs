@@ -1,57 +1,127 @@
 //! Destinations: where a SEND goes and what a SUBSCRIBE is for.
+//!
+//! | destination | what it is | topic |
+//! |---|---|---|
+//! | `/topic/a/b` | a topic; in SUBSCRIBE with MQTT's wildcards and `$share/<group>/` | `a/b` |
+//! | `/queue/orders` | a work queue | `$queue/orders` |
+//! | `/temp-queue/replies` | a queue that is private to the connection | `$queue/temp.<connection>.replies` |
+//!
+//! With `stomp.separator = "."` the levels of topics are parted by dots, and a filter's wildcards are `*` and `>` (or
+//! `#`): `.` and `/` change places, so that every name comes back as it went.
+
+use std::borrow::Cow;
 
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
 use super::refuse::Refusal;
-use crate::config::Limits;
+use crate::config::{Limits, Separator};
+use crate::message::QUEUE_PREFIX;
 
-/// What stands before a topic.
-pub(super) const TOPIC: &str = "/topic/";
-/// What stands before a queue's name.
-pub(super) const QUEUE: &str = "/queue/";
-/// How MQTT names a queue.
-pub(super) const MQTT_QUEUE: &str = "$queue/";
+const TOPIC: &str = "/topic/";
+const QUEUE: &str = "/queue/";
+/// What stands before the name of a queue that is private to the connection.
+pub(super) const TEMP_QUEUE: &str = "/temp-queue/";
 
-/// The topic that a SEND's destination names, verbatim: `/topic/a/b` is `a/b`.
-pub(super) fn topic_name<'a>(destination: &'a str, limits: &Limits) -> Result<TopicName<'a>, Refusal> {
-    let name = TopicName::parse(strip_topic(destination)?).map_err(|error| bad(destination, error))?;
-    match name.level_count() > limits.topic_levels_max {
-        true => Err(bad(destination, "it has too many levels")),
-        false => Ok(name),
+/// How this server and this connection name things.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'n> {
+    pub(super) limits: &'n Limits,
+    pub(super) separator: Separator,
+    /// Tells the connection's own queues from those of others.
+    pub(super) token: &'n str,
+}
+
+impl Names<'_> {
+    /// The topic that a SEND's destination names.
+    pub(super) fn topic<'d>(&self, destination: &'d str) -> Result<Cow<'d, str>, Refusal> {
+        let name = self.translate(destination)?;
+        let parsed = TopicName::parse(&name).map_err(|error| bad(destination, error))?;
+        self.check_levels(destination, parsed.level_count())?;
+        Ok(name)
+    }
+
+    /// The filter that a SUBSCRIBE's destination names; of a queue, its topic name.
+    pub(super) fn filter<'d>(&self, destination: &'d str) -> Result<Cow<'d, str>, Refusal> {
+        let mut filter = self.translate(destination)?;
+        if filter.starts_with(QUEUE_PREFIX) {
+            return self.topic(destination);
+        }
+        if self.separator == Separator::Dot {
+            filter = Cow::Owned(with_mqtt_wildcards(&filter));
+        }
+        let parsed = TopicFilter::parse(&filter).map_err(|error| bad(destination, error))?;
+        // Queues have no wildcards, and are shared anyway.
+        if parsed.filter().starts_with(QUEUE_PREFIX) {
+            return Err(bad(destination, "a queue is named by /queue/<name>"));
+        }
+        self.check_levels(destination, parsed.level_count())?;
+        Ok(filter)
+    }
+
+    /// The response topic that a `reply-to` stands for.
+    pub(super) fn response_topic(&self, destination: &str) -> Option<String> {
+        self.translate(destination).ok().map(Cow::into_owned)
+    }
+
+    fn translate<'d>(&self, destination: &'d str) -> Result<Cow<'d, str>, Refusal> {
+        if let Some(topic) = destination.strip_prefix(TOPIC) {
+            return Ok(match self.separator {
+                Separator::Slash => Cow::Borrowed(topic),
+                Separator::Dot => Cow::Owned(swapped(topic)),
+            });
+        }
+        let (prefix, name) = match (destination.strip_prefix(QUEUE), destination.strip_prefix(TEMP_QUEUE)) {
+            (Some(name), _) => (String::new(), name),
+            (None, Some(name)) => (format!("temp.{}.", self.token), name),
+            (None, None) => return Err(unknown(destination)),
+        };
+        if name.is_empty() || name.starts_with('$') {
+            return Err(bad(destination, "a queue's name is not empty and does not begin with $"));
+        }
+        Ok(Cow::Owned(format!("{QUEUE_PREFIX}{prefix}{name}")))
+    }
+
+    fn check_levels(&self, destination: &str, levels: usize) -> Result<(), Refusal> {
+        match levels > self.limits.topic_levels_max {
+            true => Err(bad(destination, "it has too many levels")),
+            false => Ok(()),
+        }
     }
 }
 
-/// The filter that a SUBSCRIBE's destination names, with MQTT's wildcards and `$share/<group>/`.
-pub(super) fn topic_filter<'a>(destination: &'a str, limits: &Limits) -> Result<TopicFilter<'a>, Refusal> {
-    let filter = TopicFilter::parse(strip_topic(destination)?).map_err(|error| bad(destination, error))?;
-    match filter.level_count() > limits.topic_levels_max {
-        true => Err(bad(destination, "it has too many levels")),
-        false => Ok(filter),
+/// The destination that a topic is known by.
+pub(super) fn destination(topic: TopicName<'_>, separator: Separator) -> String {
+    match (topic.as_str().strip_prefix(QUEUE_PREFIX), separator) {
+        (Some(queue), _) => format!("{QUEUE}{queue}"),
+        (None, Separator::Slash) => format!("{TOPIC}{}", topic.as_str()),
+        (None, Separator::Dot) => format!("{TOPIC}{}", swapped(topic.as_str())),
     }
 }
 
-/// The response topic that a `reply-to` stands for: `/topic/a` is `a`, `/queue/a` is `$queue/a`.
-pub(super) fn response_topic(destination: &str) -> Option<String> {
-    match destination.strip_prefix(QUEUE) {
-        Some(queue) => Some(format!("{MQTT_QUEUE}{queue}")),
-        None => destination.strip_prefix(TOPIC).map(str::to_owned),
-    }
+fn swapped(name: &str) -> String {
+    let swap = |letter| match letter {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    };
+    name.chars().map(swap).collect()
 }
 
-/// The other way round.
-pub(super) fn reply_to(response_topic: TopicName<'_>) -> String {
-    match response_topic.as_str().strip_prefix(MQTT_QUEUE) {
-        Some(queue) => format!("{QUEUE}{queue}"),
-        None => format!("{TOPIC}{}", response_topic.as_str()),
-    }
+/// `*` is one level and `>` all that follow, as in the brokers that part levels by dots.
+fn with_mqtt_wildcards(filter: &str) -> String {
+    let level = |level| match level {
+        "*" => "+",
+        ">" => "#",
+        other => other,
+    };
+    filter.split('/').map(level).collect::<Vec<_>>().join("/")
 }
 
-fn strip_topic(destination: &str) -> Result<&str, Refusal> {
-    destination.strip_prefix(TOPIC).ok_or_else(|| {
-        let body =
-            format!("{destination} is not served: destinations begin with {TOPIC}, as in /topic/rooms/1.");
-        Refusal::new("unknown destination", body)
-    })
+fn unknown(destination: &str) -> Refusal {
+    let body = format!(
+        "{destination} is not served: destinations begin with {TOPIC}, {QUEUE} or {TEMP_QUEUE}, as in /topic/rooms/1."
+    );
+    Refusal::new("unknown destination", body)
 }
 
 fn bad(destination: &str, error: impl std::fmt::Display) -> Refusal {

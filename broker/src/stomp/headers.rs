@@ -20,10 +20,12 @@ use tidewire_protocols::mqtt::Property;
 use tidewire_protocols::stomp::{Headers, RESERVED_HEADERS, Version, encode_header, user_header, user_name};
 use tidewire_protocols::topic::TopicName;
 
-use super::destination;
+use super::destination::{Names, destination};
 use super::refuse::Refusal;
 use crate::clock::Now;
+use crate::config::Separator;
 use crate::message::{AttributesBuf, Publication, Qos};
+use crate::session::DeliveryOptions;
 
 /// What a SEND says of its message, besides topic and body.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(super) struct Particulars {
 /// Reads a SEND's headers; what travels from end to end goes into `attributes`.
 pub(super) fn read(
     headers: &Headers<'_>,
+    names: Names<'_>,
     is_text: bool,
     now: Now,
     attributes: &mut AttributesBuf,
@@ -59,7 +62,7 @@ pub(super) fn read(
             "content-type" => {
                 attributes.push(Property::ContentType(&value));
             }
-            "reply-to" => read_reply_to(&value, attributes)?,
+            "reply-to" => read_reply_to(&value, names, attributes)?,
             "correlation-id" => {
                 let encoding = headers.get("correlation-id-encoding");
                 let data = correlation_data(&value, encoding.as_deref())?;
@@ -85,15 +88,15 @@ pub(super) fn read(
 /// Writes the headers of a MESSAGE that are the same for all its receivers of one version.
 pub(super) fn write(
     publication: &Publication<'_>,
-    qos: Qos,
-    retain: bool,
+    options: &DeliveryOptions,
     version: Version,
+    separator: Separator,
     out: &mut BytesMut,
 ) {
     let mut header = |name: &str, value: &str| encode_header(version, name, value, out);
-    header("destination", &format!("{}{}", destination::TOPIC, publication.topic.as_str()));
-    header("qos", ["0", "1", "2"][usize::from(qos.as_u8())]);
-    if retain {
+    header("destination", &destination(publication.topic, separator));
+    header("qos", ["0", "1", "2"][usize::from(options.qos.as_u8())]);
+    if options.retain {
         header("retain", "true");
     }
     if let Some(expires_at) = publication.expires_at {
@@ -102,7 +105,7 @@ pub(super) fn write(
     for property in publication.attributes.iter() {
         match property {
             Property::ContentType(content_type) => header("content-type", content_type),
-            Property::ResponseTopic(topic) => header("reply-to", &destination::reply_to(topic)),
+            Property::ResponseTopic(topic) => header("reply-to", &destination(topic, separator)),
             Property::CorrelationData(data) => match plain_text(data) {
                 Some(text) => header("correlation-id", text),
                 None => {
@@ -132,9 +135,9 @@ fn correlation_data<'v>(value: &'v str, encoding: Option<&str>) -> Result<Cow<'v
     }
 }
 
-fn read_reply_to(value: &str, attributes: &mut AttributesBuf) -> Result<(), Refusal> {
-    let bad = || Refusal::bad_header("reply-to", value, "/topic/… or /queue/…");
-    let topic = destination::response_topic(value).ok_or_else(bad)?;
+fn read_reply_to(value: &str, names: Names<'_>, attributes: &mut AttributesBuf) -> Result<(), Refusal> {
+    let bad = || Refusal::bad_header("reply-to", value, "/topic/…, /queue/… or /temp-queue/…");
+    let topic = names.response_topic(value).ok_or_else(bad)?;
     let topic = TopicName::parse(&topic).map_err(|_| bad())?;
     attributes.push(Property::ResponseTopic(topic));
     Ok(())

@@ -18,6 +18,7 @@ mod refuse;
 mod send;
 mod subscribe;
 mod transaction;
+mod wanted;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use std::time::Instant;
 use tidewire_protocols::stomp::{Command, Decoded, Decoder, Frame, FrameWriter, Version};
 
 pub use self::deliver::{AckMode, StompDeliver};
+use self::destination::Names;
 use self::heart_beat::HeartBeats;
 use self::refuse::Refusal;
 use self::subscribe::Subscribed;
@@ -72,10 +74,20 @@ struct Client {
     session: Arc<Session>,
     identity: Identity,
     version: Version,
+    /// As CONNECT gave it: durable subscriptions belong to it.
+    client_id: Option<Box<str>>,
+    /// Tells the connection's own queues from those of others; nobody can guess it.
+    token: Box<str>,
     heart_beats: HeartBeats,
     /// By the id that the client gave, or its destination where 1.0 gave none.
     subscriptions: HashMap<Box<str>, Subscribed>,
     transactions: Transactions,
+}
+
+impl Client {
+    fn names<'n>(&'n self, broker: &'n Broker) -> Names<'n> {
+        Names { limits: &broker.config.limits, separator: broker.config.stomp.separator, token: &self.token }
+    }
 }
 
 /// What a handler of a connected client's frame works with.
@@ -86,6 +98,12 @@ struct Context<'c, 't, 's> {
     attributes: &'c mut AttributesBuf,
     replies: &'c mut Replies,
     is_text: bool,
+}
+
+impl Context<'_, '_, '_> {
+    fn names(&self) -> Names<'_> {
+        self.client.names(self.broker)
+    }
 }
 
 /// What follows from a frame that was handled.
@@ -295,6 +313,15 @@ impl Protocol for Stomp {
             client.heart_beats.sent(now.instant);
         }
         crate::replies::earlier(reply_waits, delivery_waits)
+    }
+
+    fn handle_blocked(&mut self) {
+        if let State::Connected(client) = &self.state {
+            let mut session = client.session.lock();
+            if session.is_attached(&self.link) {
+                session.block();
+            }
+        }
     }
 
     fn takes_input(&self, held_bytes_max: usize) -> bool {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tidewire_protocols::stomp::{Command, Error, ErrorKind, Frame, FrameWriter};
 
 use super::{Stomp, frame_kind};
-use crate::broker::Departure;
+use crate::broker::{Departure, PublishRefused};
 use crate::connection::{Close, CloseCode};
 use crate::turn::Turn;
 
@@ -43,6 +43,17 @@ impl Refusal {
     /// The store takes nothing.
     pub(super) fn not_stored() -> Self {
         Self::new("not stored", "The server cannot store messages at present. Try again later.")
+    }
+
+    /// A message was not taken.
+    pub(super) fn not_published(refused: PublishRefused) -> Self {
+        match refused {
+            PublishRefused::QueueFull => Self::new(
+                "queue full",
+                "The queue holds as many messages as it may. Send again when some have been consumed.",
+            ),
+            PublishRefused::Store(_) => Self::not_stored(),
+        }
     }
 
     pub(super) fn shutting_down() -> Self {

@@ -3,30 +3,42 @@
 use std::sync::Arc;
 
 use tidewire_protocols::stomp::{Command, Frame};
+use tidewire_protocols::topic::TopicName;
 
+use super::destination::TEMP_QUEUE;
 use super::refuse::Refusal;
-use super::{Context, Handled, destination, headers};
+use super::{Context, Handled, headers};
 use crate::auth::Action;
 use crate::config::Denied;
 use crate::message::{Attributes, Publication};
 
 impl Context<'_, '_, '_> {
-    pub(super) fn handle_send(self, frame: &Frame<'_>) -> Result<Handled, Refusal> {
+    pub(super) fn handle_send(mut self, frame: &Frame<'_>) -> Result<Handled, Refusal> {
         let destination =
             frame.headers.get("destination").ok_or_else(|| Refusal::missing(Command::Send, "destination"))?;
-        let topic = destination::topic_name(&destination, &self.broker.config.limits)?;
+        let topic = self.names().topic(&destination)?;
+        let topic =
+            TopicName::parse(&topic).map_err(|error| Refusal::new("bad destination", error.to_string()))?;
         // Where a SEND is authorised.
         if !self.broker.authority.authorize(&self.client.identity, Action::Publish, topic.as_str()) {
             return self.denied("send to", &destination);
         }
-        let particulars = headers::read(&frame.headers, self.is_text, self.turn.now, self.attributes)?;
-        if particulars.retain && !self.broker.config.mqtt.retain_available {
+        if let Some(reply_to) =
+            frame.headers.get("reply-to").filter(|reply_to| reply_to.starts_with(TEMP_QUEUE))
+        {
+            self.await_replies(&reply_to)?;
+        }
+        let names = self.client.names(self.broker);
+        let particulars = headers::read(&frame.headers, names, self.is_text, self.turn.now, self.attributes)?;
+        let mut publication = Publication::new(topic, frame.body, self.client.session.id());
+        if particulars.retain
+            && (!self.broker.config.mqtt.retain_available || publication.queue_name().is_some())
+        {
             return Err(Refusal::new(
                 "not retained",
-                "Messages are not retained here: send without retain:true.",
+                "Messages are not retained here, and never in queues: send without retain:true.",
             ));
         }
-        let mut publication = Publication::new(topic, frame.body, self.client.session.id());
         publication.qos = particulars.qos.min(self.broker.config.mqtt.maximum_qos());
         publication.retain = particulars.retain;
         publication.expires_at = particulars.expires_at;
@@ -37,7 +49,7 @@ impl Context<'_, '_, '_> {
                 self.client.transactions.add_send(&transaction, message, &self.broker.config.stomp)?;
             }
             None => {
-                self.broker.publish(self.turn, &publication).map_err(|_| Refusal::not_stored())?;
+                self.broker.publish(self.turn, &publication).map_err(Refusal::not_published)?;
             }
         }
         Ok(Handled::Done)

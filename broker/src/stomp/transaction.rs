@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidewire_protocols::stomp::Frame;
 
-use super::acknowledge::{Acknowledgement, acknowledge};
+use super::acknowledge::{Acknowledgement, acknowledge, record};
 use super::refuse::Refusal;
 use super::{Context, Handled};
 use crate::config::StompConfig;
@@ -88,12 +88,12 @@ impl Context<'_, '_, '_> {
         let transaction =
             self.client.transactions.open.remove(name.as_str()).ok_or_else(|| unknown(&name))?;
         let publications: Vec<_> = transaction.sends.iter().map(|message| message.publication()).collect();
-        let dropped = acknowledge(self.client, &transaction.acks).ok_or_else(|| {
+        record(self.broker, self.turn, self.client, &transaction.acks).ok_or_else(|| {
             let body = format!("Transaction {name} acknowledges a message that does not wait for it.");
             Refusal::new("unknown message", body)
         })?;
-        self.broker.counters.dropped.add(dropped);
-        self.broker.publish_together(self.turn, &publications).map_err(|_| Refusal::not_stored())?;
+        self.broker.publish_together(self.turn, &publications).map_err(Refusal::not_published)?;
+        acknowledge(self.broker, self.turn, self.client, &transaction.acks);
         Ok(Handled::Done)
     }
 

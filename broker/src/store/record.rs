@@ -100,6 +100,24 @@ pub enum Record {
         /// The topic name.
         topic: Arc<str>,
     },
+    /// A message was put into a work queue.
+    Enqueued {
+        /// The queue's name.
+        queue: Arc<str>,
+        /// Its priority, 0 to 9.
+        priority: u8,
+        /// Its number among the messages that have come to the queue.
+        sequence: u64,
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// A message is the queue's no longer: acknowledged, consumed by being sent, or given up.
+    Dequeued {
+        /// The queue's name.
+        queue: Arc<str>,
+        /// Its number.
+        sequence: u64,
+    },
     /// A session left a will.
     WillSet {
         /// The session.

@@ -6,6 +6,7 @@ mod durability;
 mod first;
 mod held;
 mod mqtt;
+mod queue;
 mod stomp;
 mod turn;
 mod upgrade;

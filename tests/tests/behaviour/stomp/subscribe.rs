@@ -14,7 +14,6 @@ conversations! {
     wildcards_match_as_in_mqtt => wildcards;
     wildcards_do_not_match_topics_of_the_broker => wildcards_and_dollar;
     a_shared_subscription_sends_each_message_to_one => shared;
-    what_is_not_served_is_refused => not_served;
     values_that_mean_nothing_are_refused => bad_values;
     in_1_0_the_destination_names_it => without_id_in_1_0;
     in_1_0_an_id_may_name_it => with_id_in_1_0;
@@ -119,21 +118,6 @@ async fn shared(wire: Wire) {
     }
     bodies.sort();
     assert_eq!(bodies, ["1", "2", "3", "4"]);
-}
-
-async fn not_served(wire: Wire) {
-    let world = World::new(wire);
-    for name in ["selector", "durable", "exclusive", "auto-delete"] {
-        let mut alice = connected(&world, "1.2").await;
-        alice.says(&format!("SUBSCRIBE\nid:s\ndestination:/topic/t\n{name}:true\n\n^")).await;
-        alice.is_refused(&format!("{name} is not served"), 1000).await;
-    }
-    let mut alice = connected(&world, "1.2").await;
-    alice
-        .says("SUBSCRIBE\nid:s\ndestination:/topic/t\ndurable:false\nreceipt:r\n\n^")
-        .await
-        .hears_receipt("r")
-        .await;
 }
 
 async fn bad_values(wire: Wire) {

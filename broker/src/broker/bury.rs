@@ -1,0 +1,63 @@
+//! Dead letters: messages that a queue has given up, on their way to where somebody may look at them.
+
+use std::sync::Arc;
+
+use tidewire_protocols::mqtt::Property;
+use tidewire_protocols::topic::TopicName;
+
+use super::Broker;
+use crate::message::{Attributes, AttributesBuf, Publication};
+use crate::queue::DeadLetter;
+use crate::turn::Turn;
+
+/// The user properties that a dead letter has besides its own.
+const REASON: &str = "dead-letter-reason";
+const DESTINATION: &str = "dead-letter-destination";
+const TIME: &str = "dead-letter-time";
+const DELIVERIES: &str = "dead-letter-deliveries";
+
+impl Broker {
+    /// Publishes a dead letter to where the configuration says, with the reason, the destination that it was for, the
+    /// time (milliseconds since the epoch) and its deliveries as user properties. Dropped and counted where there is no such place: a
+    /// dead letter that dies again is one of these.
+    pub(super) fn bury(&self, turn: &mut Turn<'_>, queue: &Arc<str>, letter: &DeadLetter) {
+        let reason = letter.reason.as_str();
+        let topic = self.config.queues.dead_letter_topic(queue);
+        let is_buried = topic.is_some_and(|topic| {
+            let Ok(topic) = TopicName::parse(&topic) else { return false };
+            let mut attributes = AttributesBuf::default();
+            let original = letter.message.publication();
+            for property in original.attributes.iter().filter(|property| !is_own(property)) {
+                attributes.push(property);
+            }
+            let destination = format!("/queue/{queue}");
+            let (time, deliveries) = (turn.now.unix_ms.to_string(), letter.deliveries.to_string());
+            let own =
+                [(REASON, reason), (DESTINATION, &destination), (TIME, &time), (DELIVERIES, &deliveries)];
+            for (name, value) in own {
+                attributes.push(Property::UserProperty(name, value));
+            }
+            let mut publication = Publication::new(topic, original.payload, original.publisher);
+            publication.qos = original.qos;
+            publication.attributes = Attributes::of(&attributes);
+            // Its expiry ends with it: it may have died of that.
+            match self.publish(turn, &publication) {
+                Ok(_) => true,
+                Err(error) => {
+                    tracing::warn!(%queue, reason, %error, "a dead letter could not be kept");
+                    false
+                }
+            }
+        });
+        if is_buried {
+            self.counters.dead_letters.add(1);
+        } else {
+            tracing::debug!(%queue, reason, "a message was given up");
+            self.counters.dropped.add(1);
+        }
+    }
+}
+
+fn is_own(property: &Property<'_>) -> bool {
+    matches!(property, Property::UserProperty(REASON | DESTINATION | TIME | DELIVERIES, _))
+}

@@ -1,0 +1,178 @@
+//! Durable subscriptions of STOMP: what is published while nobody serves them waits in a queue of their own.
+//!
+//! A durable subscription is a session that nothing is ever attached to. It stands in the router like any other, but
+//! what it is offered goes into its queue, and its client is that queue's only consumer. It ends when it is told to, or
+//! when it was not used for as long as a session may last.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::Broker;
+use super::subscribe::{SubscribeRefused, SubscribeRequest};
+use crate::clock::Now;
+use crate::message::Publication;
+use crate::output::Output;
+use crate::selection::Selection;
+use crate::session::{Deliver, Delivered, DeliveryOptions, Offered, ProtocolKind, Session, SessionKey};
+use crate::turn::Turn;
+
+/// What the names of their queues begin with; no client can name one.
+pub(super) const DURABLE: &str = "$durable/";
+
+/// A durable subscription that a client asks for.
+pub struct DurableRequest<'a> {
+    /// Its queue: see [`durable_queue`].
+    pub queue: &'a str,
+    /// What it is to.
+    pub subscription: SubscribeRequest<'a>,
+    /// Which messages it is for; all, where there is none.
+    pub selection: Option<Arc<Selection>>,
+}
+
+/// The name of the queue of a client's durable subscription.
+pub fn durable_queue(client_id: &str, name: &str) -> String {
+    let mut queue = DURABLE.to_owned();
+    encode(client_id, &mut queue);
+    queue.push('/');
+    encode(name, &mut queue);
+    queue
+}
+
+/// Letters that mean something in a topic name are written as `%` and their code.
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02x}");
+            }
+        }
+    }
+}
+
+/// The half of a session that delivers, where nothing is ever delivered but into a queue.
+struct IntoQueue {
+    selection: Option<Arc<Selection>>,
+}
+
+impl Deliver for IntoQueue {
+    fn deliver(&mut self, _: Now, _: &Publication<'_>, _: &DeliveryOptions, _: &mut Output) -> Delivered {
+        Delivered::Discarded
+    }
+
+    fn resend(&mut self, _: Now, _: &mut Output, _: &mut Vec<u64>) -> bool {
+        true
+    }
+}
+
+impl Broker {
+    /// Makes a durable subscription, or finds it as it is; one of the same name to something else ends first, with
+    /// what waits for it. Returns whether it is new. Its client must [consume](Broker::consume) from its queue.
+    ///
+    /// # Errors
+    ///
+    /// See [`SubscribeRefused`].
+    pub fn bind_durable(
+        &self,
+        turn: &mut Turn<'_>,
+        request: &DurableRequest<'_>,
+    ) -> Result<bool, SubscribeRefused> {
+        let key = durable_key(request.queue);
+        loop {
+            let (session, made) = self.registry.find_or_insert(&key, || {
+                let deliver = Box::new(IntoQueue { selection: request.selection.clone() });
+                let expiry_secs = self.config.session.expiry_max.secs();
+                let limits = self.config.session.outbox_limits();
+                Arc::new(Session::new(self.new_session_id(), key.clone(), expiry_secs, limits, deliver))
+            });
+            let is_same = made || is_as_asked(&session, request);
+            if !is_same {
+                self.end_durable(turn, request.queue);
+                continue;
+            }
+            {
+                let mut state = session.lock();
+                if state.ended {
+                    drop(state);
+                    self.registry.remove(&session);
+                    continue;
+                }
+                self.schedule.cancel(session.id());
+                state.attachments += 1;
+                state.detached_at = None;
+            }
+            if made {
+                session.mark_stored();
+                let subscription = SubscribeRequest { local: 0, ..request.subscription };
+                if let Err(refused) = self.subscribe(turn, &session, subscription) {
+                    self.end_durable(turn, request.queue);
+                    return Err(refused);
+                }
+            }
+            return Ok(made);
+        }
+    }
+
+    /// Ends a durable subscription, with what waits for it; whether there was one.
+    pub fn end_durable(&self, turn: &mut Turn<'_>, queue: &str) -> bool {
+        let Some(session) = self.registry.find(&durable_key(queue)) else { return false };
+        self.end_session(turn, &session, session.lock());
+        true
+    }
+
+    /// What a durable subscription is offered goes into its queue.
+    pub(super) fn offer_to_queue(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Session,
+        publication: &Publication<'_>,
+    ) -> Offered {
+        if !self.is_for_durable(session, publication) {
+            return Offered::Absent;
+        }
+        match self.place(turn, &session.key().client_id, publication) {
+            Ok(Some(placed)) => {
+                self.fill(turn, placed, publication);
+                Offered::Taken { displaced: 0 }
+            }
+            Ok(None) | Err(_) => Offered::Dropped,
+        }
+    }
+
+    /// Whether a durable subscription wants a message.
+    pub(super) fn is_for_durable(&self, session: &Session, publication: &Publication<'_>) -> bool {
+        let mut state = session.lock();
+        let selection = state.deliver_as::<IntoQueue>().and_then(|deliver| deliver.selection.as_ref());
+        !publication.is_expired(self.now())
+            && selection.is_none_or(|selection| selection.selects(publication))
+    }
+
+    /// A queue has lost a consumer. If it was a durable subscription's, that begins to age.
+    pub(super) fn rest_durable(&self, turn: &Turn<'_>, queue: &str) {
+        if !queue.starts_with(DURABLE) {
+            return;
+        }
+        let Some(session) = self.registry.find(&durable_key(queue)) else { return };
+        let mut state = session.lock();
+        if !state.ended {
+            state.detached_at = Some(turn.now.instant);
+            let ends_at = turn.now.instant + self.config.session.expiry_max.0;
+            self.schedule.set(&session, state.attachments, [None, Some(ends_at)]);
+        }
+    }
+}
+
+fn durable_key(queue: &str) -> SessionKey {
+    SessionKey { protocol: ProtocolKind::DurableSubscription, client_id: queue.into() }
+}
+
+fn is_as_asked(session: &Session, request: &DurableRequest<'_>) -> bool {
+    let mut state = session.lock();
+    let filter = request.subscription.filter.as_str();
+    let is_same_filter = state.subscriptions.keys().all(|key| key.filter.as_filter().as_str() == filter);
+    let text = |selection: &Option<Arc<Selection>>| {
+        selection.as_ref().map(|selection| selection.as_str().to_owned())
+    };
+    let selection = state.deliver_as::<IntoQueue>().and_then(|deliver| text(&deliver.selection));
+    is_same_filter && selection == text(&request.selection)
+}

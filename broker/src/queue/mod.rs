@@ -1,0 +1,192 @@
+//! Work queues: each message goes to one consumer, in order, and stays the queue's until that consumer has acknowledged
+//! it.
+//!
+//! ```text
+//!            push                    pull: granted, in turn                 settle
+//!   sender ───────▶ ready, in order ───────────────────────▶ unsettled ───────────────▶ gone
+//!                     ▲    │ expired, over the length           │
+//!            put back │    ▼                                    │ NACK, consumer lost
+//!                     └── dead letters ◀── too many deliveries ─┘
+//! ```
+//!
+//! **Fair dispatch by credit.** Consumers with credit left stand in a line. Each message that arrives *grants* one
+//! delivery to the one at the front, who goes to the end of the line, and wakes its connection; that fetches as many
+//! messages from the front of the queue as it was granted, when it has room to write them. So a message is nobody's until
+//! it is written, a slow client holds up no more than its credit, and order is kept.
+//!
+//! **In place.** A message that comes back takes the place it had: places are numbered by priority and arrival.
+//!
+//! A queue knows sessions only by their [`Feed`](crate::session::Feed). Its lock comes after a session's in the order;
+//! no method calls out to a session while it holds it, and connections to wake are returned to the caller.
+
+mod attention;
+mod consumer;
+mod dispatch;
+mod pull;
+mod registry;
+mod state;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use self::attention::{Attention, NEVER};
+pub use self::consumer::{Acknowledged, Consumer, ConsumerTerms, JoinRefused};
+pub use self::registry::Queues;
+use self::state::State;
+pub use self::state::{DeadLetter, DeadReason, QueueLimits, QueueOverflow};
+use crate::clock::Now;
+use crate::message::{Message, SessionId};
+use crate::session::{Claim, Link, Place};
+
+/// One queue; see the module.
+pub struct Queue {
+    name: Arc<str>,
+    /// Whose it is, where it is private to a connection.
+    owner: Option<SessionId>,
+    limits: QueueLimits,
+    /// When somebody should look after it, by the wall clock: the next expiry; 0 for now.
+    attention_at: AtomicU64,
+    attention: Arc<Attention>,
+    state: Mutex<State>,
+}
+
+/// A queue that is full and refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// A queue that was removed from the registry meanwhile: look it up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// What follows from a change: connections to wake, and messages that the queue has given up.
+#[derive(Default)]
+pub struct Outcome {
+    /// Connections that have something to fetch.
+    pub wake: Vec<Arc<Link>>,
+    /// Messages that are the queue's no longer.
+    pub dead: Vec<DeadLetter>,
+    /// There is nothing to remember of it: it may be removed.
+    pub is_idle: bool,
+}
+
+impl Queue {
+    fn new(name: Arc<str>, owner: Option<SessionId>, limits: QueueLimits, attention: Arc<Attention>) -> Self {
+        let attention_at = AtomicU64::new(NEVER);
+        Self { name, owner, limits, attention_at, attention, state: Mutex::default() }
+    }
+
+    /// Its name, without `/queue/` or `$queue/`.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whose it is, where it is private to a connection.
+    pub fn owner(&self) -> Option<SessionId> {
+        self.owner
+    }
+
+    /// Messages it holds, those with a consumer included.
+    pub fn len(&self) -> usize {
+        self.state.lock().len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A place for a message of that weight in bytes, at the end of its priority's messages (9 comes first). It counts
+    /// as taken until [`Queue::push`] or [`Queue::give_up_place`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] where the queue is and refuses; `Gone` where it is no longer in the registry.
+    pub fn take_place(&self, priority: u8, weight: usize) -> Result<Result<Place, Full>, Gone> {
+        let mut state = self.state.lock();
+        if state.is_gone {
+            return Err(Gone);
+        }
+        Ok(state.take_place(priority, weight, &self.limits))
+    }
+
+    /// Gives up a place that was taken.
+    pub fn give_up_place(&self, weight: usize) {
+        self.state.lock().give_up_place(weight);
+    }
+
+    /// Puts a message into the place that was taken for it.
+    pub fn push(&self, place: Place, message: Arc<Message>) -> Outcome {
+        let mut state = self.state.lock();
+        state.give_up_place(message.weight());
+        state.insert(place, message, 0);
+        state.shorten(&self.limits);
+        self.outcome(&mut state)
+    }
+
+    /// A consumer has acknowledged messages.
+    pub fn settle(&self, settled: &[(Arc<Message>, Arc<Claim>)]) -> Outcome {
+        let mut state = self.state.lock();
+        for (message, claim) in settled {
+            state.settle(claim, message.weight());
+        }
+        self.outcome(&mut state)
+    }
+
+    /// Messages come back that their consumer will not or cannot process: to their places, or, after too many
+    /// deliveries or where `reason` says so, to the dead letters.
+    pub fn put_back(&self, returned: Vec<(Arc<Message>, Arc<Claim>)>, reason: Option<DeadReason>) -> Outcome {
+        let mut state = self.state.lock();
+        for (message, claim) in returned {
+            state.settle(&claim, message.weight());
+            let is_worn_out =
+                self.limits.deliveries_max.is_some_and(|deliveries_max| claim.deliveries >= deliveries_max);
+            match reason.or(is_worn_out.then_some(DeadReason::Deliveries)) {
+                Some(reason) => {
+                    let (place, deliveries) = (claim.place, claim.deliveries);
+                    state.dead.push(DeadLetter { place, message, deliveries, reason });
+                }
+                None => state.insert(claim.place, message, claim.deliveries),
+            }
+        }
+        self.outcome(&mut state)
+    }
+
+    /// Whether something is to be done for it: see [`Queue::sweep`].
+    pub fn wants_attention(&self, now: Now) -> bool {
+        self.attention_at.load(Ordering::Relaxed) <= now.unix_ms
+    }
+
+    /// Takes out what has expired, and what was given up or consumed where nobody could see to it.
+    pub fn sweep(&self, now: Now) -> (Outcome, Vec<Place>) {
+        let mut state = self.state.lock();
+        state.expire(now);
+        let consumed = std::mem::take(&mut state.consumed);
+        (self.outcome(&mut state), consumed)
+    }
+
+    /// Takes all messages out, unsettled ones excepted.
+    pub fn purge(&self) -> Vec<DeadLetter> {
+        let mut state = self.state.lock();
+        let purged = state.purge();
+        self.attend(&state);
+        purged
+    }
+
+    /// Hands out work, and gathers what follows.
+    fn outcome(&self, state: &mut State) -> Outcome {
+        let mut outcome = Outcome::default();
+        state.dispatch(&mut outcome.wake);
+        outcome.dead = std::mem::take(&mut state.dead);
+        outcome.is_idle = state.is_idle();
+        self.attend(state);
+        outcome
+    }
+
+    fn attend(&self, state: &State) {
+        let at = state.attention_at();
+        self.attention_at.store(at, Ordering::Relaxed);
+        self.attention.call(at);
+    }
+}

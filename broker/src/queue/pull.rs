@@ -1,0 +1,191 @@
+//! A consumer's connection fetches what it was granted.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::Queue;
+use super::consumer::{Acknowledged, Consumer};
+use super::state::{DeadReason, State};
+use crate::clock::Now;
+use crate::message::Qos;
+use crate::output::Output;
+use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Link, Place, Pulled};
+
+impl Queue {
+    /// See [`Source::pull`](crate::session::Source::pull).
+    pub(super) fn pull(
+        &self,
+        consumer: &Consumer,
+        now: Now,
+        deliver: &mut dyn Deliver,
+        ready: &mut Output,
+        bytes_max: usize,
+    ) -> Pulled {
+        let mut wake: Vec<Arc<Link>> = Vec::new();
+        let pulled = {
+            let mut state = self.state.lock();
+            let pulled = match consumer.terms.is_browser {
+                true => browse(&mut state, consumer, now, deliver, ready, bytes_max),
+                false => {
+                    state.resume(consumer.id, &mut wake);
+                    consume(&mut state, self, consumer, now, deliver, ready, bytes_max)
+                }
+            };
+            state.dispatch(&mut wake);
+            self.attend(&state);
+            pulled
+        };
+        // There is no turn to gather these: it happens where grants found nothing.
+        for link in wake {
+            link.wake();
+        }
+        pulled
+    }
+}
+
+fn consume(
+    state: &mut State,
+    queue: &Queue,
+    consumer: &Consumer,
+    now: Now,
+    deliver: &mut dyn Deliver,
+    ready: &mut Output,
+    bytes_max: usize,
+) -> Pulled {
+    loop {
+        let Some(slot) = state.consumers.get_mut(&consumer.id) else { return Pulled::Everything };
+        if slot.granted == 0 {
+            slot.is_awake = false;
+            return Pulled::Everything;
+        }
+        if ready.len() >= bytes_max {
+            state.stall(consumer.id);
+            return Pulled::Part;
+        }
+        let Some(place) = next_place(state, consumer) else {
+            state.revoke(consumer.id);
+            return Pulled::Everything;
+        };
+        let Some(entry) = state.ready.get(&place) else { return Pulled::Everything };
+        if entry.message.is_expired(now) {
+            state.kill(place, DeadReason::Expired);
+            continue;
+        }
+        let options = delivery_options(queue, consumer, place, &entry.message, entry.deliveries + 1);
+        let is_owed = options.claim.as_ref().is_some_and(|claim| claim.is_owed);
+        match deliver.deliver(now, &entry.message.publication(), &options, ready) {
+            Delivered::WindowClosed | Delivered::SubscriptionClosed => {
+                state.stall(consumer.id);
+                return Pulled::Part;
+            }
+            Delivered::Sent => {
+                let entry = state.remove(place);
+                state.note_fetched(consumer.id, is_owed);
+                if is_owed {
+                    state.unsettled += 1;
+                } else {
+                    state.forget_bytes(entry.map_or(0, |entry| entry.message.weight()));
+                    if queue.limits.is_stored {
+                        state.consumed.push(place);
+                    }
+                }
+            }
+            Delivered::Discarded => {
+                state.note_fetched(consumer.id, false);
+                state.kill(place, DeadReason::TooLarge);
+            }
+        }
+    }
+}
+
+/// The first message that is for this consumer.
+fn next_place(state: &mut State, consumer: &Consumer) -> Option<Place> {
+    let Some(selection) = &consumer.terms.selection else {
+        return state.ready.first_key_value().map(|(place, _)| *place);
+    };
+    let slot = state.consumers.get_mut(&consumer.id)?;
+    for (place, entry) in state.ready.range(slot.looked_to..) {
+        slot.looked_to = *place;
+        if selection.selects(&entry.message.publication()) {
+            return Some(*place);
+        }
+    }
+    None
+}
+
+/// Shows what waits, in order, without taking it.
+fn browse(
+    state: &mut State,
+    consumer: &Consumer,
+    now: Now,
+    deliver: &mut dyn Deliver,
+    ready: &mut Output,
+    bytes_max: usize,
+) -> Pulled {
+    let Some(slot) = state.consumers.get_mut(&consumer.id) else { return Pulled::Everything };
+    let from = match slot.looked_to {
+        Place::FIRST => Bound::Included(Place::FIRST),
+        looked_to => Bound::Excluded(looked_to),
+    };
+    let selection = consumer.terms.selection.as_ref();
+    for (place, entry) in state.ready.range((from, Bound::Unbounded)) {
+        if ready.len() >= bytes_max {
+            return Pulled::Part;
+        }
+        let publication = entry.message.publication();
+        // What has come since is for the next who browses: this one must come to an end.
+        let is_shown = place.sequence() <= consumer.newest
+            && !entry.message.is_expired(now)
+            && selection.is_none_or(|selection| selection.selects(&publication));
+        if is_shown {
+            let options = base_options(consumer, &entry.message);
+            match deliver.deliver(now, &publication, &options, ready) {
+                Delivered::WindowClosed | Delivered::SubscriptionClosed => return Pulled::Part,
+                Delivered::Sent | Delivered::Discarded => {}
+            }
+        }
+        slot.looked_to = *place;
+    }
+    slot.is_awake = false;
+    deliver.end_of_browse(consumer.terms.local, ready);
+    Pulled::Everything
+}
+
+impl State {
+    fn note_fetched(&mut self, id: u64, is_owed: bool) {
+        let Some(slot) = self.consumers.get_mut(&id) else { return };
+        slot.granted -= 1;
+        slot.unsettled += usize::from(is_owed);
+        self.granted -= 1;
+        self.line_up(id);
+    }
+}
+
+fn base_options(consumer: &Consumer, message: &crate::message::Message) -> DeliveryOptions {
+    DeliveryOptions {
+        qos: message.qos().min(consumer.terms.qos),
+        retain: false,
+        identifiers: consumer.terms.identifiers.clone(),
+        local: consumer.terms.local,
+        sequence: 0,
+        share: None,
+        claim: None,
+    }
+}
+
+fn delivery_options(
+    queue: &Queue,
+    consumer: &Consumer,
+    place: Place,
+    message: &crate::message::Message,
+    deliveries: u32,
+) -> DeliveryOptions {
+    let options = base_options(consumer, message);
+    let is_owed = match consumer.terms.acknowledged {
+        Acknowledged::BySending => false,
+        Acknowledged::ByClient => true,
+        Acknowledged::ByQos => options.qos > Qos::AtMostOnce,
+    };
+    let claim = Claim { queue: Arc::clone(&queue.name), consumer: consumer.id, place, deliveries, is_owed };
+    DeliveryOptions { claim: Some(Arc::new(claim)), ..options }
+}

@@ -1,0 +1,86 @@
+//! All queues, by name. A queue is made on first use and goes when there is nothing to remember of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dashmap::DashMap;
+
+use super::attention::Attention;
+use super::{DeadLetter, Gone, Queue, QueueLimits};
+use crate::clock::Now;
+use crate::message::SessionId;
+
+/// See the module. Hands out clones of `Arc`, never guards of the map.
+#[derive(Default)]
+pub struct Queues {
+    queues: DashMap<Arc<str>, Arc<Queue>, foldhash::fast::RandomState>,
+    attention: Arc<Attention>,
+}
+
+impl Queues {
+    /// Does something with the queue of that name, which is made if it is not there, with these limits and this owner.
+    pub fn with<R>(
+        &self,
+        name: &str,
+        owner: Option<SessionId>,
+        limits: impl Fn() -> QueueLimits,
+        mut act: impl FnMut(&Arc<Queue>) -> Result<R, Gone>,
+    ) -> R {
+        loop {
+            let queue = self.find(name).unwrap_or_else(|| {
+                let name: Arc<str> = name.into();
+                let make =
+                    || Arc::new(Queue::new(Arc::clone(&name), owner, limits(), Arc::clone(&self.attention)));
+                Arc::clone(&self.queues.entry(Arc::clone(&name)).or_insert_with(make))
+            });
+            if let Ok(result) = act(&queue) {
+                return result;
+            }
+        }
+    }
+
+    /// The queue of that name.
+    pub fn find(&self, name: &str) -> Option<Arc<Queue>> {
+        self.queues.get(name).map(|queue| Arc::clone(&queue))
+    }
+
+    /// Removes a queue that has no consumer and no message, or that was to go with its last consumer, and returns what
+    /// was still in it.
+    pub fn remove_if_idle(&self, name: &str) -> Vec<DeadLetter> {
+        let mut purged = Vec::new();
+        self.queues.remove_if(name, |_, queue| {
+            let mut state = queue.state.lock();
+            if state.consumers.is_empty() && (state.is_auto_delete || queue.owner.is_some()) {
+                purged = state.purge();
+            }
+            state.is_gone = state.is_idle();
+            state.is_gone
+        });
+        purged
+    }
+
+    /// Waits until something is to be done for a queue.
+    pub async fn wait(&self, now: impl Fn() -> Now) {
+        self.attention.wait(now).await;
+    }
+
+    /// The queues that something is to be done for. The others call again when their time comes.
+    pub fn that_want_attention(&self, now: Now) -> Vec<Arc<Queue>> {
+        self.attention.clear();
+        for queue in &self.queues {
+            self.attention.call(queue.attention_at.load(Ordering::Relaxed).max(now.unix_ms + 1));
+        }
+        let waiting = self.queues.iter().filter(|queue| queue.wants_attention(now));
+        waiting.map(|queue| Arc::clone(&queue)).collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+}

@@ -1,0 +1,224 @@
+//! What is inside a queue's mutex: its messages by place, and the bounds of their number.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::attention::NEVER;
+use super::dispatch::Slot;
+use crate::clock::Now;
+use crate::message::Message;
+use crate::session::{Claim, Place};
+
+/// The bounds of one queue.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// Messages it holds, those with a consumer included.
+    pub length_max: usize,
+    /// Bytes of those messages.
+    pub bytes_max: usize,
+    /// What happens beyond them.
+    pub overflow: QueueOverflow,
+    /// Deliveries of one message, after which it is given up; `None`: it never is.
+    pub deliveries_max: Option<u32>,
+    /// Whether a store is to be told of what is consumed by being sent.
+    pub is_stored: bool,
+}
+
+/// What happens to a message that finds a queue full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueOverflow {
+    /// Its sender is told that it was refused.
+    Reject,
+    /// The message at the head makes room, and becomes a dead letter.
+    DropHead,
+}
+
+/// Why a queue has given a message up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadReason {
+    /// It was delivered as often as it may be, and never acknowledged.
+    Deliveries,
+    /// Its consumer said that nobody should have it.
+    Rejected,
+    /// Its time was over.
+    Expired,
+    /// The queue was full.
+    Length,
+    /// It cannot be sent to its consumer, being larger than that takes.
+    TooLarge,
+}
+
+impl DeadReason {
+    /// As it stands in the header `dead-letter-reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deliveries => "deliveries",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Length => "length",
+            Self::TooLarge => "too-large",
+        }
+    }
+}
+
+/// A message that a queue has given up.
+pub struct DeadLetter {
+    /// The place it had.
+    pub place: Place,
+    /// The message.
+    pub message: Arc<Message>,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    /// Why.
+    pub reason: DeadReason,
+}
+
+/// A message that waits for a consumer.
+pub(super) struct Entry {
+    pub(super) message: Arc<Message>,
+    /// How often it was delivered.
+    pub(super) deliveries: u32,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct State {
+    /// It is no longer in the registry.
+    pub(super) is_gone: bool,
+    /// In order. Both ends of the tree are touched again and again and so are near, however many lie between.
+    pub(super) ready: BTreeMap<Place, Entry>,
+    /// The messages among them that expire, by when.
+    expiries: BTreeSet<(u64, Place)>,
+    /// Places that were taken and are not filled yet.
+    places: usize,
+    /// Messages that a consumer has and has not acknowledged.
+    pub(super) unsettled: usize,
+    /// Bytes of everything.
+    bytes: usize,
+    last_sequence: u64,
+    /// Given up, and to be seen to.
+    pub(super) dead: Vec<DeadLetter>,
+    /// Consumed by being sent; the store is still to be told.
+    pub(super) consumed: Vec<Place>,
+    pub(super) consumers: HashMap<u64, Slot, foldhash::fast::RandomState>,
+    /// Consumers with credit, in turn.
+    pub(super) line: VecDeque<u64>,
+    /// Deliveries granted and not fetched.
+    pub(super) granted: usize,
+    /// Consumers that choose.
+    pub(super) selective: usize,
+    /// It goes with its last consumer.
+    pub(super) is_auto_delete: bool,
+}
+
+impl State {
+    /// Messages, those with a consumer included.
+    pub(super) fn len(&self) -> usize {
+        self.ready.len() + self.unsettled + self.places
+    }
+
+    /// The number of the last message that came.
+    pub(super) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Whether there is nothing to remember.
+    pub(super) fn is_idle(&self) -> bool {
+        self.len() == 0 && self.consumers.is_empty() && self.dead.is_empty() && self.consumed.is_empty()
+    }
+
+    pub(super) fn take_place(
+        &mut self,
+        priority: u8,
+        weight: usize,
+        limits: &QueueLimits,
+    ) -> Result<Place, super::Full> {
+        let has_room = self.len() < limits.length_max && self.bytes + weight <= limits.bytes_max;
+        if !has_room && (limits.overflow == QueueOverflow::Reject || weight > limits.bytes_max) {
+            return Err(super::Full);
+        }
+        self.places += 1;
+        self.bytes += weight;
+        self.last_sequence += 1;
+        Ok(Place::new(priority, self.last_sequence))
+    }
+
+    pub(super) fn give_up_place(&mut self, weight: usize) {
+        self.places -= 1;
+        self.bytes -= weight;
+    }
+
+    /// Puts a message in its place.
+    pub(super) fn insert(&mut self, place: Place, message: Arc<Message>, deliveries: u32) {
+        self.bytes += message.weight();
+        if let Some(at) = message.expires_at() {
+            self.expiries.insert((at, place));
+        }
+        self.note_arrival(place, &message);
+        self.ready.insert(place, Entry { message, deliveries });
+    }
+
+    /// Takes a message out of its place. Its bytes count until it is settled.
+    pub(super) fn remove(&mut self, place: Place) -> Option<Entry> {
+        let entry = self.ready.remove(&place)?;
+        if let Some(at) = entry.message.expires_at() {
+            self.expiries.remove(&(at, place));
+        }
+        Some(entry)
+    }
+
+    /// Bytes are no longer the queue's.
+    pub(super) fn forget_bytes(&mut self, weight: usize) {
+        self.bytes -= weight;
+    }
+
+    /// Gives a message up that waits.
+    pub(super) fn kill(&mut self, place: Place, reason: DeadReason) {
+        let Some(Entry { message, deliveries }) = self.remove(place) else { return };
+        self.forget_bytes(message.weight());
+        self.dead.push(DeadLetter { place, message, deliveries, reason });
+    }
+
+    /// A message that a consumer had is its no longer.
+    pub(super) fn settle(&mut self, claim: &Claim, weight: usize) {
+        self.unsettled -= 1;
+        self.forget_bytes(weight);
+        self.give_credit_back(claim.consumer);
+    }
+
+    /// Drops from the head until the bounds are kept.
+    pub(super) fn shorten(&mut self, limits: &QueueLimits) {
+        while self.len() > limits.length_max || self.bytes > limits.bytes_max {
+            let Some((place, _)) = self.ready.first_key_value() else { return };
+            self.kill(*place, DeadReason::Length);
+        }
+    }
+
+    /// Gives up what has expired.
+    pub(super) fn expire(&mut self, now: Now) {
+        while let Some((at, place)) = self.expiries.first().copied() {
+            if at > now.unix_ms {
+                return;
+            }
+            self.kill(place, DeadReason::Expired);
+        }
+    }
+
+    pub(super) fn purge(&mut self) -> Vec<DeadLetter> {
+        while let Some((place, _)) = self.ready.first_key_value() {
+            self.kill(*place, DeadReason::Rejected);
+        }
+        std::mem::take(&mut self.dead)
+    }
+
+    /// When somebody should look after the queue.
+    pub(super) fn attention_at(&self) -> u64 {
+        if !self.dead.is_empty() || !self.consumed.is_empty() {
+            return 0;
+        }
+        self.expiries.first().map_or(NEVER, |(at, _)| *at)
+    }
+}
