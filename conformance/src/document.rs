@@ -12,8 +12,8 @@ use crate::verdicts::{self, Row};
 /// The broker that the cases were played against besides our own, and its verdicts.
 const OTHER: (&str, &str) = ("mosquitto 2.0.11", include_str!("../results/mosquitto-2.0.11.tsv"));
 
-/// What no configuration of Tidewire has: work queues are to come, subscription identifiers it always serves.
-const LACKING: [(&str, &str); 2] = [("queues", "1"), ("subscription_identifiers", "0")];
+/// What no configuration of Tidewire has: subscription identifiers it always serves.
+const LACKING: [(&str, &str); 1] = [("subscription_identifiers", "0")];
 
 /// The whole document.
 pub fn document(cases: &[Case]) -> String {

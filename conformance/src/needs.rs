@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::case::{Case, Plays};
 
 /// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny.
-const ASSUMED: [(&str, &str); 10] = [
+const ASSUMED: [(&str, &str); 11] = [
     ("anonymous", "1"),
     ("empty_client_id", "1"),
     ("maximum_qos", "2"),
     ("queues", "1"),
     ("redirect", "none"),
     ("retain_available", "1"),
+    ("selectors", "1"),
     ("shared_subscriptions", "1"),
     ("subscription_identifiers", "1"),
     ("topic_aliases", "1"),

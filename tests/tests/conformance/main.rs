@@ -65,8 +65,6 @@ fn play_with(
     let table = directory.path().join("verdicts.tsv");
     let played = Command::new(program)
         .args(["--url", &url(broker), "--suite", suite])
-        // Work queues are not served yet; the cases that need them are skipped.
-        .args(["--has", "queues=0"])
         .args(has.split(' ').flat_map(|setting| ["--has", setting]))
         .args(configured.then_some("--configured"))
         .arg("--verdicts")
@@ -127,10 +125,10 @@ fn mqtt_3_1_1_over_web_socket() {
 
 #[test]
 fn stomp_over_tcp() {
-    play("stomp", Broker::stomp_url, &["transport=ws", "queues=1"]);
+    play("stomp", Broker::stomp_url, &["transport=ws"]);
 }
 
 #[test]
 fn stomp_over_web_socket() {
-    play("stomp", Broker::websocket_url, &["transport=tcp", "queues=1"]);
+    play("stomp", Broker::websocket_url, &["transport=tcp"]);
 }
