@@ -9,8 +9,11 @@ use crate::coverage::{COMPLETE, Covered, covered, exclusions, observable};
 use crate::statements;
 use crate::verdicts::{self, Row};
 
-/// The broker that the cases were played against besides our own, and its verdicts.
-const OTHER: (&str, &str) = ("mosquitto 2.0.11", include_str!("../results/mosquitto-2.0.11.tsv"));
+/// The brokers that the cases were played against besides our own, with their verdicts: one for each protocol.
+const OTHERS: [(&str, &str); 2] = [
+    ("mosquitto 2.0.11", include_str!("../results/mosquitto-2.0.11.tsv")),
+    ("RabbitMQ 3.10.8", include_str!("../results/rabbitmq-3.10.8.tsv")),
+];
 
 /// What no configuration of Tidewire has: subscription identifiers it always serves.
 const LACKING: [(&str, &str); 1] = [("subscription_identifiers", "0")];
@@ -28,10 +31,10 @@ pub fn document(cases: &[Case]) -> String {
     text
 }
 
-/// The verdicts of the other broker.
+/// The verdicts of the other brokers; each case has one.
 pub fn other() -> Vec<Row> {
-    // Its form is held by a test; a row that is none would be missing there.
-    verdicts::parse(OTHER.1).unwrap_or_default()
+    // Their form is held by a test; a row that is none would be missing there.
+    OTHERS.iter().flat_map(|(_, table)| verdicts::parse(table).unwrap_or_default()).collect()
 }
 
 const HEAD: &str = "\
@@ -67,11 +70,11 @@ fn write_results(text: &mut String, cases: &[Case], other: &[Row]) {
     let _ = writeln!(
         text,
         "\n## What came of the cases\n\n\
-         Tidewire passes each, over TCP and over WebSocket, in the configuration that the case needs: the tests hold it. (STOMP's\n\
-         cases on work queues wait for those, and one is for servers without subscription identifiers.) {} was played over TCP as Debian ships it, in its default configuration; what that\n\
-         does not have is skipped.\n\n\
-         | section | cases | Tidewire passes | {} passes | fails | skipped |\n|---|---|---|---|---|---|",
-        OTHER.0, OTHER.0
+         Tidewire passes each, over TCP and over WebSocket, in the configuration that the case needs: the tests hold it. (One is\n\
+         for servers without subscription identifiers.) Two others were played over TCP as Debian ships them, in their default\n\
+         configuration: {} with MQTT's cases, {} and its STOMP plugin with STOMP's. What they do not have is skipped.\n\n\
+         | section | cases | Tidewire passes | the other passes | fails | skipped |\n|---|---|---|---|---|---|",
+        OTHERS[0].0, OTHERS[1].0
     );
     let mut sections: BTreeMap<(Suite, &str), Vec<&Case>> = BTreeMap::new();
     for case in cases {
@@ -103,8 +106,7 @@ fn write_results(text: &mut String, cases: &[Case], other: &[Row]) {
 fn write_failures(text: &mut String, other: &[Row]) {
     let _ = writeln!(
         text,
-        "\n### What {} fails\n\nEach was read once more by the words of the standard.\n\n| case | verdict |\n|---|---|",
-        OTHER.0
+        "\n### What the others fail\n\nEach was read once more by the words of the standard.\n\n| case | verdict |\n|---|---|"
     );
     for row in other.iter().filter(|row| row.verdict == "fail") {
         let _ = writeln!(text, "| {} | {} |", row.case, row.note);
