@@ -7,6 +7,7 @@ mod pairs;
 mod peer;
 mod process;
 mod report;
+mod stomp;
 mod tally;
 
 use std::io::{self, Write};
@@ -44,12 +45,15 @@ pub(crate) struct BenchArgs {
 enum Scenario {
     /// Publishers and subscribers in pairs, each pair on a topic of its own.
     Pairs(pairs::PairsArgs),
+    /// STOMP: topics, a fan-out, or a work queue.
+    Stomp(stomp::StompArgs),
 }
 
 pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let report = runtime(args.threads)?.block_on(async {
         match &args.scenario {
             Scenario::Pairs(scenario) => pairs::run(args, scenario).await,
+            Scenario::Stomp(scenario) => stomp::run(args, scenario).await,
         }
     })?;
     write(&report, args.json).map_err(Failure::Output)?;
