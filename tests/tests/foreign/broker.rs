@@ -55,6 +55,10 @@ impl Broker {
         self.ports.websocket
     }
 
+    pub(crate) fn stomp(&self) -> SocketAddr {
+        self.ports.stomp
+    }
+
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
     }

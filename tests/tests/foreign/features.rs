@@ -18,6 +18,7 @@ fn play_with(broker: &Broker, program: impl Into<PathBuf>, script: &str, played_
         .arg(folder.join("features").join(script))
         .arg(broker.mqtt().port().to_string())
         .arg(broker.websocket().port().to_string())
+        .arg(broker.stomp().port().to_string())
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{script} does not start ({error}): run `tests/foreign/install`"));
@@ -48,6 +49,22 @@ fn paho_2() {
 fn mqtt_js() {
     // Found where every program is: `join` leaves an absolute path as it is.
     play(node(), "mqttjs_features.mjs", 90);
+}
+
+#[test]
+fn stomp_js() {
+    play(node(), "stompjs_features.mjs", 24);
+}
+
+/// The same in headless Chromium, with the library's own bundle.
+#[test]
+fn stomp_js_in_a_browser() {
+    play(node(), "stompjs_browser.mjs", 24);
+}
+
+#[test]
+fn stomp_py() {
+    play(".venv/bin/python", "stomppy_features.py", 15);
 }
 
 /// A client that has an implementation of SCRAM which is not ours.
