@@ -9,7 +9,7 @@ use super::durable::DURABLE;
 use super::publish::PublishRefused;
 use crate::message::{Attributes, Message, Publication, Qos};
 use crate::queue::{DeadLetter, DeadReason, Outcome, Queue, QueueLimits, QueueOverflow};
-use crate::session::{Claim, DeliveryOptions, Overflow, Place};
+use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
 use crate::store::Record;
 use crate::turn::Turn;
 
@@ -96,6 +96,20 @@ impl Broker {
         reason: Option<DeadReason>,
     ) {
         self.for_each_queue(turn, returned, |queue, claims| queue.put_back(claims, reason));
+    }
+
+    /// A session will not process these, being over or having left: what comes from a queue goes back there, what
+    /// answers a shared subscription to its other members.
+    pub fn give_back(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Session,
+        returned: Vec<(Arc<Message>, DeliveryOptions)>,
+    ) {
+        let (of_queues, shared): (Vec<_>, Vec<_>) =
+            returned.into_iter().partition(|(_, options)| options.claim.is_some());
+        self.put_back(turn, of_queues, None);
+        self.pass_on(turn, session, &shared);
     }
 
     fn for_each_queue(

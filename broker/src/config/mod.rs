@@ -211,7 +211,7 @@ pub struct StompConfig {
     pub transactions_max: usize,
     /// Frames in one transaction.
     pub transaction_frames_max: usize,
-    /// Bytes of a transaction's messages.
+    /// Bytes of the messages in a connection's open transactions.
     pub transaction_bytes_max: Size,
 }
 

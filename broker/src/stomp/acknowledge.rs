@@ -114,7 +114,8 @@ pub(super) fn acknowledge(
         match verdict {
             Verdict::Consumed => broker.settle(turn, settled.owed),
             _ => {
-                broker.counters.dropped.add((settled.count - settled.owed.len()) as u64);
+                let of_queues = settled.owed.iter().filter(|(_, options)| options.claim.is_some()).count();
+                broker.counters.dropped.add((settled.count - of_queues) as u64);
                 let reason = (*verdict == Verdict::Rejected).then_some(DeadReason::Rejected);
                 broker.put_back(turn, settled.owed, reason);
             }

@@ -56,7 +56,7 @@ struct Subscription {
 /// A message that was sent and is not acknowledged.
 struct Unacknowledged {
     serial: u64,
-    /// What a work queue is owed.
+    /// What a work queue is owed, or the other members of a shared subscription.
     owed: Option<(Arc<Message>, DeliveryOptions)>,
 }
 
@@ -65,7 +65,7 @@ struct Unacknowledged {
 pub(super) struct Settled {
     /// Messages.
     pub(super) count: usize,
-    /// Those of them that come from work queues.
+    /// Those of them that others may have.
     pub(super) owed: Vec<(Arc<Message>, DeliveryOptions)>,
 }
 
@@ -213,7 +213,8 @@ impl Deliver for StompDeliver {
         let style = Style { version: self.version, frame: self.frame, separator: self.separator };
         style.write(publication, options, subscription, self.serial, output);
         if subscription.ack != AckMode::Auto {
-            let is_owed = options.claim.as_ref().is_some_and(|claim| claim.is_owed);
+            let is_owed =
+                options.share.is_some() || options.claim.as_ref().is_some_and(|claim| claim.is_owed);
             let owed = is_owed.then(|| (Arc::clone(publication.keep()), options.clone()));
             subscription.unacknowledged.push_back(Unacknowledged { serial: self.serial, owed });
         }

@@ -265,7 +265,7 @@ impl Context<'_, '_, '_> {
             self.replies.promised().append(state.outbox.ready());
             returned
         };
-        self.broker.put_back(self.turn, returned, None);
+        self.broker.give_back(self.turn, session, returned);
         Ok(())
     }
 }

@@ -32,10 +32,14 @@ impl Transactions {
         message: Arc<Message>,
         config: &StompConfig,
     ) -> Result<(), Refusal> {
+        let all: usize = self.open.values().map(|transaction| transaction.bytes).sum();
         let transaction = self.find(name, config)?;
         transaction.bytes += message.weight();
-        if transaction.bytes > config.transaction_bytes_max.0 {
-            let body = format!("A transaction holds at most {} of messages.", config.transaction_bytes_max);
+        if all + message.weight() > config.transaction_bytes_max.0 {
+            let body = format!(
+                "A connection's transactions hold at most {} of messages.",
+                config.transaction_bytes_max
+            );
             return Err(Refusal::new("transaction too large", body));
         }
         transaction.sends.push(message);
