@@ -44,11 +44,6 @@ impl<'s> Turn<'s> {
         self.earlier = self.batch.len();
     }
 
-    /// Forgets what was recorded of the packet at hand: it is refused, and has had no effect.
-    pub fn forget_packet(&mut self) {
-        self.batch.truncate(self.earlier);
-    }
-
     /// Adds the record that `make` makes, if the store keeps records.
     pub fn record(&mut self, make: impl FnOnce() -> Record) {
         if self.store.keeps_records() {

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::Broker;
+use super::enqueue::Placed;
 use super::subscribe::{SubscribeRefused, SubscribeRequest};
 use crate::clock::Now;
 use crate::message::Publication;
@@ -127,24 +128,30 @@ impl Broker {
         session: &Session,
         publication: &Publication<'_>,
     ) -> Offered {
-        if !self.is_for_durable(session, publication) {
-            return Offered::Absent;
-        }
-        match self.place(turn, &session.key().client_id, publication) {
-            Ok(Some(placed)) => {
-                self.fill(turn, placed, publication);
-                Offered::Taken { displaced: 0 }
-            }
-            Ok(None) | Err(_) => Offered::Dropped,
-        }
+        let Some(placed) = self.place_for_durable(session, publication) else { return Offered::Absent };
+        placed.record(turn, publication);
+        self.fill(turn, placed, publication);
+        Offered::Taken { displaced: 0 }
     }
 
-    /// Whether a durable subscription wants a message.
-    pub(super) fn is_for_durable(&self, session: &Session, publication: &Publication<'_>) -> bool {
-        let mut state = session.lock();
-        let selection = state.deliver_as::<IntoQueue>().and_then(|deliver| deliver.selection.as_ref());
-        !publication.is_expired(self.now())
-            && selection.is_none_or(|selection| selection.selects(publication))
+    /// A place in a durable subscription's queue; `None` if it does not want the message, or has no room, which is
+    /// counted.
+    pub(super) fn place_for_durable(
+        &self,
+        session: &Session,
+        publication: &Publication<'_>,
+    ) -> Option<Placed> {
+        let is_wanted = {
+            let mut state = session.lock();
+            let selection = state.deliver_as::<IntoQueue>().and_then(|deliver| deliver.selection.as_ref());
+            selection.is_none_or(|selection| selection.selects(publication))
+        };
+        if !is_wanted {
+            return None;
+        }
+        let placed = self.place(&session.key().client_id, publication).ok().flatten();
+        self.counters.dropped.add(placed.is_none().into());
+        placed
     }
 
     /// A queue has lost a consumer. If it was a durable subscription's, that begins to age.

@@ -8,7 +8,7 @@ use super::Broker;
 use super::durable::DURABLE;
 use super::publish::PublishRefused;
 use crate::message::{Attributes, Message, Publication, Qos};
-use crate::queue::{DeadLetter, DeadReason, Outcome, Queue, QueueLimits, QueueOverflow};
+use crate::queue::{DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow};
 use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
 use crate::store::Record;
 use crate::turn::Turn;
@@ -26,52 +26,58 @@ pub(super) fn is_private(name: &str) -> bool {
     name.starts_with(PRIVATE)
 }
 
-/// A message whose place in its queue is taken, and recorded.
+/// A message whose place in its queue is taken.
 pub(super) struct Placed {
     queue: Arc<Queue>,
     place: Place,
 }
 
-impl Broker {
-    /// Takes a place in the queue of that name for a message, and records it. What is recorded must be applied before
-    /// [`Broker::fill`]. `None` where it is for a connection that is gone.
-    pub(super) fn place(
-        &self,
-        turn: &mut Turn<'_>,
-        name: &str,
-        publication: &Publication<'_>,
-    ) -> Result<Option<Placed>, PublishRefused> {
-        if is_private(name) && self.queues.find(name).is_none() {
-            return Ok(None);
-        }
-        let (priority, weight) = (priority(publication.attributes), publication.keep().weight());
-        let limits = || self.queue_limits(name);
-        let placed = self.queues.with(name, None, limits, |queue| {
-            let place = queue.take_place(priority, weight)?;
-            Ok(place.map(|place| Placed { queue: Arc::clone(queue), place }))
-        });
-        let placed = placed.map_err(|_| PublishRefused::QueueFull)?;
-        // QoS 0 touches no disk.
+impl Placed {
+    /// Records the message; that must be applied before [`Broker::fill`]. QoS 0 touches no disk.
+    pub(super) fn record(&self, turn: &mut Turn<'_>, publication: &Publication<'_>) {
         if publication.qos > Qos::AtMostOnce {
             turn.record(|| Record::Enqueued {
-                queue: Arc::clone(placed.queue.name()),
-                priority: placed.place.priority(),
-                sequence: placed.place.sequence(),
+                queue: Arc::clone(self.queue.name()),
+                priority: self.place.priority(),
+                sequence: self.place.sequence(),
                 message: Arc::clone(publication.keep()),
             });
         }
-        Ok(Some(placed))
+    }
+
+    /// Gives the place up: the message is not taken after all.
+    pub(super) fn give_up(&self, publication: &Publication<'_>) {
+        self.queue.give_up_place(publication.keep().weight());
+    }
+}
+
+impl Broker {
+    /// Takes a place in the queue of that name for a message. `None` where it is for a connection that is gone.
+    pub(super) fn place(
+        &self,
+        name: &str,
+        publication: &Publication<'_>,
+    ) -> Result<Option<Placed>, PublishRefused> {
+        let (priority, weight) = (priority(publication.attributes), publication.keep().weight());
+        let take = |queue: &Arc<Queue>| {
+            let place = queue.take_place(priority, weight)?;
+            Ok(place.map(|place| Placed { queue: Arc::clone(queue), place }))
+        };
+        let placed = match is_private(name) {
+            // Only its owner makes it.
+            true => match self.queues.find(name).map(|queue| take(&queue)) {
+                Some(Ok(placed)) => placed,
+                Some(Err(Gone)) | None => return Ok(None),
+            },
+            false => self.queues.with(name, None, || self.queue_limits(name), take),
+        };
+        placed.map(Some).map_err(|Full| PublishRefused::QueueFull)
     }
 
     /// Puts a message into its place, where consumers can see it.
     pub(super) fn fill(&self, turn: &mut Turn<'_>, placed: Placed, publication: &Publication<'_>) {
         let outcome = placed.queue.push(placed.place, Arc::clone(publication.keep()));
         self.follow(turn, &placed.queue, outcome);
-    }
-
-    /// Gives up a place: the message cannot be stored.
-    pub(super) fn give_up(placed: &Placed, publication: &Publication<'_>) {
-        placed.queue.give_up_place(publication.keep().weight());
     }
 
     /// Says to the store that messages which a consumer has acknowledged are gone. It comes before [`Broker::settle`],

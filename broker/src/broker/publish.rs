@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Broker;
+use super::enqueue::Placed;
 use super::share::choose_member;
 use crate::message::{Publication, Qos};
 use crate::router::{MatchSet, Target};
@@ -91,32 +92,19 @@ impl Broker {
         publications: &[(&Publication<'_>, &MatchSet)],
     ) -> Result<(), PublishRefused> {
         let mut deliveries = Vec::new();
-        let mut placed = Vec::new();
+        let mut placed = self.place_all(publications.iter().map(|(publication, _)| *publication))?;
+        for (place, publication) in &placed {
+            place.record(turn, publication);
+        }
         for (publication, matches) in publications {
-            if let Some(queue) = publication.queue_name() {
-                match self.place(turn, queue, publication) {
-                    Ok(Some(place)) => placed.push((place, *publication)),
-                    Ok(None) => self.counters.dropped.add(1),
-                    Err(refused) => {
-                        turn.forget_packet();
-                        placed.iter().for_each(|(place, publication)| Self::give_up(place, publication));
-                        return Err(refused);
-                    }
-                }
-                continue;
-            }
             if publication.retain {
                 self.record_retained(turn, publication);
             }
             self.for_each_receiver(publication, matches, |session, mut options| {
                 if session.is_durable_subscription() {
-                    match self
-                        .is_for_durable(session, publication)
-                        .then(|| self.place(turn, &session.key().client_id, publication))
-                    {
-                        Some(Ok(Some(place))) => placed.push((place, *publication)),
-                        Some(_) => self.counters.dropped.add(1),
-                        None => {}
+                    if let Some(place) = self.place_for_durable(session, publication) {
+                        place.record(turn, publication);
+                        placed.push((place, *publication));
                     }
                     return;
                 }
@@ -127,7 +115,7 @@ impl Broker {
         let commit = match turn.apply() {
             Ok(commit) => commit,
             Err(error) => {
-                placed.iter().for_each(|(place, publication)| Self::give_up(place, publication));
+                placed.iter().for_each(|(place, publication)| place.give_up(publication));
                 return Err(error.into());
             }
         };
@@ -145,6 +133,26 @@ impl Broker {
             self.offer_to_latecomers(turn, publication, matches)?;
         }
         Ok(())
+    }
+
+    /// Takes a place in its queue for each message that is for one: all of them, or none.
+    fn place_all<'p, 'm: 'p>(
+        &self,
+        publications: impl Iterator<Item = &'p Publication<'m>>,
+    ) -> Result<Vec<(Placed, &'p Publication<'m>)>, PublishRefused> {
+        let mut placed: Vec<(Placed, &Publication<'_>)> = Vec::new();
+        for publication in publications {
+            let Some(queue) = publication.queue_name() else { continue };
+            match self.place(queue, publication) {
+                Ok(Some(place)) => placed.push((place, publication)),
+                Ok(None) => self.counters.dropped.add(1),
+                Err(refused) => {
+                    placed.iter().for_each(|(place, publication)| place.give_up(publication));
+                    return Err(refused);
+                }
+            }
+        }
+        Ok(placed)
     }
 
     /// Whoever subscribed after the receivers were collected and before the message was retained would get it neither

@@ -179,7 +179,7 @@ impl Queue {
         let mut outcome = Outcome::default();
         state.dispatch(&mut outcome.wake);
         outcome.dead = std::mem::take(&mut state.dead);
-        outcome.is_idle = state.is_idle();
+        outcome.is_idle = state.is_idle() || state.is_abandoned(self.owner.is_some());
         self.attend(state);
         outcome
     }

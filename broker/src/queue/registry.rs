@@ -50,7 +50,7 @@ impl Queues {
         let mut purged = Vec::new();
         self.queues.remove_if(name, |_, queue| {
             let mut state = queue.state.lock();
-            if state.consumers.is_empty() && (state.is_auto_delete || queue.owner.is_some()) {
+            if state.is_abandoned(queue.owner.is_some()) {
                 purged = state.purge();
             }
             state.is_gone = state.is_idle();

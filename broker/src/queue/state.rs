@@ -130,6 +130,11 @@ impl State {
         self.len() == 0 && self.consumers.is_empty() && self.dead.is_empty() && self.consumed.is_empty()
     }
 
+    /// Whether it was to go with its last consumer, and that has gone.
+    pub(super) fn is_abandoned(&self, is_owned: bool) -> bool {
+        self.consumers.is_empty() && (self.is_auto_delete || is_owned)
+    }
+
     pub(super) fn take_place(
         &mut self,
         priority: u8,

@@ -51,11 +51,6 @@ impl Batch {
         self.records.len()
     }
 
-    /// Forgets all records but the first `len`.
-    pub fn truncate(&mut self, len: usize) {
-        self.records.truncate(len);
-    }
-
     /// Forgets the records.
     pub fn clear(&mut self) {
         self.records.clear();

@@ -147,6 +147,11 @@ async fn auto_delete(wire: Wire) {
     world.settles().await;
     assert_eq!(world.broker.queue_count(), 0);
     assert_eq!(world.broker.counters.dropped.value(), 2);
+    let mut carol = consumer(&world, "auto-delete:true\nack:client\n").await;
+    sends(&mut alice, &["3"]).await;
+    hears(&mut carol, &["3"]).await;
+    carol.says("UNSUBSCRIBE\nid:s\nreceipt:r\n\n^").await.hears_receipt("r").await;
+    assert_eq!(world.broker.queue_count(), 0);
 }
 
 async fn unsubscribe(wire: Wire) {
