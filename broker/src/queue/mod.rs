@@ -190,3 +190,6 @@ impl Queue {
         self.attention.call(at);
     }
 }
+
+#[cfg(test)]
+mod tests;

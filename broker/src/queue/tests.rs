@@ -1,0 +1,213 @@
+//! A queue against a model: whatever senders and consumers do, no message is lost or had by two, each consumer has as
+//! many as it may, and what is fetched is the first that waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tidewire_protocols::mqtt::Property;
+use tidewire_protocols::topic::TopicName;
+
+use super::*;
+use crate::clock::Now;
+use crate::message::{Attributes, AttributesBuf, Publication, Qos};
+use crate::output::Output;
+use crate::selection::Selection;
+use crate::session::{Deliver, Delivered, DeliveryOptions, Feed, Source};
+
+const STEPS: usize = 4_000;
+const PREFETCH: usize = 3;
+
+/// Xorshift, so that a seed gives the same steps on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % bound
+    }
+}
+
+/// A client that takes so many before its window is closed.
+#[derive(Default)]
+struct Hand {
+    room: usize,
+    taken: Vec<(Arc<Message>, Arc<Claim>)>,
+}
+
+impl Deliver for Hand {
+    fn deliver(
+        &mut self,
+        _: Now,
+        publication: &Publication<'_>,
+        options: &DeliveryOptions,
+        _: &mut Output,
+    ) -> Delivered {
+        if self.room == 0 {
+            return Delivered::WindowClosed;
+        }
+        self.room -= 1;
+        self.taken.push((Arc::clone(publication.keep()), options.claim.clone().expect("a claim")));
+        Delivered::Sent
+    }
+
+    fn resend(&mut self, _: Now, _: &mut Output, _: &mut Vec<u64>) -> bool {
+        true
+    }
+}
+
+struct Client {
+    feed: Arc<Feed>,
+    consumer: Arc<Consumer>,
+    colour: Option<usize>,
+    holds: Vec<(Arc<Message>, Arc<Claim>)>,
+}
+
+const COLOURS: [&str; 2] = ["red", "blue"];
+
+struct World {
+    queue: Arc<Queue>,
+    now: Now,
+    clients: Vec<Client>,
+    /// What waits, by place, with its colour.
+    waiting: BTreeMap<Place, usize>,
+    /// The colour of everything that is there.
+    colours: BTreeMap<Place, usize>,
+}
+
+impl World {
+    fn new() -> Self {
+        let limits = || QueueLimits {
+            length_max: usize::MAX,
+            bytes_max: usize::MAX,
+            overflow: QueueOverflow::Reject,
+            deliveries_max: None,
+            is_stored: false,
+        };
+        let queue = Queues::default().with("q", None, limits, |queue| Ok(Arc::clone(queue)));
+        let now = Now { instant: Instant::now(), unix_ms: 1 };
+        Self { queue, now, clients: Vec::new(), waiting: BTreeMap::new(), colours: BTreeMap::new() }
+    }
+
+    fn send(&mut self, priority: u8, colour: usize) {
+        let mut attributes = AttributesBuf::default();
+        attributes.push(Property::UserProperty("colour", COLOURS[colour]));
+        let mut publication = Publication::new(TopicName::parse("q").unwrap(), b"x", SessionId(1));
+        publication.qos = Qos::AtLeastOnce;
+        publication.attributes = Attributes::of(&attributes);
+        let message = Arc::clone(publication.keep());
+        let place = self.queue.take_place(priority, message.weight()).unwrap().unwrap();
+        self.queue.push(place, message);
+        self.waiting.insert(place, colour);
+        self.colours.insert(place, colour);
+    }
+
+    fn join(&mut self, colour: Option<usize>) {
+        let feed = Arc::new(Feed::new(Arc::new(Link::new(1, "test".into(), Instant::now()))));
+        let selection = colour.map(|colour| format!("colour = '{}'", COLOURS[colour]));
+        let terms = ConsumerTerms {
+            session: SessionId(1),
+            local: 0,
+            qos: Qos::ExactlyOnce,
+            identifiers: Default::default(),
+            acknowledged: Acknowledged::ByClient,
+            prefetch: PREFETCH,
+            selection: selection.map(|text| Arc::new(Selection::parse(&text).unwrap())),
+            is_exclusive: false,
+            is_auto_delete: false,
+            is_browser: false,
+        };
+        let consumer = self.queue.join(terms, &feed, &mut Vec::new()).unwrap().unwrap();
+        self.clients.push(Client { feed, consumer, colour, holds: Vec::new() });
+    }
+
+    /// One client's connection can write so many.
+    fn fetch(&mut self, index: usize, room: usize) {
+        let client = &mut self.clients[index];
+        let mut hand = Hand { room, taken: Vec::new() };
+        client.feed.pull(self.now, &mut hand, &mut Output::default(), usize::MAX);
+        for (message, claim) in hand.taken {
+            let is_for = |colour: usize| client.colour.is_none_or(|wanted| wanted == colour);
+            let first = self.waiting.iter().find(|(_, colour)| is_for(**colour)).map(|(place, _)| *place);
+            assert_eq!(Some(claim.place), first, "the first that waits for it");
+            self.waiting.remove(&claim.place);
+            client.holds.push((message, claim));
+        }
+        assert!(client.holds.len() <= PREFETCH, "it has as many as it may");
+    }
+
+    fn settle(&mut self, index: usize, position: usize) {
+        let held = self.clients[index].holds.remove(position);
+        self.colours.remove(&held.1.place);
+        self.queue.settle(&[held]);
+    }
+
+    fn put_back(&mut self, held: Vec<(Arc<Message>, Arc<Claim>)>) {
+        for (_, claim) in &held {
+            self.waiting.insert(claim.place, self.colours[&claim.place]);
+        }
+        self.queue.put_back(held, None);
+    }
+
+    fn leave(&mut self, index: usize) {
+        let client = self.clients.swap_remove(index);
+        self.put_back(client.holds);
+        client.consumer.leave();
+    }
+
+    /// Everybody fetches until nobody gets anything: then nobody has credit left for a message that waits.
+    fn check(&mut self) {
+        loop {
+            let before = self.waiting.len();
+            (0..self.clients.len()).for_each(|index| self.fetch(index, usize::MAX));
+            if self.waiting.len() == before {
+                break;
+            }
+        }
+        for client in self.clients.iter().filter(|client| client.holds.len() < PREFETCH) {
+            let is_for = |colour: &usize| client.colour.is_none_or(|wanted| wanted == *colour);
+            assert!(!self.waiting.values().any(is_for), "a message waits, and a consumer for it has credit");
+        }
+        assert_eq!(self.queue.len(), self.colours.len(), "nothing is lost");
+    }
+}
+
+#[test]
+fn whatever_happens_each_message_is_had_once_and_in_order() {
+    for seed in [1, 0x5EED, 0xDEAD_BEEF, 0xC0FF_EE00_1234] {
+        println!("seed {seed:#x}");
+        let (mut world, mut random) = (World::new(), Random(seed));
+        for step in 0..STEPS {
+            let client = random.below(world.clients.len().max(1));
+            match random.below(12) {
+                0..=3 => world.send(random.below(3) as u8, random.below(2)),
+                4 if world.clients.len() < 5 => {
+                    let colour = [None, None, Some(0), Some(1)][random.below(4)];
+                    world.join(colour);
+                }
+                _ if world.clients.is_empty() => {}
+                5 if random.below(4) == 0 => world.leave(client),
+                6..=8 => world.fetch(client, random.below(4)),
+                9 | 10 if !world.clients[client].holds.is_empty() => {
+                    let position = random.below(world.clients[client].holds.len());
+                    world.settle(client, position);
+                }
+                11 if !world.clients[client].holds.is_empty() => {
+                    let count = 1 + random.below(world.clients[client].holds.len());
+                    let held = world.clients[client].holds.drain(..count).collect();
+                    world.put_back(held);
+                }
+                _ => {
+                    let source = Arc::clone(&world.clients[client].consumer);
+                    if random.below(2) == 0 { source.stall() } else { source.resume() }
+                }
+            }
+            if step % 50 == 0 {
+                world.clients.iter().for_each(|client| client.consumer.resume());
+                world.check();
+            }
+        }
+    }
+}
