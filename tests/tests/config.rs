@@ -175,6 +175,11 @@ fn every_fault_is_shown_at_its_line() {
         ("auth", "anonymous = false", "nobody who could connect"),
         ("auth", "scram_file = \"nowhere.scram\"", "nowhere.scram"),
         ("mqtt", "redirect = \"server-moved\"", "mqtt.server_reference"),
+        ("queues", "length_max = 0", "at least 1"),
+        ("queues", "bytes_max = \"0B\"", "at least 1"),
+        ("queues", "deliveries_max = 0", "at least 1"),
+        ("queues", "dead_letter = \"dead\"", "/queue/dead.{queue}"),
+        ("queues", "dead_letter = \"/topic/dead/+\"", "/topic/dead/{queue}"),
         ("log", "level = \"inof\"", "\"inof\" is neither"),
         ("log", "level = \"info,tidewire::mqtt=loud\"", "tidewire::mqtt=loud"),
     ] {

@@ -134,6 +134,12 @@ pub trait Deliver: Any + Send {
         usize::MAX
     }
 
+    /// Changes whenever a subscription's own window may have opened: until then, what waits for it need not be looked
+    /// at again.
+    fn openings(&self) -> u64 {
+        0
+    }
+
     /// Says that a browser of a queue has seen all, where the protocol has a word for it.
     fn end_of_browse(&mut self, _local: u32, _output: &mut Output) {}
 }

@@ -43,6 +43,8 @@ pub struct Outbox {
     ready: Output,
     backlog: VecDeque<Delivery>,
     backlog_bytes: usize,
+    /// So many at the front wait for subscriptions whose windows were closed, when there had been so many openings.
+    closed: (usize, u64),
     limits: OutboxLimits,
     /// Places of stored deliveries that ended without an acknowledgement; the store must still hear of them.
     settled: Vec<u64>,
@@ -55,6 +57,7 @@ impl Outbox {
             ready: Output::default(),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
+            closed: (0, 0),
             limits,
             settled: Vec::new(),
         }
@@ -109,7 +112,9 @@ impl Outbox {
         if !deliver.resend(now, &mut self.ready, &mut self.settled) {
             return None;
         }
-        let mut position = 0;
+        let openings = deliver.openings();
+        let mut position = if self.closed.1 == openings { self.closed.0 } else { 0 };
+        self.closed = (position, openings);
         while self.ready.len() < READY_BYTES_MAX {
             let next = self.backlog.get(position)?;
             if next.commit > durable {
@@ -121,6 +126,7 @@ impl Outbox {
                     Delivered::WindowClosed => return None,
                     Delivered::SubscriptionClosed => {
                         position += 1;
+                        self.closed.0 = position;
                         continue;
                     }
                     Delivered::Sent => {
@@ -157,12 +163,14 @@ impl Outbox {
     pub fn take_all(&mut self) -> VecDeque<Delivery> {
         self.discard_ready();
         self.backlog_bytes = 0;
+        self.closed.0 = 0;
         std::mem::take(&mut self.backlog)
     }
 
     /// Removes deliveries that `keep` refuses: QoS 0 when a client goes away.
     pub fn retain(&mut self, mut keep: impl FnMut(&Delivery) -> bool) {
         self.backlog.retain(|delivery| keep(delivery));
+        self.closed.0 = 0;
         self.backlog_bytes = self.backlog.iter().map(|delivery| delivery.message.weight()).sum();
     }
 
@@ -181,7 +189,87 @@ impl Outbox {
 
     fn remove(&mut self, position: usize) -> Option<Delivery> {
         let delivery = self.backlog.remove(position)?;
+        self.closed.0 -= usize::from(position < self.closed.0);
         self.backlog_bytes -= delivery.message.weight();
         Some(delivery)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tidewire_protocols::topic::TopicName;
+
+    use super::*;
+    use crate::message::{Publication, Qos, SessionId};
+    use crate::session::{DeliveryOptions, Identifiers};
+
+    /// Subscription 1 is closed until it is opened; all others are open.
+    #[derive(Default)]
+    struct Window {
+        looks: usize,
+        sent: usize,
+        openings: u64,
+    }
+
+    impl Deliver for Window {
+        fn deliver(
+            &mut self,
+            _: Now,
+            _: &Publication<'_>,
+            options: &DeliveryOptions,
+            _: &mut Output,
+        ) -> Delivered {
+            self.looks += 1;
+            if options.local == 1 && self.openings == 0 {
+                return Delivered::SubscriptionClosed;
+            }
+            self.sent += 1;
+            Delivered::Sent
+        }
+
+        fn resend(&mut self, _: Now, _: &mut Output, _: &mut Vec<u64>) -> bool {
+            true
+        }
+
+        fn openings(&self) -> u64 {
+            self.openings
+        }
+    }
+
+    fn delivery(local: u32) -> Delivery {
+        let publication = Publication::new(TopicName::parse("t").unwrap(), b"x", SessionId::BROKER);
+        let options = DeliveryOptions {
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            identifiers: Identifiers::new(),
+            local,
+            sequence: 0,
+            share: None,
+            claim: None,
+        };
+        Delivery { message: std::sync::Arc::clone(publication.keep()), options, commit: CommitId::NONE }
+    }
+
+    #[test]
+    fn what_waits_for_a_closed_subscription_is_looked_at_once_until_it_opens() {
+        let limits = OutboxLimits { messages_max: 2_000, bytes_max: 1 << 20, overflow: Overflow::DropOldest };
+        let (mut outbox, mut window) = (Outbox::new(limits), Window::default());
+        let now = Now { instant: Instant::now(), unix_ms: 1 };
+        for _ in 0..2_000 {
+            outbox.push(delivery(1));
+        }
+        for round in 1..=100 {
+            // The oldest makes room.
+            outbox.push(delivery(2));
+            outbox.refill(now, CommitId::NONE, &mut window);
+            assert_eq!(window.sent, round);
+        }
+        assert_eq!(window.looks, 1_999 + 100);
+        outbox.push(delivery(1));
+        window.openings = 1;
+        outbox.refill(now, CommitId::NONE, &mut window);
+        assert_eq!((window.sent, outbox.backlog.len()), (100 + 2_000, 0));
     }
 }

@@ -39,6 +39,8 @@ pub struct StompDeliver {
     numbered: u32,
     /// Counts messages sent, for their ids.
     serial: u64,
+    /// Counts acknowledgements and endings: see [`Deliver::openings`].
+    openings: u64,
     prefetch_max: usize,
 }
 
@@ -92,6 +94,7 @@ impl StompDeliver {
             subscriptions: HashMap::default(),
             numbered: 0,
             serial: 0,
+            openings: 0,
             prefetch_max: config.session.inflight_max.into(),
         }
     }
@@ -122,6 +125,7 @@ impl StompDeliver {
 
     /// Ends a subscription. What it was sent and has not acknowledged goes back to where it came from.
     pub(super) fn remove(&mut self, local: u32) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        self.openings += 1;
         self.subscriptions.remove(&local).into_iter().flat_map(Subscription::into_owed).collect()
     }
 
@@ -148,6 +152,7 @@ impl StompDeliver {
 
     /// Acknowledges a message, and all before it in mode `client`.
     pub(super) fn acknowledge(&mut self, id: MessageId) -> Settled {
+        self.openings += 1;
         let Some(subscription) = self.subscriptions.get_mut(&id.local) else { return Settled::default() };
         let range = subscription.range(id.serial);
         let count = range.len();
@@ -236,6 +241,10 @@ impl Deliver for StompDeliver {
             key(left).cmp(&key(right))
         });
         owed
+    }
+
+    fn openings(&self) -> u64 {
+        self.openings
     }
 
     /// As the brokers say it that know browsing: an empty MESSAGE with `browser:end`.
