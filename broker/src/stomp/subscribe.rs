@@ -115,65 +115,55 @@ impl Context<'_, '_, '_> {
             });
             added.unwrap_or_default()
         };
-        let subscribed = match filter.as_str().strip_prefix(QUEUE_PREFIX) {
+        let filter = match filter.as_str().strip_prefix(QUEUE_PREFIX) {
             Some(queue) => {
                 let owner = destination.starts_with(TEMP_QUEUE).then(|| self.client.session.id());
                 let terms = self.terms(wanted, local, prefetch);
                 let subscription = request(filter, wanted, local);
                 let request = ConsumeRequest { subscription, queue, owner, terms };
-                self.broker.consume(self.turn, &self.client.session, &request).map(|_| filter.to_buf())
+                let consumed = self.broker.consume(self.turn, &self.client.session, &request);
+                consumed.map_err(|refused| refusal(refused, destination))?;
+                filter.to_buf()
             }
-            None => self.subscribe_to_topic(filter, wanted, local, prefetch)?,
+            None => self.subscribe_to_topic(destination, filter, wanted, local, prefetch)?,
         };
-        match subscribed {
-            Ok(filter) => {
-                self.client.subscriptions.insert(key.into(), Subscribed { filter, local, is_implicit });
-                Ok(())
-            }
-            Err(refused) => Err(refusal(refused, destination)),
-        }
+        self.client.subscriptions.insert(key.into(), Subscribed { filter, local, is_implicit });
+        Ok(())
     }
 
+    /// Returns what the session knows the subscription by.
     fn subscribe_to_topic(
         &mut self,
+        destination: &str,
         filter: TopicFilter<'_>,
         wanted: &Wanted,
         local: u32,
         prefetch: usize,
-    ) -> Result<Result<TopicFilterBuf, SubscribeRefused>, Refusal> {
+    ) -> Result<TopicFilterBuf, Refusal> {
         wanted.check_topic()?;
         let request = request(filter, wanted, local);
         let (broker, session) = (self.broker, Arc::clone(&self.client.session));
-        let (subscribed, is_new) = match &wanted.durable {
-            None => match broker.subscribe(self.turn, &session, request) {
+        let refused = |refused| refusal(refused, destination);
+        let (filter, is_new) = match &wanted.durable {
+            None => {
+                broker.subscribe(self.turn, &session, request).map_err(refused)?;
                 // Every subscription of a connection has an id of its own, so each is a new one.
-                Ok(_) => (filter.to_buf(), true),
-                Err(refused) => return Ok(Err(refused)),
-            },
+                (filter.to_buf(), true)
+            }
             Some(name) => {
                 let queue = durable_queue(self.client_id()?, name);
-                let durable = DurableRequest {
-                    queue: &queue,
-                    subscription: request,
-                    selection: wanted.selection.clone(),
-                };
-                let is_new = match broker.bind_durable(self.turn, &durable) {
-                    Ok(is_new) => is_new,
-                    Err(refused) => return Ok(Err(refused)),
-                };
+                let selection = wanted.selection.clone();
+                let durable = DurableRequest { queue: &queue, subscription: request, selection };
+                let is_new = broker.bind_durable(self.turn, &durable).map_err(refused)?;
                 let topic = format!("{QUEUE_PREFIX}{queue}");
                 let filter = TopicFilter::parse(&topic)
                     .map_err(|error| Refusal::new("bad id header", error.to_string()))?;
-                let terms = ConsumerTerms {
-                    is_exclusive: true,
-                    selection: None,
-                    ..self.terms(wanted, local, prefetch)
-                };
+                // What is not wanted does not get into its queue.
+                let terms = self.terms(wanted, local, prefetch);
+                let terms = ConsumerTerms { is_exclusive: true, selection: None, ..terms };
                 let subscription = SubscribeRequest { filter, ..request };
                 let consume = ConsumeRequest { subscription, queue: &queue, owner: None, terms };
-                if let Err(refused) = broker.consume(self.turn, &session, &consume) {
-                    return Ok(Err(refused));
-                }
+                broker.consume(self.turn, &session, &consume).map_err(refused)?;
                 (filter.to_buf(), is_new)
             }
         };
@@ -185,7 +175,7 @@ impl Context<'_, '_, '_> {
         if is_sent {
             broker.send_retained(self.turn, &session, request).map_err(|_| Refusal::not_stored())?;
         }
-        Ok(Ok(subscribed))
+        Ok(filter)
     }
 
     fn terms(&self, wanted: &Wanted, local: u32, prefetch: usize) -> ConsumerTerms {

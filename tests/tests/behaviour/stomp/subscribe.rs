@@ -14,6 +14,7 @@ conversations! {
     wildcards_match_as_in_mqtt => wildcards;
     wildcards_do_not_match_topics_of_the_broker => wildcards_and_dollar;
     a_shared_subscription_sends_each_message_to_one => shared;
+    ones_own_messages_may_be_left_out => no_local;
     values_that_mean_nothing_are_refused => bad_values;
     in_1_0_the_destination_names_it => without_id_in_1_0;
     in_1_0_an_id_may_name_it => with_id_in_1_0;
@@ -118,6 +119,23 @@ async fn shared(wire: Wire) {
     }
     bodies.sort();
     assert_eq!(bodies, ["1", "2", "3", "4"]);
+}
+
+async fn no_local(wire: Wire) {
+    let world = World::new(wire);
+    for name in ["no-local", "activemq.noLocal"] {
+        let (mut alice, mut bob) = (connected(&world, "1.2").await, connected(&world, "1.2").await);
+        alice.says(&format!("SUBSCRIBE\nid:s\ndestination:/topic/t\n{name}:true\nreceipt:r\n\n^")).await;
+        alice
+            .hears_receipt("r")
+            .await
+            .says("SEND\ndestination:/topic/t\n\nmine^")
+            .await
+            .hears_nothing()
+            .await;
+        bob.says("SEND\ndestination:/topic/t\n\nyours^").await;
+        alice.hears_message("yours").await;
+    }
 }
 
 async fn bad_values(wire: Wire) {
