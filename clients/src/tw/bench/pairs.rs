@@ -280,12 +280,7 @@ fn report(
     report.add("messages", received);
     report.add_measured("duration_s", seconds);
     report.add("messages_per_s", (received as f64 / seconds).round());
-    if let Some(cpu) = cpu {
-        report.add_measured("broker_cpu_s", cpu.as_secs_f64());
-        // Far below 1 the broker was not the limit of the rate.
-        report.add_measured("broker_cores", cpu.as_secs_f64() / seconds);
-        report.add_measured("broker_cpu_us_per_message", cpu.as_secs_f64() * 1e6 / received.max(1) as f64);
-    }
+    report.add_cpu(cpu, seconds, received, "broker_cpu_us_per_message");
     report.add("lost", lost);
     report.add("duplicates", sum(|pair| pair.tally.duplicates()));
     report.add("out_of_order", sum(|pair| pair.tally.out_of_order()));

@@ -1,6 +1,7 @@
 //! What a scenario found out, as a table or as JSON.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -26,6 +27,15 @@ impl Report {
     /// Adds a figure that is a measurement: with three digits behind the point.
     pub(super) fn add_measured(&mut self, name: &'static str, value: f64) {
         self.add(name, (value * 1000.0).round() / 1000.0);
+    }
+
+    /// What the broker's process has used, in all and, as the figure `each`, for one of `count`. Far below one core it
+    /// was not what limited the rate.
+    pub(super) fn add_cpu(&mut self, cpu: Option<Duration>, seconds: f64, count: u64, each: &'static str) {
+        let Some(cpu) = cpu.map(|cpu| cpu.as_secs_f64()) else { return };
+        self.add_measured("broker_cpu_s", cpu);
+        self.add_measured("broker_cores", cpu / seconds);
+        self.add_measured(each, cpu * 1e6 / count.max(1) as f64);
     }
 
     /// Says that the broker did not do what it had to: the figures stand, but the command fails.

@@ -142,11 +142,7 @@ fn report(
     report.add("deliveries", received);
     report.add_measured("duration_s", seconds);
     report.add("deliveries_per_s", (received as f64 / seconds).round());
-    if let Some(cpu) = cpu {
-        report.add_measured("broker_cpu_s", cpu.as_secs_f64());
-        report.add_measured("broker_cores", cpu.as_secs_f64() / seconds);
-        report.add_measured("broker_cpu_us_per_delivery", cpu.as_secs_f64() * 1e6 / received.max(1) as f64);
-    }
+    report.add_cpu(cpu, seconds, received, "broker_cpu_us_per_delivery");
     report.add("lost", lost);
     report.add("doubled_or_foreign", sum(Group::wrong));
     if lost > 0 {
