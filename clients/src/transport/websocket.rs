@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
@@ -23,6 +23,8 @@ pub(super) struct WebSocket {
     stream: WebSocketStream<TcpStream>,
     /// Told by the next flush: queueing itself does not fail.
     failure: Option<io::Error>,
+    /// How the connection ended, behind what was received with it.
+    end: Option<io::Result<Driven>>,
 }
 
 impl WebSocket {
@@ -34,7 +36,7 @@ impl WebSocket {
         config.max_message_size = Some(MESSAGE_BYTES_MAX);
         config.max_frame_size = Some(MESSAGE_BYTES_MAX);
         match client_async_with_config(request, stream, Some(config)).await {
-            Ok((stream, _response)) => Ok(Self { stream, failure: None }),
+            Ok((stream, _response)) => Ok(Self { stream, failure: None, end: None }),
             Err(tungstenite::Error::Http(response)) => Err(failed(refusal(&response))),
             Err(error) => Err(failed(error.to_string())),
         }
@@ -56,22 +58,43 @@ impl WebSocket {
         Pin::new(&mut self.stream).poll_flush(context).map_err(into_io)
     }
 
+    /// Takes all messages that have come, within bounds: what is answered together travels together.
     pub(super) fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
         input: &mut BytesMut,
     ) -> Poll<io::Result<Driven>> {
-        loop {
-            match ready!(Pin::new(&mut self.stream).poll_next(context)).transpose().map_err(into_io)? {
-                None => return Poll::Ready(Ok(Driven::Ended)),
-                Some(Message::Binary(bytes)) => input.extend_from_slice(&bytes),
-                Some(Message::Text(text)) => input.extend_from_slice(text.as_bytes()),
-                Some(Message::Close(frame)) => return Poll::Ready(ended(frame)),
-                // tungstenite answers pings itself.
-                Some(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
-            }
-            return Poll::Ready(Ok(Driven::Received));
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(end);
         }
+        let before = input.len();
+        while input.len() - before < RECEIVED_BYTES {
+            let end = match Pin::new(&mut self.stream).poll_next(context) {
+                Poll::Pending if input.len() == before => return Poll::Pending,
+                Poll::Pending => break,
+                Poll::Ready(None) => Ok(Driven::Ended),
+                Poll::Ready(Some(Err(error))) => Err(into_io(error)),
+                Poll::Ready(Some(Ok(message))) => match message {
+                    Message::Binary(bytes) => {
+                        input.extend_from_slice(&bytes);
+                        continue;
+                    }
+                    Message::Text(text) => {
+                        input.extend_from_slice(text.as_bytes());
+                        continue;
+                    }
+                    Message::Close(frame) => ended(frame),
+                    // tungstenite answers pings itself.
+                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
+                },
+            };
+            if input.len() == before {
+                return Poll::Ready(end);
+            }
+            self.end = Some(end);
+            break;
+        }
+        Poll::Ready(Ok(Driven::Received))
     }
 
     /// Sends a Close frame and waits for the broker's, so that nothing in flight is cut off.
@@ -112,6 +135,9 @@ fn into_io(error: tungstenite::Error) -> io::Error {
         other => io::Error::other(other),
     }
 }
+
+/// Bytes after which no further message is taken at once.
+const RECEIVED_BYTES: usize = 64 * 1024;
 
 /// Room for MQTT's largest packet; a broker's batches are smaller.
 const MESSAGE_BYTES_MAX: usize = 257 * 1024 * 1024;
