@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
@@ -100,8 +101,12 @@ impl WebSocket {
     /// Sends a Close frame and waits for the broker's, so that nothing in flight is cut off.
     pub(super) async fn close(mut self) -> io::Result<()> {
         match self.stream.close(None).await {
-            // The broker was first.
-            Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed) => return Ok(()),
+            // The broker was first; its Close may have come with what was received last.
+            Err(
+                tungstenite::Error::ConnectionClosed
+                | tungstenite::Error::AlreadyClosed
+                | tungstenite::Error::Protocol(ProtocolError::SendAfterClosing),
+            ) => return Ok(()),
             result => result.map_err(into_io)?,
         }
         while self.stream.next().await.is_some_and(|received| received.is_ok()) {}
@@ -141,3 +146,52 @@ const RECEIVED_BYTES: usize = 64 * 1024;
 
 /// Room for MQTT's largest packet; a broker's batches are smaller.
 const MESSAGE_BYTES_MAX: usize = 257 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_hdr_async;
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+    use super::*;
+
+    /// A broker that says all it has to say, and Close behind it, in one write.
+    async fn speak(listener: TcpListener) {
+        let (stream, _) = listener.accept().await.unwrap();
+        #[allow(clippy::result_large_err, reason = "the trait wants it so")]
+        let choose = |request: &Request, mut response: Response| {
+            let chosen = request.headers()["sec-websocket-protocol"].clone();
+            response.headers_mut().insert("sec-websocket-protocol", chosen);
+            Ok(response)
+        };
+        let mut stream = accept_hdr_async(stream, choose).await.unwrap();
+        for text in ["one", "two"] {
+            stream.feed(Message::text(text)).await.unwrap();
+        }
+        stream.close(None).await.unwrap();
+        while stream.next().await.is_some_and(|received| received.is_ok()) {}
+    }
+
+    #[test]
+    fn all_that_has_come_is_taken_and_a_close_behind_it_does_no_harm() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let url: Url = format!("ws://{address}/").parse().unwrap();
+            let broker = tokio::spawn(speak(listener));
+            let stream = TcpStream::connect(address).await.unwrap();
+            let mut client = WebSocket::upgrade(stream, &url, Protocol::Stomp).await.unwrap();
+            let mut input = BytesMut::new();
+            while input.len() < 6 {
+                let received = std::future::poll_fn(|cx| client.poll_receive(cx, &mut input)).await;
+                assert_eq!(received.unwrap(), Driven::Received);
+            }
+            assert_eq!(&input[..], b"onetwo");
+            // Whether it has read the Close already is a matter of time.
+            let _ = std::future::poll_fn(|cx| Poll::Ready(client.poll_receive(cx, &mut input))).await;
+            client.close().await.unwrap();
+            broker.await.unwrap();
+        });
+    }
+}
