@@ -6,6 +6,7 @@
 //! * [`topic`]: topic names and filters, which both protocols share
 //! * [`mqtt`]: MQTT 3.1, 3.1.1 and 5.0 control packets
 //! * [`stomp`]: STOMP 1.0, 1.1 and 1.2 frames
+//! * [`selector`]: conditions over headers, for STOMP's `selector`
 
 pub mod mqtt;
 pub mod selector;

@@ -33,20 +33,20 @@ impl Expression {
                 None => right.truth(header).filter(|right| !*right),
             },
             Self::Not(inner) => inner.truth(header).map(|inner| !inner),
-            Self::Compare(comparison, left, right) => compare_both(*comparison, left, right, header),
+            Self::Compare(comparison, left, right) => {
+                compare(*comparison, &left.value(header)?, &right.value(header)?)
+            }
             Self::Between { value, low, high } => {
-                let from = compare_both(Comparison::GreaterOrEqual, value, low, header);
-                let to = compare_both(Comparison::LessOrEqual, value, high, header);
-                match (from, to) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    _ => None,
-                }
+                // Once, not for each bound: conditions nested in one another would double the work at each level.
+                let value = value.value(header)?;
+                let bound = |comparison, bound: &Self| compare(comparison, &value, &bound.value(header)?);
+                both(bound(Comparison::GreaterOrEqual, low), bound(Comparison::LessOrEqual, high))
             }
             Self::In { value, list } => {
                 let value = value.value(header)?;
-                // A value of another kind is not in the list, which is known.
-                Some(list.iter().any(|one| compare(Comparison::Equal, &value, &one.into()) == Some(true)))
+                list.iter()
+                    .map(|one| compare(Comparison::Equal, &value, &one.into()))
+                    .fold(Some(false), either)
             }
             Self::Like { value, pattern } => match value.value(header)? {
                 Value::Header(text) => Some(pattern.matches(&text)),
@@ -122,19 +122,28 @@ impl<'v> Value<'v> {
     }
 }
 
-/// Decimal numbers alone: "infinity" and "nan" are words.
+/// Decimal numbers alone: "infinity" and "nan" are words, and what is too large for a number is none.
 fn float(text: &str) -> Option<f64> {
     let is_decimal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
-    if is_decimal { text.parse().ok() } else { None }
+    if is_decimal { text.parse().ok().filter(|number: &f64| number.is_finite()) } else { None }
 }
 
-fn compare_both(
-    comparison: Comparison,
-    left: &Expression,
-    right: &Expression,
-    header: Header<'_, '_>,
-) -> Option<bool> {
-    compare(comparison, &left.value(header)?, &right.value(header)?)
+/// `AND` of what is known already.
+fn both(left: Option<bool>, right: Option<bool>) -> Option<bool> {
+    match (left, right) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
+}
+
+/// `OR` of what is known already.
+fn either(left: Option<bool>, right: Option<bool>) -> Option<bool> {
+    match (left, right) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
 }
 
 fn compare(comparison: Comparison, left: &Value<'_>, right: &Value<'_>) -> Option<bool> {

@@ -15,7 +15,11 @@
 //! Headers are texts. Compared with a number, or calculated with, a header is the number that it spells; compared with
 //! `TRUE` or `FALSE`, it is `true` or `false`; two texts are equal or not, and neither is the greater. A header that is
 //! missing, or is not what it is compared with, is *unknown*, and what follows from it may be (SQL's three values). A
-//! message is selected where the whole is true.
+//! message is selected where the whole is true. `a BETWEEN x AND y` is `a >= x AND a <= y`, and `a IN (x, y)` is
+//! `a = x OR a = y`, also where something is unknown.
+//!
+//! Subscribers write selectors and publishers write headers, so neither may make the other's match expensive: each part
+//! of a selector is evaluated at most once for a message, and `LIKE` never goes back in its text.
 
 mod evaluate;
 mod expression;
@@ -78,5 +82,7 @@ impl Selector {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

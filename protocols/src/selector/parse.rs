@@ -1,5 +1,21 @@
-//! From tokens to the tree. From what binds weakest to what binds strongest: `OR`, `AND`, `NOT`, comparisons, `+ -`,
-//! `* /`, signs.
+//! From tokens to the tree.
+//!
+//! ```text
+//! condition  = conjunct *( "OR" conjunct )                                  binds weakest
+//! conjunct   = negation *( "AND" negation )
+//! negation   = "NOT" negation | comparison
+//! comparison = sum [ ( "=" | "<>" | "<" | "<=" | ">" | ">=" ) sum
+//!                  | "IS" [ "NOT" ] "NULL"
+//!                  | [ "NOT" ] "BETWEEN" sum "AND" sum
+//!                  | [ "NOT" ] "IN" "(" item *( "," item ) ")"
+//!                  | [ "NOT" ] "LIKE" text [ "ESCAPE" text ] ]
+//! sum        = product *( ( "+" | "-" ) product )
+//! product    = signed *( ( "*" | "/" ) signed )
+//! signed     = ( "+" | "-" ) signed | primary                               binds strongest
+//! primary    = "(" condition ")" | name | literal
+//! item       = [ "+" | "-" ] number | literal
+//! literal    = text | number | "TRUE" | "FALSE"
+//! ```
 
 use super::expression::{Comparison, Expression, Literal, Operation};
 use super::like::Pattern;
@@ -163,11 +179,16 @@ impl Parser<'_> {
     /// A literal in a list, where a number may have a sign.
     fn literal(&mut self) -> Result<Literal, SelectorError> {
         let is_negative = self.takes_sign("-");
+        let is_signed = is_negative || self.takes_sign("+");
+        if is_signed && !matches!(self.peek(), Token::Integer(_) | Token::Float(_)) {
+            return Err(self.expected("a number"));
+        }
         match self.plain_literal() {
+            // A token has no sign, so there is nothing that would overflow.
             Some(Literal::Integer(number)) if is_negative => Ok(Literal::Integer(number.wrapping_neg())),
             Some(Literal::Float(number)) if is_negative => Ok(Literal::Float(-number)),
-            Some(literal) if !is_negative => Ok(literal),
-            _ => Err(self.expected("a text or a number")),
+            Some(literal) => Ok(literal),
+            None => Err(self.expected("a text or a number")),
         }
     }
 

@@ -1,13 +1,11 @@
-//! Selectors by example, and by a second, simpler reading of each part.
+//! Selectors by example.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
-use proptest::prelude::*;
+use super::{NESTING_MAX, Selector, TEXT_BYTES_MAX};
 
-use super::Selector;
-use super::like::Pattern;
-
-const HEADERS: [(&str, &str); 8] = [
+const HEADERS: [(&str, &str); 12] = [
     ("colour", "red"),
     ("weight", "15"),
     ("price", "1.50"),
@@ -16,6 +14,10 @@ const HEADERS: [(&str, &str); 8] = [
     ("name", "it's"),
     ("odd", "10x"),
     ("rate", "50%"),
+    ("town", "K\u{f6}ln"),
+    ("huge", "1e999"),
+    ("", "nameless"),
+    ("say \"hi\"", "hello"),
 ];
 
 fn selects(text: &str) -> Option<bool> {
@@ -45,7 +47,22 @@ fn conditions_hold_or_not_or_are_unknown() {
         ("weight >= 15.0 AND weight <= 15", Some(true)),
         ("weight < 15", Some(false)),
         ("15 > weight", Some(false)),
+        ("weight <> 15", Some(false)),
+        ("weight <= 14", Some(false)),
+        ("weight >= 16", Some(false)),
         ("weight = '15'", Some(true)),
+        ("weight = '15.0'", Some(false)),
+        ("weight > '1'", None),
+        ("'a' = 1", None),
+        ("colour BETWEEN 'a' AND 'z'", None),
+        ("price = weight / 10", Some(false)),
+        ("price = weight / 10.0", Some(true)),
+        ("colour = name", Some(false)),
+        ("colour <> name", Some(true)),
+        ("colour = colour", Some(true)),
+        ("colour < name", None),
+        ("weight <> colour", Some(true)),
+        ("weight = missing", None),
         ("price = 1.5", Some(true)),
         ("price < weight", Some(true)),
         ("odd > 5", None),
@@ -63,6 +80,13 @@ fn conditions_hold_or_not_or_are_unknown() {
         ("NOT urgent", Some(false)),
         ("colour = TRUE", None),
         ("TRUE", Some(true)),
+        ("False", Some(false)),
+        ("missing", None),
+        ("NOT missing", None),
+        ("colour", None),
+        ("urgent = 'true'", Some(true)),
+        ("urgent = 1", None),
+        ("urgent IS NOT NULL AND urgent", Some(true)),
         ("weight BETWEEN 10 AND 20", Some(true)),
         ("weight NOT BETWEEN 10 AND 20", Some(false)),
         ("weight BETWEEN 20 AND 10", Some(false)),
@@ -72,7 +96,15 @@ fn conditions_hold_or_not_or_are_unknown() {
         ("colour IN ('blue', 'red')", Some(true)),
         ("colour NOT IN ('blue', 'red')", Some(false)),
         ("weight IN (1, -2, 15)", Some(true)),
+        ("weight IN (+15, 1.5)", Some(true)),
+        ("weight IN (15.0)", Some(true)),
         ("missing IN ('a')", None),
+        ("missing NOT IN ('a')", None),
+        // As a chain of = and OR: a text is neither 1 nor anything else than 1.
+        ("colour IN (1, 2)", None),
+        ("colour NOT IN (1, 2)", None),
+        ("colour IN (1, 'red')", Some(true)),
+        ("colour IN ('blue', 1)", None),
         ("colour LIKE 'r_d'", Some(true)),
         ("colour LIKE 'r%'", Some(true)),
         ("colour LIKE 'r_'", Some(false)),
@@ -80,6 +112,15 @@ fn conditions_hold_or_not_or_are_unknown() {
         ("rate LIKE '50!%' ESCAPE '!'", Some(true)),
         ("colour LIKE '!%' ESCAPE '!'", Some(false)),
         ("missing LIKE '%'", None),
+        ("missing NOT LIKE '%'", None),
+        ("name LIKE 'it''_'", Some(true)),
+        ("name LIKE '____'", Some(true)),
+        ("name LIKE '___'", Some(false)),
+        ("town LIKE 'K_ln'", Some(true)),
+        ("town LIKE '%\u{f6}%'", Some(true)),
+        ("rate LIKE '50!_' ESCAPE '!'", Some(false)),
+        ("colour LIKE ''", Some(false)),
+        ("weight LIKE '1%'", Some(true)),
         ("weight + 5 = 20", Some(true)),
         ("weight - 5 * 2 = 5", Some(true)),
         ("(weight - 5) * 2 = 20", Some(true)),
@@ -90,11 +131,30 @@ fn conditions_hold_or_not_or_are_unknown() {
         ("- - +weight = 15", Some(true)),
         ("colour + 1 = 2", None),
         ("9223372036854775807 + 1 > 9000000000000000000", Some(true)),
+        ("9223372036854775807 = 9223372036854775806", Some(false)),
         ("weight = 1.5e1 AND .5 < 1", Some(true)),
+        ("6e3 = 6000 AND 1. = 1", Some(true)),
+        ("weight / 0.0 = 1 OR weight / 0.0 <> 1", None),
+        ("missing * 2 = 2", None),
+        ("missing * 2 IS NULL", Some(true)),
+        ("huge > 1", None),
+        ("1e308 * 10 > 1", None),
+        ("weight-5=10", Some(true)),
+        ("2 * -3 = -6", Some(true)),
+        ("20 - 10 - 5 = 5 AND 8 / 4 / 2 = 1", Some(true)),
+        ("1 + 2 BETWEEN 6 / 2 AND 2 + 1", Some(true)),
+        ("\"say \"\"hi\"\"\" = 'hello'", Some(true)),
+        ("\"AND\" IS NULL AND \"colour\" = 'red'", Some(true)),
+        ("  colour\t=\n'red'  ", Some(true)),
         // AND before OR, NOT before both.
         ("FALSE AND FALSE OR TRUE", Some(true)),
         ("FALSE AND (FALSE OR TRUE)", Some(false)),
+        ("TRUE OR TRUE AND FALSE", Some(true)),
+        ("(TRUE OR TRUE) AND FALSE", Some(false)),
         ("NOT FALSE AND FALSE", Some(false)),
+        ("NOT weight = 15 OR TRUE", Some(true)),
+        ("weight BETWEEN 10 AND 20 AND FALSE", Some(false)),
+        ("NOT weight NOT BETWEEN 10 AND 20", Some(true)),
         // Three values.
         ("missing = 1 AND FALSE", Some(false)),
         ("FALSE AND missing = 1", Some(false)),
@@ -122,7 +182,21 @@ fn a_mistake_is_named_with_its_column() {
         ("colour IS 1", "at column 11: expected NULL or NOT NULL, found 1"),
         ("weight BETWEEN 1", "at column 17: expected AND and the upper bound, found the end"),
         ("grün = 'x' ; y", "at column 12: expected a name, a value or an operator, found ; y"),
-        ("colour = 'red", "at column 10: expected a name, a value or an operator, found 'red"),
+        ("colour = 'red", "at column 10: expected a text that ends with a single quote, found 'red"),
+        ("\"colour = 1", "at column 1: expected a name that ends with a double quote, found \"colour = 1"),
+        ("weight = 15kg", "at column 10: expected a number, as 10, 1.5 or 6e3, found 15kg"),
+        ("weight = 1e999", "at column 10: expected a number, as 10, 1.5 or 6e3, found 1e999"),
+        ("weight = 6e", "at column 10: expected a number, as 10, 1.5 or 6e3, found 6e"),
+        ("weight == 15", "at column 9: expected a header's name, a value or (, found ="),
+        ("weight != 15", "at column 8: expected a name, a value or an operator, found != 15"),
+        ("colour = NULL", "at column 10: expected a header's name, a value or (, found NULL"),
+        ("colour IN (-'red')", "at column 13: expected a number, found 'red'"),
+        ("colour IN ('red' 'blue')", "at column 18: expected , or ), found 'blue'"),
+        ("colour IN 'red'", "at column 11: expected ( and a list of values, found 'red'"),
+        ("colour AND", "at column 11: expected a header's name, a value or (, found the end"),
+        ("weight = 1 = 1", "at column 12: expected AND, OR or the end, found ="),
+        ("colour)", "at column 7: expected AND, OR or the end, found )"),
+        ("  \t", "at column 4: expected a header's name, a value or (, found the end"),
         ("", "at column 1: expected a header's name, a value or (, found the end"),
     ];
     for (text, expected) in table {
@@ -133,37 +207,46 @@ fn a_mistake_is_named_with_its_column() {
 #[test]
 fn limits_hold() {
     let nested = |levels| format!("{}TRUE{}", "(".repeat(levels), ")".repeat(levels));
-    assert!(Selector::parse(&nested(super::NESTING_MAX)).is_ok());
-    assert!(Selector::parse(&nested(super::NESTING_MAX + 1)).is_err());
-    assert!(Selector::parse(&"-".repeat(super::TEXT_BYTES_MAX)).is_err());
+    assert!(Selector::parse(&nested(NESTING_MAX)).is_ok());
+    assert!(Selector::parse(&nested(NESTING_MAX + 1)).is_err());
+    let too_deep = Selector::parse(&nested(NESTING_MAX + 1)).unwrap_err().to_string();
+    let expected = "at column 34: expected at most 32 levels of parentheses and negations, found TRUE";
+    assert_eq!(too_deep, expected);
+    assert!(Selector::parse(&"-".repeat(TEXT_BYTES_MAX)).is_err());
     let long = |size: usize| format!("a = '{}'", "x".repeat(size - 6));
-    assert!(Selector::parse(&long(super::TEXT_BYTES_MAX)).is_ok());
-    assert!(Selector::parse(&long(super::TEXT_BYTES_MAX + 1)).is_err());
+    assert!(Selector::parse(&long(TEXT_BYTES_MAX)).is_ok());
+    assert!(Selector::parse(&long(TEXT_BYTES_MAX + 1)).is_err());
 }
 
-/// LIKE by trying everything.
-fn is_like(pattern: &[char], text: &[char]) -> bool {
-    match (pattern, text) {
-        ([], []) => true,
-        (['%', rest @ ..], _) => (0..=text.len()).any(|skipped| is_like(rest, &text[skipped..])),
-        (['_', pattern @ ..], [_, text @ ..]) => is_like(pattern, text),
-        ([wanted, pattern @ ..], [letter, text @ ..]) if wanted == letter => is_like(pattern, text),
-        _ => false,
+#[test]
+fn the_text_is_kept_as_it_was_written() {
+    let text = " colour  = 'red' or\tFALSE ";
+    assert_eq!(Selector::parse(text).unwrap().as_str(), text);
+}
+
+/// If a part was evaluated twice, parts nested in it would be four times, and so on: 2 to the power of 32.
+#[test]
+fn nesting_does_not_multiply_the_work() {
+    for condition in
+        [" BETWEEN 0 AND 2)", " BETWEEN a AND a)", " IN (1, 2, 3))", " IS NULL)", " = a)", " + a)"]
+    {
+        let text = format!("{}a{}", "(".repeat(NESTING_MAX), condition.repeat(NESTING_MAX));
+        let reads = Cell::new(0);
+        Selector::parse(&text).unwrap().matches(&|_| {
+            reads.set(reads.get() + 1);
+            Some(Cow::Borrowed("1"))
+        });
+        assert!(reads.get() <= text.matches('a').count(), "{condition}: {} reads", reads.get());
     }
 }
 
-proptest! {
-    #[test]
-    fn no_text_makes_the_parser_panic(text in "[a-zäA-Z0-9'\"()=<>+*/,.% _-]{0,60}") {
-        if let Ok(selector) = Selector::parse(&text) {
-            selector.matches(&|_| Some(Cow::Borrowed("1")));
-        }
-    }
-
-    #[test]
-    fn like_is_what_trying_everything_says(pattern in "[abä%_]{0,8}", text in "[abä]{0,8}") {
-        let letters = |text: &str| text.chars().collect::<Vec<_>>();
-        let expected = is_like(&letters(&pattern), &letters(&text));
-        prop_assert_eq!(Pattern::new(&pattern, None).matches(&text), expected);
+/// The tree of a chain leans to the left, one level for each link.
+#[test]
+fn the_longest_chains_fit_the_stack() {
+    for (first, link) in [("1", "+1"), ("a", "-a"), ("a", " OR a"), ("a", " AND a")] {
+        let links = (TEXT_BYTES_MAX - first.len()) / link.len();
+        let selector = Selector::parse(&format!("{first}{}", link.repeat(links))).unwrap();
+        let is_selected = selector.clone().matches(&|_| Some(Cow::Borrowed("true")));
+        assert_eq!(is_selected, link.contains(' '), "{link}");
     }
 }

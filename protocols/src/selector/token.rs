@@ -3,7 +3,7 @@
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::character::complete::{anychar, char, multispace0, one_of};
-use nom::combinator::{map, not, peek, recognize, value, verify};
+use nom::combinator::{map, map_opt, not, peek, recognize, value, verify};
 use nom::multi::fold_many0;
 use nom::number::complete::recognize_float;
 use nom::sequence::{delimited, preceded, terminated};
@@ -56,11 +56,21 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SelectorError> {
         }
         let Ok((after, token)) = token(rest) else {
             let found = rest.chars().take(12).collect();
-            return Err(SelectorError { column, expected: "a name, a value or an operator", found });
+            return Err(SelectorError { column, expected: expected(rest), found });
         };
         let written = rest[..rest.len() - after.len()].trim_end().to_owned();
         tokens.push(Placed { token, column, text: written });
         rest = after;
+    }
+}
+
+/// What was meant to stand where no token is.
+fn expected(rest: &str) -> &'static str {
+    match rest.chars().next() {
+        Some('\'') => "a text that ends with a single quote",
+        Some('"') => "a name that ends with a double quote",
+        Some('0'..='9' | '.') => "a number, as 10, 1.5 or 6e3",
+        _ => "a name, a value or an operator",
     }
 }
 
@@ -73,12 +83,12 @@ fn number(input: &str) -> IResult<&str, Token> {
     // A sign before it is an operator, or a sign of whatever follows.
     let unsigned = preceded(peek(one_of("0123456789.")), recognize_float);
     let ends = not(take_while1(is_name_start));
-    let (rest, digits) = terminated(unsigned, ends).parse(input)?;
-    let token = match digits.parse() {
-        Ok(integer) => Token::Integer(integer),
-        Err(_) => Token::Float(digits.parse().unwrap_or(f64::NAN)),
-    };
-    Ok((rest, token))
+    map_opt(terminated(unsigned, ends), |digits: &str| match digits.parse() {
+        Ok(integer) => Some(Token::Integer(integer)),
+        // An infinite one would be equal to all others that are too large.
+        Err(_) => digits.parse().ok().filter(|number: &f64| number.is_finite()).map(Token::Float),
+    })
+    .parse(input)
 }
 
 fn word(input: &str) -> IResult<&str, Token> {
