@@ -7,8 +7,10 @@
 //! * [`mqtt`]: MQTT 3.1, 3.1.1 and 5.0 control packets
 //! * [`stomp`]: STOMP 1.0, 1.1 and 1.2 frames
 //! * [`selector`]: conditions over headers, for STOMP's `selector`
+//! * [`websocket`]: WebSocket as a server speaks it, with permessage-deflate
 
 pub mod mqtt;
 pub mod selector;
 pub mod stomp;
 pub mod topic;
+pub mod websocket;

@@ -1,0 +1,65 @@
+//! Inflating, with codecs that connections borrow while a message is under way.
+
+use std::cell::RefCell;
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::Agreed;
+
+/// Inflaters that a thread keeps for the next message. One takes some 40 KiB.
+const POOLED_MAX: usize = 4;
+
+thread_local! {
+    static POOL: RefCell<Vec<Decompress>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One connection's inflating.
+#[derive(Debug)]
+pub(in crate::websocket) struct Inflater {
+    /// Messages may refer to those before them.
+    keeps_window: bool,
+    codec: Option<Decompress>,
+}
+
+impl Inflater {
+    pub(in crate::websocket) fn new(agreed: &Agreed) -> Self {
+        Self { keeps_window: agreed.client_context_takeover, codec: None }
+    }
+
+    /// Inflates some of `input` into `output`. Returns how much was used and how much was made; `None` where it is not
+    /// DEFLATE.
+    pub(in crate::websocket) fn inflate(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Option<(usize, usize)> {
+        let codec = self.codec.get_or_insert_with(|| {
+            let pooled = POOL.with_borrow_mut(Vec::pop);
+            // A window of 32 KiB inflates what any smaller one has deflated.
+            pooled.unwrap_or_else(|| Decompress::new(false))
+        });
+        let (used, made) = (codec.total_in(), codec.total_out());
+        let status = codec.decompress(input, output, FlushDecompress::None).ok()?;
+        let taken = usize::try_from(codec.total_in() - used).ok()?;
+        let given = usize::try_from(codec.total_out() - made).ok()?;
+        if status == Status::StreamEnd {
+            // A block with BFINAL may be followed by others. (RFC 7692, section 7.2.3.4)
+            codec.reset(false);
+        }
+        Some((taken, given))
+    }
+
+    pub(in crate::websocket) fn end_message(&mut self) {
+        if self.keeps_window {
+            return;
+        }
+        if let Some(mut codec) = self.codec.take() {
+            codec.reset(false);
+            POOL.with_borrow_mut(|pool| {
+                if pool.len() < POOLED_MAX {
+                    pool.push(codec);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Frame heads: tungstenite reads and writes them; what it leaves open is checked here.
+
+use std::io::Cursor;
+
+use bytes::{BufMut, BytesMut};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use super::DecodeError;
+
+/// Bytes of the longest head: 2, a 64-bit length, a masking key.
+pub const HEAD_SIZE_MAX: usize = 14;
+/// Payload bytes of the longest control frame. (RFC 6455, section 5.5)
+pub const CONTROL_PAYLOAD_MAX: usize = 125;
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    /// 0: goes on with a message.
+    Continuation,
+    /// 1: begins a text message.
+    Text,
+    /// 2: begins a binary message.
+    Binary,
+    /// 8.
+    Close,
+    /// 9.
+    Ping,
+    /// 10.
+    Pong,
+}
+
+impl Opcode {
+    /// Whether it may come between the frames of a message.
+    pub fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+
+    fn to_library(self) -> OpCode {
+        match self {
+            Self::Continuation => OpCode::Data(Data::Continue),
+            Self::Text => OpCode::Data(Data::Text),
+            Self::Binary => OpCode::Data(Data::Binary),
+            Self::Close => OpCode::Control(Control::Close),
+            Self::Ping => OpCode::Control(Control::Ping),
+            Self::Pong => OpCode::Control(Control::Pong),
+        }
+    }
+
+    fn from_library(opcode: OpCode) -> Result<Self, DecodeError> {
+        Ok(match opcode {
+            OpCode::Data(Data::Continue) => Self::Continuation,
+            OpCode::Data(Data::Text) => Self::Text,
+            OpCode::Data(Data::Binary) => Self::Binary,
+            OpCode::Control(Control::Close) => Self::Close,
+            OpCode::Control(Control::Ping) => Self::Ping,
+            OpCode::Control(Control::Pong) => Self::Pong,
+            OpCode::Data(Data::Reserved(code)) | OpCode::Control(Control::Reserved(code)) => {
+                return Err(DecodeError::Opcode(code));
+            }
+        })
+    }
+}
+
+/// The head of a frame from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) opcode: Opcode,
+    pub(super) is_final: bool,
+    /// RSV1. (RFC 7692, section 6)
+    pub(super) is_compressed: bool,
+    pub(super) mask: [u8; 4],
+    pub(super) payload_len: u64,
+}
+
+impl Head {
+    /// Parses what `bytes` begin with; `None` if that is not whole. Returns the head's own size as well.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
+        let Some(second) = bytes.get(1) else { return Ok(None) };
+        // Said before the rest has come, so that nobody waits for a masking key that will not.
+        if second & 0x80 == 0 {
+            return Err(DecodeError::NotMasked);
+        }
+        let mut cursor = Cursor::new(bytes);
+        let parsed = FrameHeader::parse(&mut cursor).map_err(|_| DecodeError::Opcode(bytes[0] & 0x0F))?;
+        let Some((head, payload_len)) = parsed else { return Ok(None) };
+        let size = usize::try_from(cursor.position()).unwrap_or(HEAD_SIZE_MAX);
+        if head.rsv2 || head.rsv3 {
+            return Err(DecodeError::ReservedBit);
+        }
+        if size != head.len(payload_len) || payload_len >> 63 != 0 {
+            return Err(DecodeError::Length);
+        }
+        let opcode = Opcode::from_library(head.opcode)?;
+        if opcode.is_control() {
+            if !head.is_final {
+                return Err(DecodeError::FragmentedControl);
+            }
+            if payload_len > CONTROL_PAYLOAD_MAX as u64 {
+                return Err(DecodeError::LongControl);
+            }
+        }
+        // RSV1 marks a message, not each of its frames. (RFC 7692, section 6)
+        if head.rsv1 && (opcode.is_control() || opcode == Opcode::Continuation) {
+            return Err(DecodeError::ReservedBit);
+        }
+        let mask = head.mask.ok_or(DecodeError::NotMasked)?;
+        let (is_final, is_compressed) = (head.is_final, head.rsv1);
+        Ok(Some((Self { opcode, is_final, is_compressed, mask, payload_len }, size)))
+    }
+}
+
+/// Appends the head of an unmasked, unfragmented frame; `is_compressed` sets RSV1.
+pub fn encode_head(opcode: Opcode, is_compressed: bool, payload_len: usize, out: &mut BytesMut) {
+    let opcode = opcode.to_library();
+    let head = FrameHeader { rsv1: is_compressed, opcode, ..FrameHeader::default() };
+    // Writing into memory cannot fail.
+    let written = head.format(payload_len as u64, &mut out.writer());
+    debug_assert!(written.is_ok());
+}
