@@ -136,5 +136,6 @@ fn title(suite: Suite) -> &'static str {
         Suite::Mqtt5 => "MQTT 5.0",
         Suite::Mqtt311 => "MQTT 3.1.1",
         Suite::Stomp => "STOMP",
+        Suite::WebSocket => "WebSocket",
     }
 }
