@@ -6,12 +6,13 @@ use crate::case::{Case, Plays};
 
 /// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny, and that it is a
 /// broker and no echo of WebSocket messages.
-const ASSUMED: [(&str, &str); 13] = [
+const ASSUMED: [(&str, &str); 14] = [
     ("anonymous", "1"),
     ("compression", "1"),
     ("echo", "0"),
     ("empty_client_id", "1"),
     ("maximum_qos", "2"),
+    ("paths", "0"),
     ("queues", "1"),
     ("redirect", "none"),
     ("retain_available", "1"),

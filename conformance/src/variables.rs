@@ -160,8 +160,16 @@ fn noise(size: usize) -> Vec<u8> {
 
 /// Text that repeats itself within a window of 512 bytes as well as far away.
 fn words(size: usize) -> Vec<u8> {
-    const WORDS: [&str; 8] =
-        ["broker ", "message ", "frame ", "ebbe ", "fl\u{f6}\u{df}e ", "\u{65e5}\u{672c} ", "tide ", "wire\n"];
+    const WORDS: [&str; 8] = [
+        "broker ",
+        "message ",
+        "frame ",
+        "ebbe ",
+        "fl\u{f6}\u{df}e ",
+        "\u{65e5}\u{672c} ",
+        "tide ",
+        "wire\n",
+    ];
     let letters = noise(size / 5 + 1).into_iter().flat_map(|byte| WORDS[usize::from(byte & 7)].bytes());
     let mut text: Vec<u8> = letters.take(size).collect();
     // Cut within a character or not, it ends as text.

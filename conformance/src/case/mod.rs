@@ -29,7 +29,8 @@
 //! field      = name "=" value | "!" name         "!": left out when sending, absent when received
 //! timing     = [ "within" duration ] [ "after" duration ]
 //! value      = one { "|" one }
-//! one        = number [ ".." [ number ] ] | word | "$" name | "*" | "hex:" digits
+//! one        = part { "+" part }                 joined: strings, bytes and variables
+//! part       = number [ ".." [ number ] ] | word | "$" name | "*" | "hex:" digits
 //!            | ( "noise:" | "words:" ) count      so many bytes that cannot, or can well, be compressed
 //!            | string [ "*" count ] [ ":" string ] | "[" value { "," value } "]"
 //! ```

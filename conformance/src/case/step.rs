@@ -250,8 +250,9 @@ fn parse_connected(suite: Suite, cursor: &mut Cursor, column: usize) -> Result<V
     let (fields, _) = parse_fields(cursor)?;
     let template =
         |kind: &str, fields: Vec<Field>| Template { kind: kind.to_owned(), fields, exact: false, column };
-    let is =
-        |name: &str, number| vec![Field { name: name.to_owned(), value: Some(Value::Number(number)), column }];
+    let is = |name: &str, number| {
+        vec![Field { name: name.to_owned(), value: Some(Value::Number(number)), column }]
+    };
     let (opening, answer, success) = match suite {
         Suite::Mqtt5 | Suite::Mqtt311 => ("CONNECT", "CONNACK", is("reason", 0)),
         Suite::Stomp => ("CONNECT", "CONNECTED", Vec::new()),

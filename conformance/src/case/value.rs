@@ -52,7 +52,33 @@ impl Value {
         Ok(Value::OneOf(alternatives))
     }
 
+    /// One value, or strings and bytes that are joined by `+`.
     fn parse_one(cursor: &mut Cursor) -> Result<Value, Mistake> {
+        let column = cursor.column();
+        let mut value = Value::parse_part(cursor)?;
+        while cursor.take("+") {
+            let parts = [value, Value::parse_part(cursor)?].map(Value::into_pieces);
+            let [Some(mut pieces), Some(more)] = parts else {
+                return Err(Mistake::new(
+                    column,
+                    "`+` joins strings, bytes and variables: `\"a\"+hex:00+$id`",
+                ));
+            };
+            pieces.extend(more);
+            value = Value::Bytes(pieces);
+        }
+        Ok(value)
+    }
+
+    fn into_pieces(self) -> Option<Vec<Piece>> {
+        match self {
+            Value::Bytes(pieces) => Some(pieces),
+            Value::Variable(name) => Some(vec![Piece::Variable(name)]),
+            _ => None,
+        }
+    }
+
+    fn parse_part(cursor: &mut Cursor) -> Result<Value, Mistake> {
         match cursor.peek() {
             Some('*') => {
                 cursor.next();
@@ -272,6 +298,14 @@ mod tests {
         });
         assert_eq!(parse(r#""x"*3"#), Value::Bytes(vec![Piece::Repeated(b"x".to_vec(), 3)]));
         assert_eq!(parse("noise:70000"), Value::Bytes(vec![Piece::Noise(70_000)]));
+        assert_eq!(
+            parse(r#"hex:00+"x"*2+$id"#),
+            Value::Bytes(vec![
+                Piece::Bytes(vec![0]),
+                Piece::Repeated(b"x".to_vec(), 2),
+                Piece::Variable("id".to_owned())
+            ])
+        );
         assert_eq!(parse("hex:00ff"), bytes(&[0, 0xff]));
     }
 
@@ -282,5 +316,6 @@ mod tests {
         assert_eq!(mistake(r#""ab\q""#).column, 4);
         assert_eq!(mistake("[1 2]").column, 4);
         assert!(mistake("0x80..zz").message.contains("range"));
+        assert_eq!(mistake("hex:00+[1]").column, 1);
     }
 }

@@ -77,7 +77,8 @@ fn judge_extensions(response: &Answer, offer: &Offer) -> Result<Agreement, Strin
 /// It must be the answer to one of the offers that may be accepted at all.
 fn judge_deflate(accepted: &Deflate, offer: &Offer) -> Result<(), String> {
     let offers = offer.extensions.iter().filter(|extension| extension.name == DEFLATE);
-    let mut fault = format!("{DEFLATE} came, and every offer had to be declined [WS-PMD-1, WS-PMD-2, WS-PMD-3]");
+    let mut fault =
+        format!("{DEFLATE} came, and every offer had to be declined [WS-PMD-1, WS-PMD-2, WS-PMD-3]");
     for offered in offers.filter_map(|extension| Deflate::read(extension, true).ok()) {
         match accepted.answers(&offered) {
             Ok(()) => return Ok(()),

@@ -77,7 +77,12 @@ impl Deflater {
         Ok(compressed)
     }
 
-    fn run(&mut self, mut input: &[u8], flush: FlushCompress, compressed: &mut Vec<u8>) -> Result<(), String> {
+    fn run(
+        &mut self,
+        mut input: &[u8],
+        flush: FlushCompress,
+        compressed: &mut Vec<u8>,
+    ) -> Result<(), String> {
         let mut output = [0; 16 * 1024];
         loop {
             let (taken, made) = (self.compress.total_in(), self.compress.total_out());

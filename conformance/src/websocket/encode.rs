@@ -92,9 +92,9 @@ impl Header {
         let mask = match frame.value("mask") {
             None if frame.omits("mask") => None,
             None => Some(own_mask),
-            Some(Datum::Bytes(bytes)) => {
-                Some(<[u8; 4]>::try_from(&bytes[..]).map_err(|_| "mask= has four bytes, as in hex:00000000")?)
-            }
+            Some(Datum::Bytes(bytes)) => Some(
+                <[u8; 4]>::try_from(&bytes[..]).map_err(|_| "mask= has four bytes, as in hex:00000000")?,
+            ),
             Some(other) => return Err(format!("mask={other} is no four bytes, as in hex:00000000")),
         };
         let first = (self.fin & 1) << 7 | (self.rsv & 7) << 4 | self.opcode & 0xf;

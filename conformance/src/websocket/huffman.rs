@@ -30,7 +30,8 @@ impl Code {
             return Err("compressed data has a code that is ambiguous [WS-PMD-20]".to_owned());
         }
         let symbols = (1..=LENGTH_MAX).flat_map(|length| {
-            let of_length = lengths.iter().enumerate().filter(move |(_, other)| usize::from(**other) == length);
+            let of_length =
+                lengths.iter().enumerate().filter(move |(_, other)| usize::from(**other) == length);
             of_length.map(|(symbol, _)| symbol as u16)
         });
         Ok(Code { counts, symbols: symbols.collect() })

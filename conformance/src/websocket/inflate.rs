@@ -113,7 +113,9 @@ impl Inflater {
         }
         match distance <= available {
             true => Ok(distance),
-            false => Err(format!("compressed data refers back {distance} bytes, before its begin [WS-PMD-7]")),
+            false => {
+                Err(format!("compressed data refers back {distance} bytes, before its begin [WS-PMD-7]"))
+            }
         }
     }
 }
@@ -156,18 +158,13 @@ mod tests {
 
     #[test]
     fn the_tables_are_those_of_the_rfc() {
-        assert_eq!([LENGTHS[0], LENGTHS[8], LENGTHS[12], LENGTHS[27], LENGTHS[28]], [
-            (3, 0),
-            (11, 1),
-            (19, 2),
-            (227, 5),
-            (258, 0)
-        ]);
-        assert_eq!([DISTANCES[3], DISTANCES[4], DISTANCES[10], DISTANCES[29]], [
-            (4, 0),
-            (5, 1),
-            (33, 4),
-            (24577, 13)
-        ]);
+        assert_eq!(
+            [LENGTHS[0], LENGTHS[8], LENGTHS[12], LENGTHS[27], LENGTHS[28]],
+            [(3, 0), (11, 1), (19, 2), (227, 5), (258, 0)]
+        );
+        assert_eq!(
+            [DISTANCES[3], DISTANCES[4], DISTANCES[10], DISTANCES[29]],
+            [(4, 0), (5, 1), (33, 4), (24577, 13)]
+        );
     }
 }

@@ -56,7 +56,9 @@ impl Receiver {
 
     fn handle_data(&mut self, frame: Frame) -> Result<Option<Answer>, String> {
         let mut message = match (frame.opcode, self.begun.take()) {
-            (0, None) => return Err("a continuation frame came, and no message has begun [WS-FR-12]".to_owned()),
+            (0, None) => {
+                return Err("a continuation frame came, and no message has begun [WS-FR-12]".to_owned());
+            }
             (0, Some(message)) => message,
             (_, Some(_)) => return Err("a message began within another [WS-FR-11]".to_owned()),
             (opcode, None) => {
@@ -102,8 +104,8 @@ fn decode_close(payload: &[u8]) -> Result<Answer, String> {
         };
     };
     let code = u16::from_be_bytes(*code);
-    // 1010 is a client's, that missed an extension.
-    if !matches!(code, 1000..=1003 | 1007..=1009 | 1011..=1014 | 3000..=4999) {
+    // 1010 is a client's; a server may repeat it.
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
         return Err(format!("a Close frame has the code {code} [WS-CL-6, WS-CL-7]"));
     }
     if std::str::from_utf8(reason).is_err() {

@@ -42,9 +42,12 @@ pub(super) fn decode(buffer: &[u8]) -> Result<Option<(Answer, usize)>, String> {
 }
 
 fn parse_status_line(line: &str) -> Option<u64> {
-    let rest = line.strip_prefix("HTTP/1.1 ")?;
+    let (version, rest) = line.split_once(' ')?;
     let digits = rest.split(' ').next()?;
-    (digits.len() == 3).then(|| digits.parse().ok()).flatten().filter(|status| (100..600).contains(status))
+    let status = (digits.len() == 3).then(|| digits.parse().ok()).flatten()?;
+    // A client of 1.0 may be refused in its own version.
+    let is_version = version == "HTTP/1.1" || version == "HTTP/1.0" && status >= 400;
+    (is_version && (100..600).contains(&status)).then_some(status)
 }
 
 /// The values of a header, in order.

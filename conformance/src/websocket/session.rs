@@ -1,7 +1,10 @@
 //! One WebSocket connection of a case: the upgrade, then frames.
 //!
 //! ```text
-//! Upgrading --101--> Open        Upgrading --any other status--> Refused
+//! Upgrading --101--> Open
+//!     |  ^
+//!     v  |
+//! Refused: any other status, until its body has come
 //! ```
 
 use super::agreement;
@@ -42,7 +45,8 @@ pub struct Session {
 enum State {
     Upgrading,
     Open(Box<Open>),
-    Refused,
+    /// These many bytes of the body are to come; none: it ends with the connection.
+    Refused(Option<usize>),
 }
 
 struct Open {
@@ -68,7 +72,7 @@ impl Session {
         self.close_sent |= filled.kind == "CLOSE";
         let deflater = match &mut self.state {
             State::Open(open) => open.deflater.as_mut(),
-            State::Upgrading | State::Refused => None,
+            State::Upgrading | State::Refused(_) => None,
         };
         let masks = &mut self.masks;
         encode::encode(filled, deflater, || {
@@ -97,13 +101,21 @@ impl Session {
     /// The answer to a Ping.
     pub fn pong(&mut self, ping: &Answer) -> Option<Vec<u8>> {
         let payload = Datum::Bytes(ping.bytes("payload").unwrap_or_default().to_vec());
-        self.encode(&Filled { kind: "PONG".to_owned(), fields: vec![("payload".to_owned(), Some(payload))] }).ok()
+        self.encode(&Filled { kind: "PONG".to_owned(), fields: vec![("payload".to_owned(), Some(payload))] })
+            .ok()
     }
 
     /// What the buffer holds, judged.
     pub fn decode(&mut self, buffer: &[u8]) -> Decoded {
         let decoded = match &mut self.state {
-            State::Refused => return Decoded::Part(buffer.len()),
+            State::Refused(left) => {
+                let size = left.map_or(buffer.len(), |left| left.min(buffer.len()));
+                *left = left.map(|left| left - size);
+                if *left == Some(0) {
+                    self.state = State::Upgrading;
+                }
+                return Decoded::Part(size);
+            }
             State::Upgrading => response::decode(buffer).and_then(|decoded| match decoded {
                 Some((answer, size)) => self.handle_response(answer).map(|answer| Some((Some(answer), size))),
                 None => Ok(None),
@@ -135,7 +147,15 @@ impl Session {
                 }));
             }
             Some(100..200) => {}
-            _ => self.state = State::Refused,
+            _ => {
+                // Another request may follow, but no frame: it would be no HTTP response.
+                self.head.clear();
+                let length = response::header(&answer, "content-length").next();
+                let length = length.and_then(|length| length.parse().ok());
+                if length != Some(0) {
+                    self.state = State::Refused(length);
+                }
+            }
         }
         Ok(answer)
     }
