@@ -15,7 +15,7 @@ use tidewire_conformance::play::Setup;
 use tidewire_conformance::transport::{Target, Tls};
 use tidewire_conformance::{coverage, document, library, report, run, statements, verdicts};
 
-/// Plays cases from the MQTT and STOMP specifications against a broker.
+/// Plays cases from the MQTT, STOMP and WebSocket specifications against a broker.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {

@@ -6,7 +6,7 @@ use crate::case::{Case, Plays};
 
 /// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny, and that it is a
 /// broker and no echo of WebSocket messages.
-const ASSUMED: [(&str, &str); 14] = [
+const ASSUMED: [(&str, &str); 15] = [
     ("anonymous", "1"),
     ("compression", "1"),
     ("echo", "0"),
@@ -18,6 +18,7 @@ const ASSUMED: [(&str, &str); 14] = [
     ("retain_available", "1"),
     ("selectors", "1"),
     ("shared_subscriptions", "1"),
+    ("stomp", "1"),
     ("subscription_identifiers", "1"),
     ("topic_aliases", "1"),
     ("wildcard_subscriptions", "1"),

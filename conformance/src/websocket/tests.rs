@@ -264,7 +264,7 @@ fn frames_are_written_as_the_case_says() {
         write("BINARY", &[("payload", bytes(b"hello")), mask]),
         [0x82, 0x85, 1, 2, 3, 4, b'h' ^ 1, b'e' ^ 2, b'l' ^ 3, b'l' ^ 4, b'o' ^ 1]
     );
-    assert_eq!(write("CLOSE", &std::slice::from_ref(&plain)), b"\x88\x02\x03\xe8");
+    assert_eq!(write("CLOSE", std::slice::from_ref(&plain)), b"\x88\x02\x03\xe8");
     assert_eq!(write("CLOSE", &[("code", None), plain.clone()]), b"\x88\0");
     assert_eq!(
         write("CLOSE", &[("code", number(1002)), ("reason", bytes(b"x")), plain.clone()]),
