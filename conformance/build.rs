@@ -10,7 +10,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
 
     let mut cases = String::from("&[\n");
-    for suite in ["mqtt5", "mqtt311", "stomp"] {
+    for suite in ["mqtt5", "mqtt311", "stomp", "websocket"] {
         for file in files(&root.join("cases").join(suite), "case")? {
             let name = stem(&file);
             let shown = format!("cases/{suite}/{name}.case");

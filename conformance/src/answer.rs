@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::case::Template;
-use crate::variables::{Datum, Variables};
+use crate::case::{Field, Template, Value};
+use crate::filled::bytes_of;
+use crate::variables::{Datum, Variables, quoted};
 
 /// A decoded packet or frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,10 @@ impl Answer {
             // The second `user_property=` of a template is compared with the second one that came.
             let earlier = template.fields[..index].iter().filter(|other| other.name == field.name).count();
             let actual = self.all(&field.name).nth(earlier);
+            if let Some(part) = self.part_of_payload(field) {
+                self.holds(&bound.resolve(part).map(|part| bytes_of(&part)).unwrap_or_default())?;
+                continue;
+            }
             match (&field.value, actual) {
                 (None, None) => {}
                 (None, Some(actual)) => {
@@ -73,6 +78,19 @@ impl Answer {
         }
         *variables = bound;
         Ok(())
+    }
+
+    /// `contains="…"` of a WebSocket message, which is about a part of its payload.
+    fn part_of_payload<'f>(&self, field: &'f Field) -> Option<&'f Value> {
+        field.value.as_ref().filter(|_| field.name == "contains" && matches!(self.kind, "TEXT" | "BINARY"))
+    }
+
+    fn holds(&self, part: &[u8]) -> Result<(), String> {
+        let payload = self.bytes("payload").unwrap_or_default();
+        match part.is_empty() || payload.windows(part.len()).any(|window| window == part) {
+            true => Ok(()),
+            false => Err(format!("payload={} does not contain {}", quoted(payload), quoted(part))),
+        }
     }
 
     fn compare_exactly(&self, template: &Template) -> Result<(), String> {

@@ -8,7 +8,7 @@ use crate::filled::Filled;
 use crate::play::Setup;
 use crate::transport::{Incoming, OpenOptions, Transport};
 use crate::variables::Datum;
-use crate::{mqtt, stomp};
+use crate::{mqtt, stomp, websocket};
 
 /// An open connection.
 pub struct Connection {
@@ -31,6 +31,7 @@ enum Codec {
         version: Option<stomp::Version>,
         monitor: stomp::Monitor,
     },
+    WebSocket(Box<websocket::Session>),
 }
 
 /// What came.
@@ -58,6 +59,10 @@ impl Connection {
             Suite::Mqtt5 => Codec::mqtt(mqtt::Version::V5),
             Suite::Mqtt311 => Codec::mqtt(mqtt::Version::V311),
             Suite::Stomp => Codec::Stomp { version: None, monitor: stomp::Monitor::default() },
+            Suite::WebSocket => {
+                let path = options.path.as_ref().unwrap_or(&setup.target.path).clone();
+                Codec::WebSocket(Box::new(websocket::Session::new(setup.target.authority(), path)))
+            }
         };
         Ok(Connection { transport, codec, buffer: Vec::new(), held: Vec::new() })
     }
@@ -87,6 +92,7 @@ impl Connection {
                 Ok(bytes)
             }
             Codec::Stomp { version, .. } => Ok(stomp::encode(filled, version.unwrap_or(stomp::Version::V12))),
+            Codec::WebSocket(session) => session.encode(filled),
         }
     }
 
@@ -108,6 +114,9 @@ impl Connection {
     ) -> std::io::Result<()> {
         let mut whole = std::mem::take(&mut self.held);
         whole.extend(bytes);
+        if let Codec::WebSocket(session) = &mut self.codec {
+            session.handle_sent(&whole);
+        }
         for piece in whole.chunks(chunk.unwrap_or(usize::MAX)) {
             self.transport.send(piece, frame).await?;
         }
@@ -138,8 +147,27 @@ impl Connection {
         }
     }
 
+    /// Answers what the server's own layer asks for, a Ping or a Close frame of WebSocket; else does nothing. That
+    /// the server may be gone already is no error.
+    pub async fn reply(&mut self, answer: &Answer) {
+        let Codec::WebSocket(session) = &mut self.codec else { return };
+        let bytes = match answer.kind {
+            "PING" => session.pong(answer),
+            "CLOSE" => session.closing(),
+            _ => None,
+        };
+        if let Some(bytes) = bytes {
+            let _ = self.transport.send(&bytes, None).await;
+        }
+    }
+
     /// Ends the connection in order.
     pub async fn close(mut self) {
+        if let Codec::WebSocket(session) = &mut self.codec
+            && let Some(bytes) = session.closing()
+        {
+            let _ = self.transport.send(&bytes, None).await;
+        }
         self.transport.close().await;
     }
 
@@ -147,6 +175,9 @@ impl Connection {
     fn decode(&mut self) -> Option<Event> {
         if self.buffer.is_empty() {
             return None;
+        }
+        if let Codec::WebSocket(session) = &mut self.codec {
+            return decode_web_socket(session, &mut self.buffer);
         }
         let (answer, size, judgement) = match &mut self.codec {
             Codec::Mqtt { version, either, monitor } => match decode_mqtt(&self.buffer, *version, *either) {
@@ -172,6 +203,7 @@ impl Connection {
                     (answer, size, judgement)
                 }
             },
+            Codec::WebSocket(_) => return None, // above
         };
         let bytes: Vec<u8> = self.buffer.drain(..size).collect();
         Some(match judgement {
@@ -192,6 +224,23 @@ fn decode_mqtt(buffer: &[u8], version: mqtt::Version, either: bool) -> mqtt::Dec
     match decoded {
         mqtt::Decoded::Illegal(_) if either => mqtt::decode(buffer, mqtt::Version::V311),
         _ => decoded,
+    }
+}
+
+/// Frames that complete no message are taken in without a word.
+fn decode_web_socket(session: &mut websocket::Session, buffer: &mut Vec<u8>) -> Option<Event> {
+    loop {
+        match session.decode(buffer) {
+            websocket::Decoded::Incomplete => return None,
+            websocket::Decoded::Part(size) => drop(buffer.drain(..size)),
+            websocket::Decoded::Answer(answer, size) => {
+                return Some(Event::Answer(answer, buffer.drain(..size).collect()));
+            }
+            websocket::Decoded::Illegal(rule) => return Some(Event::Illegal(rule, std::mem::take(buffer))),
+        }
+        if buffer.is_empty() {
+            return None;
+        }
     }
 }
 

@@ -9,14 +9,15 @@ use crate::coverage::{COMPLETE, Covered, covered, exclusions, observable};
 use crate::statements;
 use crate::verdicts::{self, Row};
 
-/// The brokers that the cases were played against besides our own, with their verdicts: one for each protocol.
-const OTHERS: [(&str, &str); 2] = [
+/// What the cases were played against besides our own, with the verdicts: one for each protocol.
+const OTHERS: [(&str, &str); 3] = [
     ("mosquitto 2.0.11", include_str!("../results/mosquitto-2.0.11.tsv")),
     ("RabbitMQ 3.10.8", include_str!("../results/rabbitmq-3.10.8.tsv")),
+    ("websockets 17.4", include_str!("../results/websockets-17.4.tsv")),
 ];
 
-/// What no configuration of Tidewire has: subscription identifiers it always serves.
-const LACKING: [(&str, &str); 1] = [("subscription_identifiers", "0")];
+/// What no configuration of Tidewire has: subscription identifiers it always serves, and TLS it leaves to others.
+const LACKING: [(&str, &str); 2] = [("subscription_identifiers", "0"), ("tls", "1")];
 
 /// The whole document.
 pub fn document(cases: &[Case]) -> String {
@@ -53,6 +54,7 @@ configured, and cases that need it otherwise are skipped. Tidewire is played in 
 
 This page is generated; `cargo run -p tidewire-conformance -- --document docs/conformance.md` writes it anew, and a test holds that
 it is up to date. The statements' texts are our own words; the numbers are those of the OASIS Standards.
+The ids of STOMP's and WebSocket's are ours.
 ";
 
 fn write_coverage_summary(text: &mut String, cases: &[Case]) {
@@ -71,10 +73,11 @@ fn write_results(text: &mut String, cases: &[Case], other: &[Row]) {
         text,
         "\n## What came of the cases\n\n\
          Tidewire passes each, over TCP and over WebSocket, in the configuration that the case needs: the tests hold it. (One is\n\
-         for servers without subscription identifiers.) Two others were played over TCP as Debian ships them, in their default\n\
-         configuration: {} with MQTT's cases, {} and its STOMP plugin with STOMP's. What they do not have is skipped.\n\n\
+         for servers without subscription identifiers, one for those with TLS.) Two others were played over TCP as Debian ships\n\
+         them, in their default configuration: {} with MQTT's cases, {} and its STOMP plugin with STOMP's. The cases\n\
+         of WebSocket were played against an echo of Python's {}. What they do not have is skipped; an echo is no broker.\n\n\
          | section | cases | Tidewire passes | the other passes | fails | skipped |\n|---|---|---|---|---|---|",
-        OTHERS[0].0, OTHERS[1].0
+        OTHERS[0].0, OTHERS[1].0, OTHERS[2].0
     );
     let mut sections: BTreeMap<(Suite, &str), Vec<&Case>> = BTreeMap::new();
     for case in cases {
@@ -136,5 +139,6 @@ fn title(suite: Suite) -> &'static str {
         Suite::Mqtt5 => "MQTT 5.0",
         Suite::Mqtt311 => "MQTT 3.1.1",
         Suite::Stomp => "STOMP",
+        Suite::WebSocket => "WebSocket",
     }
 }

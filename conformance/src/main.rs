@@ -15,7 +15,7 @@ use tidewire_conformance::play::Setup;
 use tidewire_conformance::transport::{Target, Tls};
 use tidewire_conformance::{coverage, document, library, report, run, statements, verdicts};
 
-/// Plays cases from the MQTT and STOMP specifications against a broker.
+/// Plays cases from the MQTT, STOMP and WebSocket specifications against a broker.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -23,7 +23,8 @@ struct Arguments {
     /// mqtts:// or stomps://
     #[arg(long, required_unless_present_any = ["list", "uncovered", "document"])]
     url: Option<String>,
-    /// Only this suite: mqtt5, mqtt311 or stomp; may be repeated. Default: all, by mqtt:// and stomp:// what they say
+    /// Only this suite: mqtt5, mqtt311, stomp or websocket; may be repeated. Default: all; by mqtt:// and stomp:// what
+    /// they say, and websocket by ws:// and wss:// only
     #[arg(long = "suite", value_parser = suite)]
     suites: Vec<Suite>,
     /// Only this case or section, for example connect or mqtt5/connect/connect_twice; may be repeated
@@ -83,7 +84,7 @@ struct Arguments {
 }
 
 fn suite(name: &str) -> Result<Suite, String> {
-    Suite::from_name(name).ok_or_else(|| "it is mqtt5, mqtt311 or stomp".to_owned())
+    Suite::from_name(name).ok_or_else(|| "it is mqtt5, mqtt311, stomp or websocket".to_owned())
 }
 
 // One thread is enough: cases wait far more than they work.
@@ -129,7 +130,11 @@ async fn start(arguments: Arguments) -> Result<bool, String> {
 
 async fn play(arguments: Arguments, target: Target, cases: Vec<Case>) -> Result<bool, String> {
     let mut settings = Settings::new(&arguments.has)?;
+    if !target.scheme.is_web_socket() && cases.iter().any(|case| case.suite == Suite::WebSocket) {
+        return Err(format!("the suite websocket is played against ws:// or wss://, not {}://", target.name));
+    }
     settings.insert("transport", if target.scheme.is_web_socket() { "ws" } else { "tcp" });
+    settings.insert("tls", if target.scheme.is_secure() { "1" } else { "0" });
     let cases = match arguments.configured {
         true => cases.into_iter().filter(|case| settings.configures(case)).collect(),
         false => cases,
@@ -168,6 +173,7 @@ fn chosen_suites(given: &[Suite], target: Option<&Target>) -> Vec<Suite> {
     match (given, target.map(|target| target.name.as_str())) {
         ([], Some("mqtt" | "mqtts")) => vec![Suite::Mqtt5, Suite::Mqtt311],
         ([], Some("stomp" | "stomps")) => vec![Suite::Stomp],
+        ([], Some("tcp" | "tls")) => vec![Suite::Mqtt5, Suite::Mqtt311, Suite::Stomp],
         ([], _) => Suite::ALL.to_vec(),
         (given, _) => given.to_vec(),
     }

@@ -4,16 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Case, Plays};
 
-/// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny.
-const ASSUMED: [(&str, &str); 11] = [
+/// What a broker is taken to have unless `--has` says otherwise: what its CONNACK would have to deny, and that it is a
+/// broker and no echo of WebSocket messages.
+const ASSUMED: [(&str, &str); 15] = [
     ("anonymous", "1"),
+    ("compression", "1"),
+    ("echo", "0"),
     ("empty_client_id", "1"),
     ("maximum_qos", "2"),
+    ("paths", "0"),
     ("queues", "1"),
     ("redirect", "none"),
     ("retain_available", "1"),
     ("selectors", "1"),
     ("shared_subscriptions", "1"),
+    ("stomp", "1"),
     ("subscription_identifiers", "1"),
     ("topic_aliases", "1"),
     ("wildcard_subscriptions", "1"),

@@ -86,6 +86,9 @@ impl<'a> Player<'a> {
         let mut variables = Variables::default();
         variables.bind("run", Datum::Bytes(run.clone().into_bytes()));
         variables.bind("host", Datum::Bytes(setup.host.clone().into_bytes()));
+        variables.bind("mqtt_connect", Datum::Bytes(MQTT_CONNECT.to_vec()));
+        let stomp_connect = format!("CONNECT\naccept-version:1.2\nhost:{}\n\n\0", setup.host);
+        variables.bind("stomp_connect", Datum::Bytes(stomp_connect.into_bytes()));
         Player {
             setup,
             suite: case.suite,
@@ -212,7 +215,11 @@ impl<'a> Player<'a> {
                 }
                 continue;
             }
-            if is_heart_beat(&event) || self.is_tolerated(&event, &mut tolerated) {
+            if self.is_begun_end(&missing, &event) || is_heart_beat(&event) {
+                self.reply(name, &event).await;
+                continue;
+            }
+            if self.is_tolerated(&event, &mut tolerated) {
                 continue;
             }
             self.forget_ended(name, &event);
@@ -227,7 +234,8 @@ impl<'a> Player<'a> {
             let event = self.receive(name, deadline).await?;
             match event {
                 Event::Silence => return Ok(()),
-                _ if is_heart_beat(&event) || self.is_tolerated(&event, &mut tolerated) => {}
+                _ if is_heart_beat(&event) => self.reply(name, &event).await,
+                _ if self.is_tolerated(&event, &mut tolerated) => {}
                 Event::Answer(answer, _) => return Err(format!("nothing must come, and {answer} came")),
                 Event::End(how, _) => {
                     return Err(format!("nothing must come, and the connection ended: {how}"));
@@ -257,6 +265,25 @@ impl<'a> Player<'a> {
             Event::Silence => {}
         }
         Ok(event)
+    }
+
+    /// A Close frame of WebSocket, with the code that `end ws=` names: the end of TCP must follow.
+    fn is_begun_end(&mut self, missing: &[&Item], event: &Event) -> bool {
+        let Event::Answer(answer, _) = event else { return false };
+        if answer.kind != "CLOSE" {
+            return false;
+        }
+        // RFC 6455, section 7.1.5: without a code it is 1005.
+        let code = Datum::Number(answer.number("code").unwrap_or(1005));
+        missing
+            .iter()
+            .any(|item| matches!(item, Item::End(Some(value)) if self.variables.matches(value, &code)))
+    }
+
+    async fn reply(&mut self, name: &str, event: &Event) {
+        if let (Some(connection), Event::Answer(answer, _)) = (self.connections.get_mut(name), event) {
+            connection.reply(answer).await;
+        }
     }
 
     /// Whether this is what the item says; the difference is noted when it is not.
@@ -312,10 +339,13 @@ impl<'a> Player<'a> {
     }
 }
 
-/// A line end between STOMP frames. MQTT has nothing of the kind.
+/// A line end between STOMP frames, or a Ping of WebSocket. MQTT has nothing of the kind.
 fn is_heart_beat(event: &Event) -> bool {
-    matches!(event, Event::Answer(answer, _) if answer.kind == "EOL")
+    matches!(event, Event::Answer(answer, _) if matches!(answer.kind, "EOL" | "PING"))
 }
+
+/// `$mqtt_connect`: version 3.1.1, a clean session, no keep alive, and no client identifier.
+const MQTT_CONNECT: &[u8] = b"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0";
 
 fn not_before(start: Instant, after: Option<Duration>) -> Result<(), String> {
     match after {

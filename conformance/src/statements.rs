@@ -7,7 +7,7 @@ use crate::case::{Case, Suite};
 /// One row of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// `5.0`, `3.1.1`, `1.2`, `1.1` or `1.0`.
+    /// `5.0`, `3.1.1`, `1.2`, `1.1` or `1.0`; of WebSocket `RFC6455`, `RFC7692` or `binding`.
     pub version: String,
     /// `MQTT-3.1.0-1`; the same id means different things in 3.1.1 and in 5.0.
     pub id: String,
@@ -32,6 +32,7 @@ impl Statement {
         match self.version.as_str() {
             "5.0" => Suite::Mqtt5,
             "3.1.1" => Suite::Mqtt311,
+            "RFC6455" | "RFC7692" | "binding" => Suite::WebSocket,
             _ => Suite::Stomp,
         }
     }

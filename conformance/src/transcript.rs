@@ -25,8 +25,10 @@ pub struct Line {
     pub direction: Direction,
     /// In the notation of the cases.
     pub text: String,
-    /// The bytes, where there are any.
+    /// The bytes, where there are any; of very many the first ones.
     pub bytes: Vec<u8>,
+    /// How many there were.
+    pub size: usize,
 }
 
 /// Everything that was said in one case.
@@ -50,7 +52,8 @@ impl Transcript {
             connection: connection.to_owned(),
             direction,
             text: text.into(),
-            bytes: bytes.to_vec(),
+            bytes: bytes[..bytes.len().min(KEPT)].to_vec(),
+            size: bytes.len(),
         });
     }
 
@@ -69,7 +72,7 @@ impl Transcript {
                 line.milliseconds, line.connection, line.text
             );
             if !line.bytes.is_empty() {
-                let _ = writeln!(text, "{indent}             {}", hex(&line.bytes));
+                let _ = writeln!(text, "{indent}             {}", hex(&line.bytes, line.size));
             }
         }
         text
@@ -82,15 +85,18 @@ impl Default for Transcript {
     }
 }
 
+/// A conversation stays in memory until the reports are written; some are of many MiB.
+const KEPT: usize = 64 * 1024;
+
 /// Bytes as pairs of digits; what is long is cut, its length is said.
-pub fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8], size: usize) -> String {
     const SHOWN: usize = 64;
     let mut text = String::new();
     for byte in bytes.iter().take(SHOWN) {
         let _ = write!(text, "{byte:02x} ");
     }
-    if bytes.len() > SHOWN {
-        let _ = write!(text, "… ({} bytes)", bytes.len());
+    if size > SHOWN {
+        let _ = write!(text, "… ({size} bytes)");
     }
     text.trim_end().to_owned()
 }

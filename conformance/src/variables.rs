@@ -5,8 +5,9 @@ use std::fmt;
 
 use crate::case::{Piece, Value};
 
-/// The variables that every case has: `$run`, new for each case and run, and `$host`, for STOMP's `host` header.
-pub const PREDEFINED: &[&str] = &["run", "host"];
+/// The variables that every case has: `$run`, new for each case and run, `$host`, for STOMP's `host` header, and for
+/// cases about what carries them, a CONNECT of MQTT 3.1.1 and one of STOMP 1.2, as bytes.
+pub const PREDEFINED: &[&str] = &["run", "host", "mqtt_connect", "stomp_connect"];
 
 /// A field's value as it was on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +96,9 @@ impl Variables {
             match piece {
                 Piece::Bytes(bytes) => filled.extend(bytes),
                 Piece::Variable(name) => filled.extend(self.bytes(name)),
+                Piece::Repeated(bytes, count) => filled.extend(bytes.repeat(*count)),
+                Piece::Noise(size) => filled.extend(noise(*size)),
+                Piece::Words(size) => filled.extend(words(*size)),
             }
         }
         filled
@@ -140,6 +144,39 @@ impl Variables {
             (definite, _) => self.resolve(definite).is_some_and(|expected| same(&expected, actual)),
         }
     }
+}
+
+/// Bytes of a fixed pseudo-random sequence (xorshift): a longer one begins with a shorter one.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    std::iter::repeat_with(next).take(size).collect()
+}
+
+/// Text that repeats itself within a window of 512 bytes as well as far away.
+fn words(size: usize) -> Vec<u8> {
+    const WORDS: [&str; 8] = [
+        "broker ",
+        "message ",
+        "frame ",
+        "ebbe ",
+        "fl\u{f6}\u{df}e ",
+        "\u{65e5}\u{672c} ",
+        "tide ",
+        "wire\n",
+    ];
+    let letters = noise(size / 5 + 1).into_iter().flat_map(|byte| WORDS[usize::from(byte & 7)].bytes());
+    let mut text: Vec<u8> = letters.take(size).collect();
+    // Cut within a character or not, it ends as text.
+    let cut = text.utf8_chunks().last().map_or(0, |chunk| chunk.invalid().len());
+    text.truncate(size - cut);
+    text.resize(size, b'.');
+    text
 }
 
 /// STOMP's headers are text, so that a number also equals its decimal digits.
@@ -191,6 +228,19 @@ mod tests {
         assert!(variables.matches(&Value::Number(12), &Datum::Bytes(b"12".to_vec())));
         assert!(variables.matches(&Value::Range(1, 20), &Datum::Bytes(b"12".to_vec())));
         assert!(!variables.matches(&Value::Number(12), &Datum::Bytes(b"x".to_vec())));
+    }
+
+    #[test]
+    fn what_is_made_has_its_size_and_is_always_the_same() {
+        let variables = Variables::default();
+        for size in [0, 1, 24, 25, 26, 27, 1000] {
+            let made = [Piece::Noise(size), Piece::Words(size)].map(|piece| variables.fill(&[piece]));
+            assert_eq!(made.each_ref().map(Vec::len), [size, size]);
+            assert!(std::str::from_utf8(&made[1]).is_ok());
+        }
+        let noise = |size| variables.fill(&[Piece::Noise(size)]);
+        assert!(noise(500).starts_with(&noise(400)));
+        assert_eq!(variables.fill(&[Piece::Repeated(b"ab".to_vec(), 3)]), b"ababab");
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn every_table_is_read_whole() {
     let count = |suite| rows.iter().filter(|row| row.suite() == suite).count();
     assert_eq!(count(Suite::Mqtt5) + count(Suite::Mqtt311), 141 + 251 + 128);
     assert_eq!(count(Suite::Stomp), 177);
+    assert_eq!(count(Suite::WebSocket), 103);
     let ids: BTreeSet<_> = rows.iter().map(|row| (&row.version, &row.id)).collect();
     assert_eq!(ids.len(), rows.len(), "an id stands twice in its version");
 }

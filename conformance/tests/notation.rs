@@ -10,7 +10,16 @@ fn mistake(steps: &str) -> String {
 }
 
 fn mistake_in(text: &str) -> String {
-    match parse(Suite::Mqtt5, "s", "s.case", text) {
+    mistake_of(Suite::Mqtt5, text)
+}
+
+/// The same of a case about WebSocket.
+fn mistake_in_frames(steps: &str) -> String {
+    mistake_of(Suite::WebSocket, &format!("case x\nstatements: WS-FR-1\n{steps}\n"))
+}
+
+fn mistake_of(suite: Suite, text: &str) -> String {
+    match parse(suite, "s", "s.case", text) {
         Err(error) => error.to_string(),
         Ok(_) => panic!("no mistake was found in\n{text}"),
     }
@@ -108,4 +117,37 @@ fn a_repeat_forgets_what_it_has_bound() {
         _ => None,
     });
     assert_eq!(forgets.collect::<Vec<_>>(), ["new", "new"]);
+}
+
+#[test]
+fn frames_have_fields_of_their_own() {
+    starts(
+        &mistake_in_frames("> TEXT payloda=x"),
+        "s.case:3:8: TEXT has no field `payloda`; did you mean `payload`?",
+    );
+    starts(&mistake_in_frames("> PING deflate=1"), "s.case:3:8: PING has no field `deflate`");
+    starts(&mistake_in_frames("< TEXT rsv=4"), "s.case:3:8: TEXT has no field `rsv`");
+    starts(&mistake_in_frames("< CONTINUATION"), "s.case:3:3: `CONTINUATION` is none of RESPONSE, TEXT");
+    starts(&mistake_in_frames("> RESPONSE status=101"), "s.case:3:3: `RESPONSE` is none of REQUEST, TEXT");
+    starts(&mistake_in_frames("> CONNECT"), "s.case:3:3: `CONNECT` is none of REQUEST");
+    starts(
+        &mistake_in_frames("< RESPONSE Upgrade=websocket"),
+        "s.case:3:12: the headers of an answer are written in",
+    );
+    starts(&mistake_in_frames("> hex c000 frame=text"), "s.case:3:1: here frames are what is sent");
+    starts(&mistake_in_frames("> TEXT payload=noise:x"), "s.case:3:22: a number of bytes must stand here");
+    starts(
+        &mistake_in_frames("> TEXT payload=\"a\"+7"),
+        "s.case:3:16: `+` joins strings, bytes and variables",
+    );
+    starts(&mistake_in_frames("> TEXT payload=\"{rum}\""), "s.case:3:8: `$rum` has no value here");
+}
+
+/// Any header may be sent and compared, and the upgrade is one line.
+#[test]
+fn a_request_may_have_any_header() {
+    let text = "case x\nstatements: WS-HS-1\n> REQUEST method=POST !Host X-Other=1 X-Other=2\n\
+                < RESPONSE status=400..499 x-any=*\nb: connected subprotocol=\"v12.stomp\" path=\"/a\"\n";
+    let cases = parse(Suite::WebSocket, "s", "s.case", text).unwrap();
+    assert_eq!(cases[0].steps.len(), 4, "`connected` sends and expects");
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use Direction::{Received, Sent};
+
 use super::error::{Mistake, ParseError, did_you_mean};
 use super::{Action, Case, Content, Field, Item, Piece, Step, Suite, Template, Value};
 use crate::variables::PREDEFINED;
-use crate::{mqtt, scram, stomp};
+use crate::{mqtt, scram, stomp, websocket};
 
 /// Checks every step of the case.
 pub(super) fn check(case: &Case) -> Result<(), ParseError> {
@@ -35,9 +37,12 @@ struct Seen {
 
 fn check_step(suite: Suite, step: &Step, names: &mut Names) -> Result<(), Mistake> {
     match &step.action {
+        Action::Send(outgoing) if suite == Suite::WebSocket && outgoing.frame.is_some() => {
+            Err(Mistake::new(1, "here frames are what is sent: `> TEXT …`, not `frame=text`"))
+        }
         Action::Send(outgoing) => match &outgoing.content {
             Content::Template(template) => {
-                check_template(suite, template)?;
+                check_template(suite, template, Sent)?;
                 check_sent(&template.fields, names)
             }
             Content::Bytes(values) => values.iter().try_for_each(|value| names.use_all(value, 1)),
@@ -91,7 +96,7 @@ fn check_sent(fields: &[Field], names: &mut Names) -> Result<(), Mistake> {
 
 fn check_item(suite: Suite, item: &Item, line: usize, names: &mut Names) -> Result<(), Mistake> {
     let Item::Answer(template) = item else { return Ok(()) };
-    check_template(suite, template)?;
+    check_template(suite, template, Received)?;
     for field in &template.fields {
         if let Some(value) = &field.value {
             names.compare_or_bind(value, line, field.column)?;
@@ -100,28 +105,56 @@ fn check_item(suite: Suite, item: &Item, line: usize, names: &mut Names) -> Resu
     Ok(())
 }
 
+#[derive(Clone, Copy)]
+enum Direction {
+    Sent,
+    Received,
+}
+
 /// The packet or frame exists, and so does each of its fields.
-fn check_template(suite: Suite, template: &Template) -> Result<(), Mistake> {
-    let kinds: &[&str] = match suite {
-        Suite::Mqtt5 | Suite::Mqtt311 => mqtt::KINDS,
-        Suite::Stomp => stomp::KINDS,
+fn check_template(suite: Suite, template: &Template, direction: Direction) -> Result<(), Mistake> {
+    let kinds: &[&str] = match (suite, direction) {
+        (Suite::Mqtt5 | Suite::Mqtt311, _) => mqtt::KINDS,
+        (Suite::Stomp, _) => stomp::KINDS,
+        (Suite::WebSocket, Sent) => websocket::SENT,
+        (Suite::WebSocket, Received) => websocket::RECEIVED,
     };
     if !kinds.contains(&&*template.kind) {
         let hint = did_you_mean(&template.kind, kinds.iter().copied());
         let message = format!("`{}` is none of {}{hint}", template.kind, kinds.join(", "));
         return Err(Mistake::new(template.column, message));
     }
-    if suite == Suite::Stomp {
-        return Ok(()); // a STOMP frame may have any header
-    }
-    let known = mqtt::field_names(&template.kind);
+    let (known, own) = match (suite, direction) {
+        (Suite::Stomp, _) => return Ok(()), // a STOMP frame may have any header
+        (Suite::Mqtt5 | Suite::Mqtt311, _) => {
+            (mqtt::field_names(&template.kind), mqtt::own_field_names(&template.kind).to_vec())
+        }
+        (Suite::WebSocket, Sent) => match websocket::fields_to_send(&template.kind) {
+            Some(names) => (names.clone(), names),
+            None => return Ok(()),
+        },
+        (Suite::WebSocket, Received) => match websocket::fields_to_receive(&template.kind) {
+            Some(names) => (names.to_vec(), names.to_vec()),
+            None => return check_lower_case(template),
+        },
+    };
     match template.fields.iter().find(|field| !known.contains(&&*field.name)) {
         Some(field) => {
             let hint = did_you_mean(&field.name, known.iter().copied());
-            let own = mqtt::own_field_names(&template.kind);
             let has = if own.is_empty() { String::new() } else { format!("; it has {}", own.join(", ")) };
             let message = format!("{} has no field `{}`{hint}{has}", template.kind, field.name);
             Err(Mistake::new(field.column, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Names of headers do not depend on case; what came is compared in lower case.
+fn check_lower_case(template: &Template) -> Result<(), Mistake> {
+    let upper = |field: &&Field| field.name.chars().any(|character| character.is_ascii_uppercase());
+    match template.fields.iter().find(upper) {
+        Some(field) => {
+            Err(Mistake::new(field.column, "the headers of an answer are written in lower case here"))
         }
         None => Ok(()),
     }
@@ -163,8 +196,8 @@ impl Names {
 
     fn use_pieces(&mut self, pieces: &[Piece], column: usize) -> Result<(), Mistake> {
         pieces.iter().try_for_each(|piece| match piece {
-            Piece::Bytes(_) => Ok(()),
             Piece::Variable(name) => self.use_name(name, column),
+            Piece::Bytes(_) | Piece::Repeated(..) | Piece::Noise(_) | Piece::Words(_) => Ok(()),
         })
     }
 

@@ -17,8 +17,9 @@
 //!            | "<" item { "|" item } timing      one of these must come
 //!            | "<?" item | "<?*" item            may come before the next "<": once, or any number of times
 //!            | "<" "nothing" timing              nothing may come for a while
-//!            | "connected" { field }             CONNECT and its successful answer, in one line
-//!            | "open" { field }                  only the transport: path=, subprotocol=
+//!            | "connected" { field }             CONNECT and its successful answer, in one line; of the suite
+//!                                               websocket, the upgrade and its acceptance
+//!            | "open" { field }                  only the transport: path=, subprotocol=; TCP or TLS of websocket
 //!            | "close" | "drop"                  end the connection: in order, or without a word
 //!            | "prove" { field }               password=, client_first=, server_first= of SCRAM-SHA-256 give
 //!                                               $client_final and the $server_final that must come
@@ -28,7 +29,9 @@
 //! field      = name "=" value | "!" name         "!": left out when sending, absent when received
 //! timing     = [ "within" duration ] [ "after" duration ]
 //! value      = one { "|" one }
-//! one        = number [ ".." [ number ] ] | word | "$" name | "*" | "hex:" digits
+//! one        = part { "+" part }                 joined: strings, bytes and variables
+//! part       = number [ ".." [ number ] ] | word | "$" name | "*" | "hex:" digits
+//!            | ( "noise:" | "words:" ) count      so many bytes that cannot, or can well, be compressed
 //!            | string [ "*" count ] [ ":" string ] | "[" value { "," value } "]"
 //! ```
 //!
@@ -58,11 +61,13 @@ pub enum Suite {
     Mqtt311,
     /// STOMP 1.0, 1.1 and 1.2.
     Stomp,
+    /// RFC 6455 and RFC 7692, and how MQTT and STOMP travel in it.
+    WebSocket,
 }
 
 impl Suite {
     /// Every suite, in the order in which they are played.
-    pub const ALL: [Suite; 3] = [Suite::Mqtt5, Suite::Mqtt311, Suite::Stomp];
+    pub const ALL: [Suite; 4] = [Suite::Mqtt5, Suite::Mqtt311, Suite::Stomp, Suite::WebSocket];
 
     /// The name on the command line, and of the directory of its cases.
     pub fn name(self) -> &'static str {
@@ -70,6 +75,7 @@ impl Suite {
             Suite::Mqtt5 => "mqtt5",
             Suite::Mqtt311 => "mqtt311",
             Suite::Stomp => "stomp",
+            Suite::WebSocket => "websocket",
         }
     }
 

@@ -238,7 +238,7 @@ fn parse_field_name(cursor: &mut Cursor) -> Result<String, Mistake> {
     for piece in parse_string(cursor)? {
         match piece {
             Piece::Bytes(bytes) => name.extend(bytes),
-            Piece::Variable(_) => return Err(Mistake::new(column, "a header's name holds no variable")),
+            _ => return Err(Mistake::new(column, "a header's name holds no variable")),
         }
     }
     String::from_utf8(name)
@@ -250,15 +250,16 @@ fn parse_connected(suite: Suite, cursor: &mut Cursor, column: usize) -> Result<V
     let (fields, _) = parse_fields(cursor)?;
     let template =
         |kind: &str, fields: Vec<Field>| Template { kind: kind.to_owned(), fields, exact: false, column };
-    let (answer, success) = match suite {
-        Suite::Mqtt5 | Suite::Mqtt311 => {
-            let zero = Field { name: "reason".to_owned(), value: Some(Value::Number(0)), column };
-            ("CONNACK", vec![zero])
-        }
-        Suite::Stomp => ("CONNECTED", Vec::new()),
+    let is = |name: &str, number| {
+        vec![Field { name: name.to_owned(), value: Some(Value::Number(number)), column }]
+    };
+    let (opening, answer, success) = match suite {
+        Suite::Mqtt5 | Suite::Mqtt311 => ("CONNECT", "CONNACK", is("reason", 0)),
+        Suite::Stomp => ("CONNECT", "CONNECTED", Vec::new()),
+        Suite::WebSocket => ("REQUEST", "RESPONSE", is("status", 101)),
     };
     let connect = Outgoing {
-        content: Content::Template(template("CONNECT", fields)),
+        content: Content::Template(template(opening, fields)),
         hold: false,
         chunk: None,
         frame: None,

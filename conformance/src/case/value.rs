@@ -31,6 +31,12 @@ pub enum Piece {
     Bytes(Vec<u8>),
     /// `{name}`.
     Variable(String),
+    /// `"x"*300`: these bytes, so often.
+    Repeated(Vec<u8>, usize),
+    /// `noise:300`: bytes that no compressor makes smaller, the same in each run.
+    Noise(usize),
+    /// `words:300`: text of words, which a compressor makes much smaller.
+    Words(usize),
 }
 
 impl Value {
@@ -46,7 +52,33 @@ impl Value {
         Ok(Value::OneOf(alternatives))
     }
 
+    /// One value, or strings and bytes that are joined by `+`.
     fn parse_one(cursor: &mut Cursor) -> Result<Value, Mistake> {
+        let column = cursor.column();
+        let mut value = Value::parse_part(cursor)?;
+        while cursor.take("+") {
+            let parts = [value, Value::parse_part(cursor)?].map(Value::into_pieces);
+            let [Some(mut pieces), Some(more)] = parts else {
+                return Err(Mistake::new(
+                    column,
+                    "`+` joins strings, bytes and variables: `\"a\"+hex:00+$id`",
+                ));
+            };
+            pieces.extend(more);
+            value = Value::Bytes(pieces);
+        }
+        Ok(value)
+    }
+
+    fn into_pieces(self) -> Option<Vec<Piece>> {
+        match self {
+            Value::Bytes(pieces) => Some(pieces),
+            Value::Variable(name) => Some(vec![Piece::Variable(name)]),
+            _ => None,
+        }
+    }
+
+    fn parse_part(cursor: &mut Cursor) -> Result<Value, Mistake> {
         match cursor.peek() {
             Some('*') => {
                 cursor.next();
@@ -63,6 +95,8 @@ impl Value {
                 let digits = cursor.take_while(|character| character.is_ascii_hexdigit());
                 Ok(Value::Bytes(vec![Piece::Bytes(hex_bytes(&digits, column)?)]))
             }
+            _ if cursor.take("noise:") => Ok(Value::Bytes(vec![Piece::Noise(parse_size(cursor)?)])),
+            _ if cursor.take("words:") => Ok(Value::Bytes(vec![Piece::Words(parse_size(cursor)?)])),
             _ => parse_word(cursor),
         }
     }
@@ -75,6 +109,12 @@ impl Value {
             Value::Number(_) | Value::Bytes(_) | Value::Variable(_) | Value::Pair(..) => true,
         }
     }
+}
+
+fn parse_size(cursor: &mut Cursor) -> Result<usize, Mistake> {
+    let column = cursor.column();
+    let digits = cursor.take_while(|character| character.is_ascii_digit());
+    digits.parse().map_err(|_| Mistake::new(column, "a number of bytes must stand here, as in `noise:300`"))
 }
 
 /// Pairs of hexadecimal digits.
@@ -113,7 +153,11 @@ fn parse_strings(cursor: &mut Cursor) -> Result<Value, Mistake> {
         let count = cursor.take_while(|character| character.is_ascii_digit());
         let count: usize =
             count.parse().map_err(|_| Mistake::new(column, "a count must stand here, as in `\"x\"*300`"))?;
-        pieces = std::iter::repeat_n(pieces, count).flatten().collect();
+        // Long ones stay short until they are sent: a case may have 16 MiB.
+        pieces = match &pieces[..] {
+            [Piece::Bytes(bytes)] => vec![Piece::Repeated(bytes.clone(), count)],
+            _ => std::iter::repeat_n(pieces, count).flatten().collect(),
+        };
     }
     if cursor.take(":") {
         if cursor.peek() != Some('"') {
@@ -252,7 +296,16 @@ mod tests {
             let piece = |text: &[u8]| vec![Piece::Bytes(text.to_vec())];
             Value::Pair(piece(b"ab"), piece(b"c"))
         });
-        assert_eq!(parse(r#""x"*3"#), Value::Bytes(vec![Piece::Bytes(b"x".to_vec()); 3]));
+        assert_eq!(parse(r#""x"*3"#), Value::Bytes(vec![Piece::Repeated(b"x".to_vec(), 3)]));
+        assert_eq!(parse("noise:70000"), Value::Bytes(vec![Piece::Noise(70_000)]));
+        assert_eq!(
+            parse(r#"hex:00+"x"*2+$id"#),
+            Value::Bytes(vec![
+                Piece::Bytes(vec![0]),
+                Piece::Repeated(b"x".to_vec(), 2),
+                Piece::Variable("id".to_owned())
+            ])
+        );
         assert_eq!(parse("hex:00ff"), bytes(&[0, 0xff]));
     }
 
@@ -263,5 +316,6 @@ mod tests {
         assert_eq!(mistake(r#""ab\q""#).column, 4);
         assert_eq!(mistake("[1 2]").column, 4);
         assert!(mistake("0x80..zz").message.contains("range"));
+        assert_eq!(mistake("hex:00+[1]").column, 1);
     }
 }

@@ -81,7 +81,8 @@ impl Transport {
             Some(tls) => Box::new(in_time("TLS handshake", tls.connect(target, stream)).await?),
             None => Box::new(stream),
         };
-        if !target.scheme.is_web_socket() {
+        // Cases about WebSocket write its frames themselves.
+        if !target.scheme.is_web_socket() || suite == Suite::WebSocket {
             return Ok(Transport::Plain(stream));
         }
         let upgrading = WebSocket::open(stream, target, suite, options);

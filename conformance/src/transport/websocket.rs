@@ -37,7 +37,7 @@ impl WebSocket {
         let mut request = url.into_client_request().map_err(|error| format!("{target}: {error}"))?;
         let own = match suite {
             Suite::Mqtt5 | Suite::Mqtt311 => "mqtt",
-            Suite::Stomp => "v12.stomp, v11.stomp, v10.stomp",
+            Suite::Stomp | Suite::WebSocket => "v12.stomp, v11.stomp, v10.stomp",
         };
         let offered = options.subprotocol.as_deref().unwrap_or(own);
         if !offered.is_empty() {

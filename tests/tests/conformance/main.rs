@@ -17,8 +17,7 @@ use tidewire_tests::binary::binary;
 use crate::broker::Broker;
 
 /// What Tidewire has by default, as far as cases need to know it.
-const DEFAULT: &str =
-    "receive_maximum=100 maximum_packet_size=16777216 topic_alias_maximum=64 nack_requeues=1";
+const DEFAULT: &str = "receive_maximum=100 maximum_packet_size=16777216 topic_alias_maximum=64 nack_requeues=1 origins=same-host";
 
 /// A need that no configuration of Tidewire meets: it always serves subscription identifiers.
 const ALWAYS_SERVED: &str = "subscription_identifiers=0";

@@ -79,7 +79,7 @@ impl Broker {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let ports = Ports::free();
         let configuration = directory.path().join("tidewire.toml");
-        let text = ports.configuration(&directory.path().join("data")) + settings;
+        let text = ports.configuration(&directory.path().join("data"), settings);
         std::fs::write(&configuration, text).expect("a temporary directory can be written to");
         for file in files {
             let name = file.file_name().expect("a file has a name");
@@ -154,9 +154,18 @@ impl Ports {
         [self.websocket, self.mqtt, self.stomp]
     }
 
-    fn configuration(&self, data_directory: &Path) -> String {
+    /// The listeners and these settings. Settings with listeners of their own have them at the usual ports of loopback,
+    /// which the free ones take the place of.
+    fn configuration(&self, data_directory: &Path, settings: &str) -> String {
         let Self { websocket, mqtt, stomp } = self;
-        format!(
+        if settings.contains("[[listeners]]") {
+            let settings = settings
+                .replace("127.0.0.1:8080", &websocket.to_string())
+                .replace("127.0.0.1:1883", &mqtt.to_string())
+                .replace("127.0.0.1:61613", &stomp.to_string());
+            return format!("data_dir = \"{}\"\n\n{settings}", data_directory.display());
+        }
+        let listeners = format!(
             r#"data_dir = "{}"
 
 [[listeners]]
@@ -179,7 +188,8 @@ protocols = ["stomp"]
 
 "#,
             data_directory.display()
-        )
+        );
+        listeners + settings
     }
 }
 
