@@ -38,4 +38,5 @@ pub mod selection;
 pub mod session;
 pub mod stomp;
 pub mod store;
+pub mod tls;
 pub mod turn;

@@ -1,6 +1,7 @@
 //! The daemon `tidewire`.
 
 mod passwd;
+mod reload;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -11,11 +12,16 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
-use tidewire::config::{Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load};
+use tidewire::config::{
+    Bind, Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load_with_warnings,
+};
 use tidewire::net;
 use tidewire::store::{MemoryStore, Store};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
+
+use self::reload::Reload;
 
 /// Message broker: MQTT 3.1.1 and 5.0 and STOMP 1.0 to 1.2, over WebSocket and TCP.
 #[derive(Parser)]
@@ -54,11 +60,12 @@ const EVENT_INTERVAL: u32 = 2048;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(args) => with_config(&args, |config, _| serve(config)),
-        Command::Check(args) => {
-            with_config(&args, |_, sources| say(&format!("{}: no fault found\n", name(sources))))
-        }
-        Command::Config(args) => with_config(&args, |config, _| match toml::to_string(&config) {
+        Command::Serve(args) => with_config(&args, serve),
+        Command::Check(args) => with_config(&args, |_, warnings, sources| match warnings.as_slice() {
+            [] => say(&format!("{}: no fault found\n", name(&sources))),
+            warnings => fail(warnings),
+        }),
+        Command::Config(args) => with_config(&args, |config, _, _| match toml::to_string(&config) {
             Ok(text) => say(&text),
             Err(error) => complain(&error.to_string()),
         }),
@@ -69,33 +76,39 @@ fn main() -> ExitCode {
     }
 }
 
-fn with_config(args: &ConfigArgs, run: impl FnOnce(Config, &Sources) -> ExitCode) -> ExitCode {
+/// Runs with a configuration that is right, what should be other about it all the same, and where it came from.
+fn with_config(
+    args: &ConfigArgs,
+    run: impl FnOnce(Config, Vec<ConfigError>, Sources) -> ExitCode,
+) -> ExitCode {
     let sources = Sources {
         file: args.config.clone(),
         environment: std::env::vars().collect(),
         overrides: args.set.clone(),
     };
-    match load(&sources) {
-        Ok(config) => run(config, &sources),
+    match load_with_warnings(&sources) {
+        Ok((config, warnings)) => run(config, warnings, sources),
         Err(errors) => fail(&errors),
     }
 }
 
-fn serve(config: Config) -> ExitCode {
+fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCode {
     if let Err(error) = start_log(&config.log) {
         return complain(&format!("log.level: {error}"));
     }
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     match runtime {
-        Ok(runtime) => runtime.block_on(run(config)),
+        Ok(runtime) => runtime.block_on(run(config, passed, sources)),
         Err(error) => complain(&format!("cannot start: {error}")),
     }
 }
 
 /// Binds every listener, serves until a signal, and stops: accepts nobody any more, tells every client, and waits for
-/// them to go. A second signal stops at once.
-async fn run(config: Config) -> ExitCode {
+/// them to go. A second signal stops at once. SIGHUP reloads.
+async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitCode {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
     tracing::warn!("{}", store.promise());
@@ -106,7 +119,7 @@ async fn run(config: Config) -> ExitCode {
     let broker = Arc::new(Broker::new(config, authority, store, Clock::system()));
     let mut bound = Vec::new();
     for listener in &broker.config.listeners {
-        match net::bind(listener.clone()) {
+        match net::bind_or_take(listener.clone(), &mut passed) {
             Ok(listener) => bound.push(listener),
             Err(error) => return complain(&error.to_string()),
         }
@@ -114,6 +127,7 @@ async fn run(config: Config) -> ExitCode {
     let Ok(mut signals) = Signals::new() else {
         return complain("cannot listen for signals");
     };
+    let reload = Arc::new(Reload::new(sources, &bound));
     let (stop, stopped) = watch::channel(false);
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);
@@ -128,7 +142,16 @@ async fn run(config: Config) -> ExitCode {
         false => "users may connect who authenticate",
     };
     tracing::info!("ready: {who}");
-    let first = signals.next().await;
+    let first = loop {
+        match signals.next().await {
+            HANGUP => {
+                let reload = Arc::clone(&reload);
+                // Files are read, so not on the threads that serve.
+                let _ = tokio::task::spawn_blocking(move || reload.run()).await;
+            }
+            other => break other,
+        }
+    };
     tracing::info!(signal = first, connections = broker.link_count(), "stopping; once more stops at once");
     stop.send_replace(true);
     broker.end_all_links();
@@ -137,7 +160,7 @@ async fn run(config: Config) -> ExitCode {
         result = drained => if result.is_err() {
             tracing::warn!(connections = broker.link_count(), "stopped, though some connections did not end in time");
         },
-        again = signals.next() => tracing::warn!(signal = again, "stopping at once"),
+        again = signals.next_stop() => tracing::warn!(signal = again, "stopping at once"),
     }
     schedule.abort();
     tracing::info!("stopped");
@@ -152,22 +175,39 @@ async fn all_gone(broker: &Broker) {
     }
 }
 
-/// SIGTERM and SIGINT.
+const HANGUP: &str = "SIGHUP";
+
+/// SIGTERM, SIGINT and SIGHUP.
 struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => HANGUP,
+        }
+    }
+
+    /// The next one that is to stop.
+    async fn next_stop(&mut self) -> &'static str {
+        loop {
+            match self.next().await {
+                HANGUP => {}
+                other => return other,
+            }
         }
     }
 }
@@ -179,13 +219,28 @@ fn describe(bound: &net::Bound) -> String {
         ProtocolName::Stomp => "STOMP",
     };
     let protocols: Vec<_> = bound.config.protocols.iter().map(spoken).collect();
+    let is_secure = bound.tls.is_some();
     let scheme = match (bound.config.transport, bound.config.protocols.as_slice()) {
         (Transport::Ws, _) => "ws",
         (Transport::Tcp, [ProtocolName::Mqtt]) => "mqtt",
         (Transport::Tcp, [ProtocolName::Stomp]) => "stomp",
         (Transport::Tcp, _) => "tcp",
     };
-    format!("{scheme}://{} ({}: {})", bound.address, bound.config.name, protocols.join(" and "))
+    let (scheme, name, protocols) =
+        (if is_secure { secure(scheme) } else { scheme }, &bound.config.name, protocols.join(" and "));
+    match Bind::parse(&bound.config.bind) {
+        Some(Bind::Unix(_)) => format!("{scheme} at {bound} ({name}: {protocols})"),
+        _ => format!("{scheme}://{bound} ({name}: {protocols})"),
+    }
+}
+
+fn secure(scheme: &'static str) -> &'static str {
+    match scheme {
+        "ws" => "wss",
+        "mqtt" => "mqtts",
+        "stomp" => "stomps",
+        _ => "tls",
+    }
 }
 
 fn start_log(config: &LogConfig) -> Result<(), String> {

@@ -68,7 +68,7 @@ impl Peer {
     /// A peer and the broker's end of its connection, upgraded already: for a test that serves it itself.
     pub async fn direct(wire: Wire) -> (Self, tidewire::net::Stream) {
         let (near, far) = tokio::io::duplex(64 * 1024);
-        let far = Socket::Memory(far);
+        let far = Socket::from(far);
         let (near, far) = match wire {
             Wire::Tcp => (Stream::Tcp(near), tidewire::net::Stream::plain(far)),
             Wire::Ws => {

@@ -7,7 +7,7 @@ use tidewire::auth::Authority;
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
-use tidewire::net::{Socket, serve_socket};
+use tidewire::net::serve_socket;
 use tidewire::store::{MemoryStore, Store};
 
 use crate::mqtt::{ConnectWords, MqttPeer, connect};
@@ -71,22 +71,15 @@ impl World {
 
     /// The same to a listener that serves `served`.
     pub async fn connect_to(&self, served: &[ProtocolName], protocol: ProtocolName) -> Peer {
-        let listener = ListenerConfig {
-            name: "test".to_owned(),
-            bind: "127.0.0.1:0".to_owned(),
-            transport: match self.wire {
-                Wire::Tcp => Transport::Tcp,
-                Wire::Ws => Transport::Ws,
-            },
-            protocols: served.to_vec(),
-            paths: None,
-            origins: None,
-            max_connections: usize::MAX,
+        let transport = match self.wire {
+            Wire::Tcp => Transport::Tcp,
+            Wire::Ws => Transport::Ws,
         };
+        let listener = ListenerConfig::new("test", "127.0.0.1:0", transport, served);
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let broker = Arc::clone(&self.broker);
         let link = broker.new_link("a test");
-        tokio::spawn(async move { serve_socket(broker, &listener, Socket::Memory(far), link).await });
+        tokio::spawn(async move { serve_socket(broker, &listener, far.into(), link).await });
         Peer::new(self.wire, near, protocol).await
     }
 

@@ -11,16 +11,21 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Lets clients in that prove to be one of `scram`, and everybody else if `anonymous`, whatever credentials they
-    /// give.
+    /// Lets clients in that prove to be one of `scram`, those with a certificate, and everybody else if `anonymous`,
+    /// whatever credentials they give.
     pub fn new(anonymous: bool, scram: Option<ScramUsers>) -> Self {
         Self { anonymous, scram }
     }
 }
 
 impl Authority for Gate {
-    fn authenticate(&self, _credentials: &Credentials<'_>) -> Option<Identity> {
-        self.anonymous.then_some(Identity { user: None })
+    /// A client is who its certificate says. One that says in CONNECT to be somebody else has not proved that: it is
+    /// let in only where everybody is, and credentials are ignored.
+    fn authenticate(&self, credentials: &Credentials<'_>) -> Option<Identity> {
+        let is_proved = credentials
+            .certified
+            .is_some_and(|certified| credentials.user_name.is_none_or(|user_name| user_name == certified));
+        (is_proved || self.anonymous).then(|| Identity { user: credentials.certified.map(Into::into) })
     }
 
     fn begin_exchange(&self, method: &str) -> Option<Box<dyn Exchange>> {

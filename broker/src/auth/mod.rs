@@ -23,6 +23,8 @@ pub struct Credentials<'a> {
     pub password: Option<&'a [u8]>,
     /// The client identifier.
     pub client_id: &'a str,
+    /// The user that the certificate names by which the client has proved itself to TLS.
+    pub certified: Option<&'a str>,
 }
 
 /// Who a connected client is.

@@ -11,6 +11,7 @@ mod enqueue;
 mod publish;
 mod share;
 mod subscribe;
+mod visitors;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
 pub use self::publish::PublishRefused;
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
+pub use self::visitors::{Visit, Visitors};
 use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
@@ -48,6 +50,8 @@ pub struct Broker {
     pub authority: Box<dyn Authority>,
     /// What is counted.
     pub counters: Counters,
+    /// Connections by the address that they come from.
+    pub visitors: Arc<Visitors>,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -69,6 +73,7 @@ impl Broker {
             clock,
             authority,
             counters: Counters::default(),
+            visitors: Arc::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),

@@ -1,11 +1,12 @@
 //! What is wrong with a configuration although it can be read.
 
-use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use tidewire_protocols::topic::TopicName;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{Config, Redirect, Transport};
+use super::{Bind, Config, ListenerConfig, Redirect, Transport};
+use crate::tls::{ClientAuth, TlsFault};
 
 /// Every fault, each with the key it belongs to; empty when there is none.
 pub fn check(config: &Config) -> Vec<(String, String)> {
@@ -16,13 +17,9 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     }
     for (index, listener) in config.listeners.iter().enumerate() {
         let key = |name: &str| format!("listeners[{index}].{name}");
-        let is_address = listener.bind.parse::<SocketAddr>().is_ok();
-        if !is_address {
-            let text = format!(
-                "\"{}\" is not an address and port such as \"0.0.0.0:8080\" or \"[::1]:8080\"",
-                listener.bind
-            );
-            fault(&key("bind"), text);
+        let bind = Bind::parse(&listener.bind);
+        if bind.is_none() {
+            fault(&key("bind"), describe_bind(&listener.bind));
         }
         if listener.protocols.is_empty() {
             fault(&key("protocols"), "name at least one of \"mqtt\" and \"stomp\"".into());
@@ -30,17 +27,14 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         if listener.max_connections == 0 {
             fault(&key("max_connections"), "0 would let nobody in: use at least 1".into());
         }
-        if listener.transport == Transport::Tcp {
-            for (name, is_set) in
-                [("paths", listener.paths.is_some()), ("origins", listener.origins.is_some())]
-            {
-                if is_set {
-                    fault(&key(name), format!("{name} are for transport = \"ws\"; this listener is \"tcp\""));
-                }
-            }
+        for (name, text) in misplaced(listener, bind.as_ref()) {
+            fault(&key(name), text);
         }
         for path in listener.paths.iter().flatten().filter(|path| !path.starts_with('/')) {
             fault(&key("paths"), format!("\"{path}\" must begin with \"/\""));
+        }
+        for TlsFault { key: name, text } in listener.tls.iter().flat_map(|tls| tls.faults()) {
+            fault(&key(&format!("tls.{name}")), text);
         }
         if config.listeners[..index]
             .iter()
@@ -48,7 +42,7 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         {
             fault(&key("bind"), format!("{} is bound by another listener already", listener.bind));
         }
-        if is_address && !listener.is_loopback() && config.auth.anonymous.is_none() {
+        if bind.is_some() && !listener.is_loopback() && config.auth.anonymous.is_none() {
             let text = format!(
                 "{} can be reached from other machines: say auth.anonymous = true if everybody may connect, or false",
                 listener.bind
@@ -56,10 +50,14 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
             fault(&key("bind"), text);
         }
     }
-    if config.auth.anonymous == Some(false) && config.auth.scram_file.is_none() {
+    if config.auth.anonymous == Some(false)
+        && config.auth.scram_file.is_none()
+        && !asks_for_certificates(config)
+    {
         fault(
             "auth.anonymous",
-            "false leaves nobody who could connect: configure a source of users, such as auth.scram_file"
+            "false leaves nobody who could connect: configure a source of users, such as auth.scram_file or a \
+             listener's tls.client_auth"
                 .into(),
         );
     }
@@ -85,6 +83,7 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         ("queues.bytes_max", config.queues.bytes_max.0),
         ("queues.deliveries_max", config.queues.deliveries_max.try_into().unwrap_or(usize::MAX)),
         ("limits.connections_max", config.limits.connections_max),
+        ("limits.connections_per_address_max", config.limits.connections_per_address_max),
         ("limits.topic_levels_max", config.limits.topic_levels_max),
         ("limits.subscriptions_per_session_max", config.limits.subscriptions_per_session_max),
         ("limits.header_count_max", config.limits.header_count_max),
@@ -127,4 +126,69 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
 fn is_log_filter(part: &str) -> bool {
     let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
     level.parse::<LevelFilter>().is_ok() && level.parse::<usize>().is_err()
+}
+
+/// What can be used and should not be, each with the key it belongs to.
+pub fn warnings(config: &Config) -> Vec<(String, String)> {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+    let of_listener = |(index, listener): (usize, &ListenerConfig)| {
+        let found = listener.tls.as_ref().map(|tls| tls.warnings(now)).unwrap_or_default();
+        found.into_iter().map(move |TlsFault { key, text }| (format!("listeners[{index}].tls.{key}"), text))
+    };
+    config.listeners.iter().enumerate().flat_map(of_listener).collect()
+}
+
+fn asks_for_certificates(config: &Config) -> bool {
+    let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    tls.into_iter().any(|tls| tls.client_auth != ClientAuth::None)
+}
+
+fn describe_bind(bind: &str) -> String {
+    if bind.starts_with("unix:") {
+        return format!(
+            "\"{bind}\" is not an absolute path of at most 107 bytes, as in \"unix:/run/tidewire/ws.sock\""
+        );
+    }
+    if bind.starts_with("systemd:") {
+        return format!(
+            "\"{bind}\" names no socket: use the FileDescriptorName of its unit, as in \"systemd:ws\""
+        );
+    }
+    format!(
+        "\"{bind}\" is not an address and port such as \"0.0.0.0:8080\" or \"[::1]:8080\", nor \"unix:/path\" or \
+         \"systemd:NAME\""
+    )
+}
+
+/// Settings that do nothing on such a listener.
+fn misplaced(listener: &ListenerConfig, bind: Option<&Bind>) -> Vec<(&'static str, String)> {
+    let is_ip = |address: &Bind| matches!(address, Bind::Ip(_));
+    let (is_tcp, is_bound_here) = (listener.transport == Transport::Tcp, bind.is_none_or(is_ip));
+    let for_ws = |name| format!("{name} are for transport = \"ws\"; this listener is \"tcp\"");
+    let for_ip = |name| format!("{name} is for an address and port, which \"{}\" is not", listener.bind);
+    let mut faults = Vec::new();
+    let mut hold = |is_wrong: bool, name: &'static str, text: String| {
+        if is_wrong {
+            faults.push((name, text));
+        }
+    };
+    hold(is_tcp && listener.paths.is_some(), "paths", for_ws("paths"));
+    hold(is_tcp && listener.origins.is_some(), "origins", for_ws("origins"));
+    hold(!is_bound_here && listener.reuse_port, "reuse_port", for_ip("reuse_port"));
+    let is_ipv6 = matches!(bind, Some(Bind::Ip(address)) if address.is_ipv6());
+    hold(
+        !is_ipv6 && listener.ipv6_only,
+        "ipv6_only",
+        "ipv6_only is for an IPv6 address such as \"[::]:8080\"".into(),
+    );
+    let is_unix = matches!(bind, Some(Bind::Unix(_)));
+    let text = "unix_mode is for a socket such as \"unix:/run/tidewire/ws.sock\"";
+    hold(!is_unix && listener.unix_mode.is_some(), "unix_mode", text.into());
+    hold(listener.backlog == 0, "backlog", "0 would let nobody in: use at least 1".into());
+    let is_asked = listener.proxy_protocol || listener.transport == Transport::Ws;
+    let text =
+        "nobody asks who is trusted: on \"tcp\", proxies tell a client's address by proxy_protocol = true";
+    hold(!is_asked && !listener.trusted_proxies.is_empty(), "trusted_proxies", text.into());
+    faults
 }

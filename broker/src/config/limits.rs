@@ -11,6 +11,8 @@ use super::{Size, Span};
 pub struct Limits {
     /// Connections on all listeners together.
     pub connections_max: usize,
+    /// Connections from one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
+    pub connections_per_address_max: usize,
     /// From accepting a connection to its CONNECT, the upgrade included.
     pub connect_timeout: Span,
     /// Largest HTTP request head of an upgrade; at least 8 KiB.
@@ -54,6 +56,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 100_000,
+            connections_per_address_max: 100_000,
             connect_timeout: Span(std::time::Duration::from_secs(10)),
             handshake_size_max: Size(16 << 10),
             packet_size_max: Size(16 << 20),

@@ -1,5 +1,6 @@
 //! Where settings come from: the file, then `TIDEWIRE_SECTION__KEY` of the environment, then `--set section.key=value`;
-//! the later ones win. A relative path of a file of users is relative to the configuration file. Every error names the place, what is wrong, and what would be right.
+//! the later ones win. Relative paths of users, certificates and keys are relative to the configuration file. Every error
+//! names the place, what is wrong, and what would be right.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, check};
+use super::{Config, check, warnings};
 
 /// The prefix of the environment variables that set something.
 const ENVIRONMENT_PREFIX: &str = "TIDEWIRE_";
@@ -52,6 +53,15 @@ impl std::error::Error for ConfigError {}
 ///
 /// Everything that is wrong with it, as far as it could be read.
 pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
+    load_with_warnings(sources).map(|(config, _)| config)
+}
+
+/// The same, with what can be used and should not be, such as a certificate that has expired.
+///
+/// # Errors
+///
+/// See [`load`].
+pub fn load_with_warnings(sources: &Sources) -> Result<(Config, Vec<ConfigError>), Vec<ConfigError>> {
     let text = match &sources.file {
         Some(path) => std::fs::read_to_string(path).map_err(|error| vec![at(path.display(), error)])?,
         None => String::new(),
@@ -68,19 +78,22 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
             .map_err(|error| vec![at(&origin, describe(error.message()))])?;
         origins.push((key, origin));
     }
-    if let (Some(file), Some(directory)) =
-        (&mut config.auth.scram_file, sources.file.as_deref().and_then(Path::parent))
-    {
-        *file = directory.join(&file);
-    }
-    let faults = check(&config);
-    if faults.is_empty() {
-        return Ok(config);
+    if let Some(directory) = sources.file.as_deref().and_then(Path::parent) {
+        let tls = config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
+        tls.for_each(|tls| tls.resolve(directory));
+        if let Some(file) = &mut config.auth.scram_file {
+            *file = directory.join(&file);
+        }
     }
     let locate = |(key, fault): (String, String)| match origins.iter().rev().find(|(set, _)| *set == key) {
         Some((_, origin)) => at(origin, fault),
         None => locate_in_file(file_name, &text, &key, fault),
     };
+    let faults = check(&config);
+    if faults.is_empty() {
+        let warnings = warnings(&config).into_iter().map(locate).collect();
+        return Ok((config, warnings));
+    }
     Err(faults.into_iter().map(locate).collect())
 }
 
@@ -170,21 +183,15 @@ fn describe(message: &str) -> String {
 /// The place of `key` in the file, as far as its last name can be found under its section.
 fn locate_in_file(name: &Path, text: &str, key: &str, fault: String) -> ConfigError {
     let (section, field) = key.rsplit_once('.').unwrap_or(("", key));
-    let (section, index) = match section.split_once('[') {
-        Some((section, index)) => (section, index.trim_end_matches(']').parse().unwrap_or(0)),
-        None => (section, 0_usize),
-    };
-    let mut current = String::new();
-    let mut seen = 0_usize;
+    let mut cursor = Cursor::default();
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim();
         if trimmed.starts_with('[') {
-            current = trimmed.split(']').next().unwrap_or("").trim_matches(['[', ' ']).to_owned();
-            seen += usize::from(current == section);
+            cursor.enter(trimmed);
         }
         let is_field = trimmed.strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with('='));
-        if is_field && current == section && (section.is_empty() || seen == index + 1) {
+        if is_field && cursor.section == section {
             let start = offset + (line.len() - line.trim_start().len());
             let excerpt = excerpt(text, start..start + field.len());
             let fault = format!("{key}: {fault}");
@@ -193,6 +200,40 @@ fn locate_in_file(name: &Path, text: &str, key: &str, fault: String) -> ConfigEr
         offset += line.len();
     }
     at(format!("{}: {key}", name.display()), fault)
+}
+
+/// The section that a line of a file stands in, as faults name it: `listeners[1].tls.certificates[0]`.
+#[derive(Default)]
+struct Cursor {
+    section: String,
+    /// The last of each list of sections, with its number.
+    last: Vec<(String, usize)>,
+}
+
+impl Cursor {
+    /// Takes a line such as `[auth]` or `[[listeners]]`.
+    fn enter(&mut self, line: &str) {
+        let name = line.split(']').next().unwrap_or("").trim_matches(['[', ' ']);
+        if line.starts_with("[[") {
+            match self.last.iter_mut().find(|(list, _)| list == name) {
+                Some((_, number)) => *number += 1,
+                None => self.last.push((name.to_owned(), 0)),
+            }
+            // What lies within begins anew.
+            let within = format!("{name}.");
+            self.last.retain(|(list, _)| !list.starts_with(&within));
+        }
+        self.section.clear();
+        let mut path = String::new();
+        for part in name.split('.') {
+            let dot = if path.is_empty() { "" } else { "." };
+            path = format!("{path}{dot}{part}");
+            self.section = format!("{}{dot}{part}", self.section);
+            if let Some((_, number)) = self.last.iter().find(|(list, _)| *list == path) {
+                self.section = format!("{}[{number}]", self.section);
+            }
+        }
+    }
 }
 
 fn place(name: &Path, text: &str, offset: usize) -> String {

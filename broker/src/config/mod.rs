@@ -5,7 +5,9 @@
 
 mod check;
 mod limits;
+mod listener;
 mod load;
+mod proxies;
 mod queues;
 mod units;
 
@@ -14,9 +16,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
-pub use self::check::check;
+pub use self::check::{check, warnings};
 pub use self::limits::Limits;
-pub use self::load::{ConfigError, Sources, load};
+pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
+pub use self::load::{ConfigError, Sources, load, load_with_warnings};
+pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::units::{Size, Span};
 use crate::auth::{Authority, Gate, ScramUsers, UserFileError};
@@ -46,53 +50,6 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Logs.
     pub log: LogConfig,
-}
-
-/// One bound address.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListenerConfig {
-    /// Its name in logs.
-    pub name: String,
-    /// Address and port.
-    pub bind: String,
-    /// WebSocket or bare TCP.
-    pub transport: Transport,
-    /// What it serves: on `ws` by subprotocol, on `tcp` by the first bytes where it serves both.
-    pub protocols: Vec<ProtocolName>,
-    /// Paths of the upgrade; absent: any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paths: Option<Vec<String>>,
-    /// Origins that may upgrade; absent: the same host, and clients that send none; `"*"`: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origins: Option<Vec<String>>,
-    /// Connections it serves at once.
-    #[serde(default = "default_max_connections")]
-    pub max_connections: usize,
-}
-
-fn default_max_connections() -> usize {
-    100_000
-}
-
-/// How bytes reach a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// WebSocket.
-    Ws,
-    /// TCP.
-    Tcp,
-}
-
-/// A protocol a listener may serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProtocolName {
-    /// MQTT 3.1, 3.1.1 and 5.0.
-    Mqtt,
-    /// STOMP 1.0, 1.1 and 1.2.
-    Stomp,
 }
 
 /// Who may connect.
@@ -328,21 +285,17 @@ pub enum LogFormat {
 
 impl Default for Config {
     fn default() -> Self {
-        let listener = |name: &str, bind: &str, transport, protocols: &[ProtocolName]| ListenerConfig {
-            name: name.to_owned(),
-            bind: bind.to_owned(),
-            transport,
-            protocols: protocols.to_vec(),
-            paths: None,
-            origins: None,
-            max_connections: default_max_connections(),
-        };
         Self {
             data_dir: PathBuf::from("./tidewire-data"),
             listeners: vec![
-                listener("ws", "127.0.0.1:8080", Transport::Ws, &[ProtocolName::Mqtt, ProtocolName::Stomp]),
-                listener("mqtt", "127.0.0.1:1883", Transport::Tcp, &[ProtocolName::Mqtt]),
-                listener("stomp", "127.0.0.1:61613", Transport::Tcp, &[ProtocolName::Stomp]),
+                ListenerConfig::new(
+                    "ws",
+                    "127.0.0.1:8080",
+                    Transport::Ws,
+                    &[ProtocolName::Mqtt, ProtocolName::Stomp],
+                ),
+                ListenerConfig::new("mqtt", "127.0.0.1:1883", Transport::Tcp, &[ProtocolName::Mqtt]),
+                ListenerConfig::new("stomp", "127.0.0.1:61613", Transport::Tcp, &[ProtocolName::Stomp]),
             ],
             auth: AuthConfig::default(),
             limits: Limits::default(),
@@ -370,13 +323,6 @@ impl Config {
     pub fn authority(&self) -> Result<Box<dyn Authority>, UserFileError> {
         let scram = self.auth.scram_file.as_deref().map(ScramUsers::load).transpose()?;
         Ok(Box::new(Gate::new(self.allows_anonymous(), scram)))
-    }
-}
-
-impl ListenerConfig {
-    /// Whether only this machine can reach it.
-    pub fn is_loopback(&self) -> bool {
-        self.bind.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
     }
 }
 

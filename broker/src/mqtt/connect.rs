@@ -191,7 +191,13 @@ impl Mqtt {
 
     /// Where a client is let in or not.
     fn authenticate(&self, connect: &Connect<'_>, client_id: &str) -> Result<Identity, Refusal> {
-        let credentials = Credentials { user_name: connect.user_name, password: connect.password, client_id };
+        let certified = self.link.user();
+        let credentials = Credentials {
+            user_name: connect.user_name,
+            password: connect.password,
+            client_id,
+            certified: certified.as_deref(),
+        };
         self.broker.authority.authenticate(&credentials).ok_or_else(|| {
             match connect.user_name.is_some() || connect.password.is_some() {
                 true => Refusal::new(ReasonCode::BadUserNameOrPassword, "user name or password is wrong"),

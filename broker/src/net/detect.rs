@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::first_bytes;
 use crate::broker::Broker;
 use crate::clock::Now;
+use crate::config::ProtocolName;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::mqtt::Mqtt;
 use crate::output::Output;
@@ -27,22 +29,12 @@ impl Detect {
         Self { broker, link, deadline, decided: None }
     }
 
-    /// An MQTT CONNECT begins with 0x10; a STOMP frame with a capital letter of CONNECT or STOMP, or the end of line
-    /// that is allowed before it.
-    fn decide(&self, first: u8) -> Result<Box<dyn Protocol>, Close> {
+    fn decide(&self, bytes: &[u8]) -> Result<Box<dyn Protocol>, Close> {
         let (broker, link) = (Arc::clone(&self.broker), Arc::clone(&self.link));
-        match first {
-            0x10 => Ok(Box::new(Mqtt::new(broker, link))),
-            b'C' | b'S' | b'\n' | b'\r' => Ok(Box::new(Stomp::new(broker, link))),
-            0x16 => Err(Close::new(CloseCode::Protocol, "a TLS hello came to a port without TLS")),
-            b'G' | b'P' | b'H' | b'O' => Err(Close::new(
-                CloseCode::Protocol,
-                "an HTTP request came to a port for MQTT and STOMP over TCP",
-            )),
-            _ => Err(Close::new(
-                CloseCode::Protocol,
-                "the first byte begins neither an MQTT nor a STOMP connection",
-            )),
+        match first_bytes::protocol(bytes, &[ProtocolName::Mqtt, ProtocolName::Stomp]) {
+            Ok(ProtocolName::Mqtt) => Ok(Box::new(Mqtt::new(broker, link))),
+            Ok(ProtocolName::Stomp) => Ok(Box::new(Stomp::new(broker, link))),
+            Err(reason) => Err(Close::new(CloseCode::Protocol, reason)),
         }
     }
 }
@@ -50,8 +42,10 @@ impl Detect {
 impl Protocol for Detect {
     fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow) {
         if self.decided.is_none() {
-            let Some(first) = input.first() else { return (0, Flow::Continue) };
-            match self.decide(*first) {
+            if input.is_empty() {
+                return (0, Flow::Continue);
+            }
+            match self.decide(input) {
                 Ok(protocol) => self.decided = Some(protocol),
                 Err(close) => {
                     tracing::info!(link = %self.link, reason = %close.reason, "refused");

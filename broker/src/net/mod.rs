@@ -1,12 +1,24 @@
-//! The network: listeners, the WebSocket upgrade, and one type for all kinds of streams.
+//! The network: listeners, a connection's first moments, the WebSocket upgrade, and one type for all kinds of streams.
 
+mod admission;
+mod bind;
 mod detect;
+mod first_bytes;
+mod forwarded;
 mod listener;
+mod open;
+mod passed;
+mod proxy;
+mod raw;
 mod socket;
 mod stream;
+mod unix_socket;
 mod upgrade;
 
-pub use self::listener::{BindError, Bound, bind, serve, serve_socket};
+pub use self::bind::{BindError, Bound, bind, bind_or_take};
+pub use self::listener::{serve, serve_socket};
+pub use self::passed::Passed;
+pub use self::raw::Raw;
 pub use self::socket::Socket;
 pub use self::stream::{Received, Stream};
 pub use self::upgrade::Subprotocol;

@@ -1,41 +1,64 @@
 //! The byte streams that a connection can run on.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::Raw;
 
 /// A byte stream to one peer.
 #[derive(Debug)]
 pub enum Socket {
-    /// TCP.
-    Tcp(TcpStream),
-    /// A pipe within the process: how tests run thousands of clients on virtual time.
-    Memory(DuplexStream),
+    /// As it comes.
+    Raw(Raw),
+    /// TLS, the handshake done.
+    Tls(Box<TlsStream<Raw>>),
 }
 
 impl Socket {
     /// The peer's address, where it has one.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(stream) => stream.peer_addr().ok(),
-            Self::Memory(_) => None,
+            Self::Raw(raw) => raw.peer_address(),
+            Self::Tls(stream) => stream.get_ref().0.peer_address(),
         }
     }
 }
 
+impl From<Raw> for Socket {
+    fn from(raw: Raw) -> Self {
+        Self::Raw(raw)
+    }
+}
+
+impl From<DuplexStream> for Socket {
+    fn from(stream: DuplexStream) -> Self {
+        Self::Raw(stream.into())
+    }
+}
+
 impl AsyncRead for Socket {
+    /// Over TLS, first sends what a write has left behind because the system took no more: it counts as written, so
+    /// nobody else would think of it, and the wake-up that it waits for ends up here.
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Raw(raw) => Pin::new(raw).poll_read(cx, buffer),
+            Self::Tls(stream) => {
+                if stream.get_ref().1.wants_write()
+                    && let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(cx)
+                {
+                    return Poll::Ready(Err(error));
+                }
+                Pin::new(stream).poll_read(cx, buffer)
+            }
         }
     }
 }
@@ -43,22 +66,40 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Memory(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Raw(raw) => Pin::new(raw).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Raw(raw) => Pin::new(raw).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Raw(raw) => raw.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Memory(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Raw(raw) => Pin::new(raw).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Raw(raw) => Pin::new(raw).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::Socket;
+use super::admission::Admission;
 use crate::config::{Limits, ListenerConfig, ProtocolName};
 
 /// A subprotocol that a client and a listener agreed on.
@@ -59,7 +60,7 @@ impl Subprotocol {
 }
 
 /// Why an upgrade is refused: status and one line.
-type Refusal = (StatusCode, String);
+pub(super) type Refusal = (StatusCode, String);
 
 /// Answers the HTTP request on `socket`. Returns the WebSocket and what is spoken over it; `None` if the request was
 /// refused (and answered) or the peer went away.
@@ -67,11 +68,13 @@ pub(super) async fn upgrade(
     socket: Socket,
     listener: &ListenerConfig,
     limits: &Limits,
+    admission: &Admission<'_>,
 ) -> Option<(WebSocketStream<Socket>, Subprotocol)> {
     let peer = socket.peer_address();
     let agreed: Arc<Mutex<Option<(OnUpgrade, Subprotocol)>>> = Arc::default();
     let service = service_fn(|mut request: Request<Incoming>| {
-        let answer = match examine(&request, listener) {
+        let admitted = admission.enter_by(request.headers());
+        let answer = match admitted.and_then(|()| examine(&request, listener)) {
             Ok((accept, subprotocol)) => {
                 *agreed.lock() = Some((hyper::upgrade::on(&mut request), subprotocol));
                 switching_protocols(&accept, subprotocol)
@@ -120,11 +123,10 @@ pub(super) async fn upgrade(
     Some((stream, subprotocol))
 }
 
-/// Answers whatever request comes on `socket` with 503: no connection is free.
-pub(super) async fn refuse(socket: Socket, limits: &Limits) {
+/// Answers whatever request comes on `socket` with this refusal: there is no room for the connection.
+pub(super) async fn refuse(socket: Socket, limits: &Limits, (status, reason): Refusal) {
     let service = service_fn(|_request: Request<Incoming>| {
-        let reason = "as many connections are open as there may be; try again later".to_owned();
-        std::future::ready(Ok::<_, Infallible>(refusal(StatusCode::SERVICE_UNAVAILABLE, reason)))
+        std::future::ready(Ok::<_, Infallible>(refusal(status, reason.clone())))
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -268,7 +270,7 @@ fn refusal(status: StatusCode, reason: String) -> Response<Full<Bytes>> {
         StatusCode::METHOD_NOT_ALLOWED => {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         _ => {}

@@ -1,20 +1,29 @@
 //! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
+use parking_lot::Mutex;
 
 /// A connection's handle, held by its session and by the broker's list of connections.
 #[derive(Debug)]
 pub struct Link {
     id: u64,
-    origin: Box<str>,
+    peer: Mutex<Peer>,
     opened_at: Instant,
     waker: AtomicWaker,
     signal: AtomicU8,
+}
+
+/// Who is at the far end, as far as it is known.
+#[derive(Debug)]
+struct Peer {
+    origin: Box<str>,
+    user: Option<Arc<str>>,
 }
 
 /// Why a connection is asked to end. The first one that is given stands.
@@ -31,7 +40,8 @@ pub enum Signal {
 impl Link {
     /// A handle for the connection with this number, opened at that time; `origin` is its peer's address, for logs.
     pub fn new(id: u64, origin: Box<str>, opened_at: Instant) -> Self {
-        Self { id, origin, opened_at, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
+        let peer = Mutex::new(Peer { origin, user: None });
+        Self { id, peer, opened_at, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
     }
 
     /// The connection's number, which no other ever has.
@@ -42,6 +52,21 @@ impl Link {
     /// When the connection was accepted: what must happen in time counts from here.
     pub fn opened_at(&self) -> Instant {
         self.opened_at
+    }
+
+    /// Says where the peer really is, once that is known: a proxy's word came, and is believed.
+    pub fn set_origin(&self, origin: &str) {
+        self.peer.lock().origin = origin.into();
+    }
+
+    /// Says which user the peer's certificate names; it has been verified.
+    pub fn set_user(&self, user: &str) {
+        self.peer.lock().user = Some(user.into());
+    }
+
+    /// The user that the peer's certificate names.
+    pub fn user(&self) -> Option<Arc<str>> {
+        self.peer.lock().user.clone()
     }
 
     /// Waits for a signal.
@@ -88,7 +113,12 @@ impl Link {
 /// How a connection is named in logs.
 impl fmt::Display for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} from {}", self.id, self.origin)
+        let peer = self.peer.lock();
+        write!(formatter, "{} from {}", self.id, peer.origin)?;
+        match &peer.user {
+            Some(user) => write!(formatter, " with the certificate of {user}"),
+            None => Ok(()),
+        }
     }
 }
 

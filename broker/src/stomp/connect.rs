@@ -34,10 +34,12 @@ impl Stomp {
         };
         let (login, passcode) = (headers.get("login"), headers.get("passcode"));
         let client_id = headers.get("client-id").filter(|client_id| !client_id.is_empty());
+        let certified = self.link.user();
         let credentials = Credentials {
             user_name: login.as_deref(),
             password: passcode.as_deref().map(str::as_bytes),
             client_id: client_id.as_deref().unwrap_or_default(),
+            certified: certified.as_deref(),
         };
         // Where a client is let in or not.
         let identity = self

@@ -114,17 +114,9 @@ async fn hears_code(broken: &[u8], code: u16) {
     config.limits.packet_size_max = Size(PACKET_BYTES);
     config.limits.body_size_max = Size(PACKET_BYTES);
     let broker = Arc::new(broker_of(config));
-    let bound = bind(ListenerConfig {
-        name: "test".to_owned(),
-        bind: "127.0.0.1:0".to_owned(),
-        transport: Transport::Ws,
-        protocols: vec![ProtocolName::Mqtt],
-        paths: None,
-        origins: None,
-        max_connections: usize::MAX,
-    })
-    .expect("a free port is found");
-    let address = bound.address;
+    let listener = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
+    let bound = bind(listener).expect("a free port is found");
+    let address = bound.address().expect("a port has an address");
     let (_stop, stopped) = watch::channel(false);
     tokio::spawn(serve(broker, bound, stopped));
 

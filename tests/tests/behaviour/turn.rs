@@ -32,7 +32,7 @@ async fn turns(count: usize, message_len: usize) -> Vec<usize> {
         client.feed(Message::binary(vec![0; message_len])).await.expect("the message is taken");
     }
     client.flush().await.expect("the messages are sent");
-    let server = WebSocketStream::from_raw_socket(Socket::Memory(far), Role::Server, None).await;
+    let server = WebSocketStream::from_raw_socket(Socket::from(far), Role::Server, None).await;
     let mut stream = Stream::web_socket(server, false);
 
     let mut turns = Vec::new();

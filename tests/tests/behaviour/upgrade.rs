@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidewire::broker::Broker;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
-use tidewire::net::{Socket, bind, serve, serve_socket};
+use tidewire::net::{bind, serve, serve_socket};
 use tidewire_tests::world::broker_of;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
@@ -36,15 +36,7 @@ fn request(changed: &[&str]) -> String {
 }
 
 fn listener(protocols: &[ProtocolName]) -> ListenerConfig {
-    ListenerConfig {
-        name: "test".to_owned(),
-        bind: "127.0.0.1:0".to_owned(),
-        transport: Transport::Ws,
-        protocols: protocols.to_vec(),
-        paths: None,
-        origins: None,
-        max_connections: usize::MAX,
-    }
+    ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, protocols)
 }
 
 const BOTH: [ProtocolName; 2] = [ProtocolName::Mqtt, ProtocolName::Stomp];
@@ -57,7 +49,7 @@ fn connect(listener: ListenerConfig) -> DuplexStream {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let broker = broker();
     let link = broker.new_link("a test");
-    tokio::spawn(async move { serve_socket(broker, &listener, Socket::Memory(far), link).await });
+    tokio::spawn(async move { serve_socket(broker, &listener, far.into(), link).await });
     near
 }
 
@@ -280,7 +272,7 @@ async fn what_follows_the_request_at_once_is_not_lost() {
 async fn where_all_places_are_taken_it_is_refused_for_now() {
     let full = ListenerConfig { max_connections: 1, ..listener(&BOTH) };
     let bound = bind(full).expect("a port of the loopback address is free");
-    let address = bound.address;
+    let address = bound.address().expect("a port has an address");
     let (_stop, stopped) = watch::channel(false);
     tokio::spawn(serve(broker(), bound, stopped));
     let mut first = TcpStream::connect(address).await.expect("the listener accepts");

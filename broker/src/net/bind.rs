@@ -1,0 +1,162 @@
+//! Bound addresses: TCP ports, Unix sockets, and sockets that systemd has bound.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol, Type};
+use tokio::net::{TcpListener, UnixListener};
+
+use super::unix_socket::{self, SocketFile};
+use super::{Passed, Raw};
+use crate::config::{Bind, ListenerConfig, ProtocolName, Transport};
+use crate::tls::{LiveTls, TlsFault};
+
+/// A listener that is bound and not yet served.
+pub struct Bound {
+    /// Its configuration.
+    pub config: ListenerConfig,
+    /// The TLS that it speaks, if it does; a reload changes it through this handle.
+    pub tls: Option<Arc<LiveTls>>,
+    pub(super) acceptor: Acceptor,
+}
+
+/// What connections come out of.
+pub(super) enum Acceptor {
+    Tcp(TcpListener),
+    Unix {
+        listener: UnixListener,
+        /// Removed when nobody accepts any more, unless that is somebody else's to do.
+        _file: Option<SocketFile>,
+    },
+}
+
+/// A listener cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Its address could not be bound.
+    #[error("listener \"{name}\": cannot bind {bind}: {error}")]
+    Address {
+        /// The listener.
+        name: String,
+        /// The address.
+        bind: String,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// Its TLS cannot be used.
+    #[error("listener \"{name}\": {fault}")]
+    Tls {
+        /// The listener.
+        name: String,
+        /// What is wrong.
+        fault: TlsFault,
+    },
+}
+
+/// Binds an address. Must be called inside a runtime.
+///
+/// # Errors
+///
+/// [`BindError`] with the reason.
+pub fn bind(config: ListenerConfig) -> Result<Bound, BindError> {
+    bind_or_take(config, &mut Passed::default())
+}
+
+/// The same, where the address may name one of the sockets that this process was given.
+///
+/// # Errors
+///
+/// [`BindError`] with the reason.
+pub fn bind_or_take(config: ListenerConfig, passed: &mut Passed) -> Result<Bound, BindError> {
+    let tls = config.tls.as_ref().map(|settings| LiveTls::new(settings, alpn(&config))).transpose();
+    let tls = match tls {
+        Ok(tls) => tls.map(Arc::new),
+        Err(fault) => return Err(BindError::Tls { name: config.name, fault }),
+    };
+    match try_bind(&config, passed) {
+        Ok(acceptor) => Ok(Bound { config, tls, acceptor }),
+        Err(error) => Err(BindError::Address { name: config.name, bind: config.bind, error }),
+    }
+}
+
+/// What may be agreed on in the TLS handshake. A client that names protocols, and none of these, has come to the wrong
+/// port; STOMP has no name, so where it is served nothing is agreed on.
+fn alpn(config: &ListenerConfig) -> &'static [&'static [u8]] {
+    match (config.transport, config.protocols.as_slice()) {
+        (Transport::Ws, _) => &[b"http/1.1"],
+        (Transport::Tcp, [ProtocolName::Mqtt]) => &[b"mqtt"],
+        (Transport::Tcp, _) => &[],
+    }
+}
+
+fn try_bind(config: &ListenerConfig, passed: &mut Passed) -> io::Result<Acceptor> {
+    match Bind::parse(&config.bind) {
+        Some(Bind::Ip(address)) => bind_port(config, address).map(Acceptor::Tcp),
+        Some(Bind::Unix(path)) => {
+            let (listener, file) = unix_socket::bind(&path, config.unix_mode, config.backlog)?;
+            Ok(Acceptor::Unix { listener, _file: Some(file) })
+        }
+        Some(Bind::Systemd(name)) => passed.take(&name),
+        None => Err(io::Error::other("it is no address")),
+    }
+}
+
+fn bind_port(config: &ListenerConfig, address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if config.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        // Said in any case: the system's default is an administrator's matter (net.ipv6.bindv6only).
+        socket.set_only_v6(config.ipv6_only)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
+    TcpListener::from_std(socket.into())
+}
+
+impl Bound {
+    /// The address it got, with the port the system chose where 0 was asked for; none on a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.acceptor.address()
+    }
+}
+
+/// Where it listens: the address it got, or the path of its socket.
+impl fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.acceptor.address() {
+            Some(address) => address.fmt(formatter),
+            None => formatter.write_str(&self.config.bind),
+        }
+    }
+}
+
+impl Acceptor {
+    /// The next connection.
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Accepted(Raw::tcp(stream, peer)))
+            }
+            Self::Unix { listener, .. } => {
+                listener.accept().await.map(|(stream, _)| Accepted(Ok(Raw::unix(stream))))
+            }
+        }
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix { .. } => None,
+        }
+    }
+}
+
+/// A connection, unless it went away at once: that is no failure of the listener's.
+pub(super) struct Accepted(pub(super) io::Result<Raw>);

@@ -1,0 +1,183 @@
+//! What carries bytes: TCP, a Unix socket, or a pipe within the process.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A peer that says nothing for so long is asked by the system whether it is still there: one that vanished without a
+/// word must not be remembered for ever.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
+/// Bytes that are read to see what comes, before anybody is there to handle them: enough for a browser's request or a
+/// TLS hello, as a rule.
+const PEEK_BYTES: usize = 1024;
+
+/// A bare byte stream to one peer.
+#[derive(Debug)]
+pub struct Raw {
+    carrier: Carrier,
+    peer: Option<SocketAddr>,
+    /// Bytes that were read too early: whoever reads next gets them first.
+    prefix: Bytes,
+}
+
+#[derive(Debug)]
+enum Carrier {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Memory(DuplexStream),
+}
+
+impl Raw {
+    /// A TCP connection that was accepted, made ready: small packets do not wait for an acknowledgement of the ones
+    /// before them.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone already.
+    pub(super) fn tcp(stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        Ok(Self { carrier: Carrier::Tcp(stream), peer: Some(peer), prefix: Bytes::new() })
+    }
+
+    /// A connection to a Unix socket.
+    pub(super) fn unix(stream: UnixStream) -> Self {
+        Self { carrier: Carrier::Unix(stream), peer: None, prefix: Bytes::new() }
+    }
+
+    /// The peer's address: where the connection comes from, or where a proxy says that it does. None on a Unix socket
+    /// and within the process.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Takes a proxy's word for it.
+    pub(super) fn set_peer_address(&mut self, peer: SocketAddr) {
+        self.peer = Some(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
+    }
+
+    /// Where the peer is, for logs.
+    pub(super) fn origin(&self) -> String {
+        match (self.peer, &self.carrier) {
+            (Some(address), _) => address.to_string(),
+            (None, Carrier::Memory(_)) => "this process".to_owned(),
+            (None, _) => "a Unix socket".to_owned(),
+        }
+    }
+
+    /// The first bytes that come, which stay to be read; empty when none will.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks.
+    pub(super) async fn peek(&mut self) -> io::Result<&[u8]> {
+        if self.prefix.is_empty() {
+            let mut bytes = BytesMut::with_capacity(PEEK_BYTES);
+            self.carrier_mut().read_buf(&mut bytes).await?;
+            self.prefix = bytes.freeze();
+        }
+        Ok(&self.prefix)
+    }
+
+    /// Reads more behind what is in `bytes`; `false` when nothing more will come.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks.
+    pub(super) async fn read_more(&mut self, bytes: &mut BytesMut) -> io::Result<bool> {
+        Ok(self.read_buf(bytes).await? > 0)
+    }
+
+    /// Gives back what was read too early.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        debug_assert!(self.prefix.is_empty(), "what was given back before would be lost");
+        self.prefix = bytes;
+    }
+
+    fn carrier_mut(&mut self) -> &mut (dyn Both + Send + Unpin) {
+        match &mut self.carrier {
+            Carrier::Tcp(stream) => stream,
+            Carrier::Unix(stream) => stream,
+            Carrier::Memory(stream) => stream,
+        }
+    }
+}
+
+/// A pipe within the process: how tests run thousands of clients on virtual time.
+impl From<DuplexStream> for Raw {
+    fn from(stream: DuplexStream) -> Self {
+        Self { carrier: Carrier::Memory(stream), peer: None, prefix: Bytes::new() }
+    }
+}
+
+trait Both: AsyncRead + AsyncWrite {}
+impl<T: AsyncRead + AsyncWrite> Both for T {}
+
+/// Hands a poll on to what carries the bytes.
+macro_rules! on_carrier {
+    ($self:expr, $method:ident $(, $argument:expr)*) => {
+        match &mut $self.get_mut().carrier {
+            Carrier::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Carrier::Unix(stream) => Pin::new(stream).$method($($argument),*),
+            Carrier::Memory(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Raw {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.prefix.is_empty() {
+            let size = self.prefix.len().min(buffer.remaining());
+            buffer.put_slice(&self.prefix[..size]);
+            self.prefix.advance(size);
+            if self.prefix.is_empty() {
+                // The memory goes with the last of it.
+                self.prefix = Bytes::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        on_carrier!(self, poll_read, cx, buffer)
+    }
+}
+
+impl AsyncWrite for Raw {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        on_carrier!(self, poll_write, cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on_carrier!(self, poll_write_vectored, cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.carrier {
+            Carrier::Tcp(stream) => stream.is_write_vectored(),
+            Carrier::Unix(stream) => stream.is_write_vectored(),
+            Carrier::Memory(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_carrier!(self, poll_flush, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_carrier!(self, poll_shutdown, cx)
+    }
+}

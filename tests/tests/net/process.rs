@@ -1,0 +1,180 @@
+//! The daemon itself: SIGHUP, and sockets that it is given.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Instant;
+
+use tidewire_tests::binary::binary;
+use tidewire_tests::mqtt::connect;
+use tokio::net::TcpStream;
+
+use crate::authority::{Authority, Folder};
+use crate::client::{Client, PATIENCE, connects, pings};
+
+/// Gives the sockets that it binds to the process that it becomes, as systemd does; says their addresses at first.
+const LAUNCHER: &str = r#"
+import os, socket, sys
+names = sys.argv[1].split(":")
+kept = []
+for index, name in enumerate(names):
+    listener = socket.create_server(("127.0.0.1", 0))
+    print("given", name, "%s:%d" % listener.getsockname(), file=sys.stderr, flush=True)
+    kept.append(os.dup(listener.fileno()))
+    kept.append(listener)
+for index in range(len(names)):
+    os.dup2(kept[2 * index], 3 + index)
+    os.set_inheritable(3 + index, True)
+os.environ.update(LISTEN_FDS=str(len(names)), LISTEN_FDNAMES=sys.argv[1], LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"#;
+
+/// A process and what it says. Dropping it kills the process.
+struct Daemon {
+    process: Child,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Daemon {
+    fn start(mut command: Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the program can be run");
+        let stderr = BufReader::new(process.stderr.take().expect("the pipe was asked for"));
+        let (say, lines) = mpsc::channel();
+        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
+        Self { process, lines, heard: Vec::new() }
+    }
+
+    /// Waits for a line with these words, and returns what stands behind them.
+    fn says(&mut self, words: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.heard.push(line),
+                Err(error) => panic!("{error}: {words:?} is not among\n{}", self.heard.join("\n")),
+            }
+            if let Some((_, rest)) = self.heard.last().and_then(|line| line.split_once(words)) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.process.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "the signal is delivered");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Either fails only when the process has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The address at the beginning of what was said.
+fn address(said: &str) -> SocketAddr {
+    said.split(' ').next().and_then(|text| text.parse().ok()).expect("an address is said")
+}
+
+const SECURE: &str = r#"
+[[listeners]]
+name = "secure"
+bind = "127.0.0.1:0"
+transport = "tcp"
+protocols = ["mqtt"]
+[listeners.tls]
+cert = "server.pem"
+key = "server.key"
+"#;
+
+#[tokio::test]
+async fn sighup_reloads_certificates_and_drops_nobody() {
+    let (authority, folder) = (Authority::new("root"), Folder::new());
+    let leaf = authority.server(&["localhost"]);
+    folder.serves(&leaf);
+    let file = folder.write("tidewire.toml", SECURE);
+    let mut command = Command::new(binary());
+    command.arg("serve").arg("--config").arg(file);
+    let mut daemon = Daemon::start(command);
+    let address = address(&daemon.says("listening on mqtts://"));
+    daemon.says("ready");
+    let shown = || async {
+        let stream = TcpStream::connect(address).await.expect("the daemon accepts");
+        let stream = Client::new(&authority).speaks(stream).await;
+        stream.get_ref().1.peer_certificates().expect("a server shows one")[0].clone()
+    };
+    let stream = TcpStream::connect(address).await.expect("the daemon accepts");
+    let mut old = Client::new(&authority).speaks(stream).await;
+    assert_eq!(connects(&mut old, connect("old")).await, Some(0));
+
+    folder.write("server.key", "no key");
+    daemon.signal("-HUP");
+    let said = daemon.says("not reloaded, what was before stays: ");
+    assert!(
+        said.contains("tidewire.toml:9:1") && said.contains("server.key: no private key is in it"),
+        "{said}"
+    );
+    assert_eq!(shown().await, leaf.der);
+
+    let renewed = authority.server(&["localhost"]);
+    folder.serves(&renewed);
+    daemon.signal("-HUP");
+    daemon.says("reloaded: certificates");
+    assert_eq!(shown().await, renewed.der);
+    pings(&mut old).await;
+    daemon.signal("-TERM");
+    daemon.says("stopped");
+}
+
+#[test]
+fn check_reports_an_expired_certificate_and_serve_warns_of_it() {
+    let (authority, folder) = (Authority::new("root"), Folder::new());
+    let expired = |params: &mut rcgen::CertificateParams| params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    folder.serves(&authority.issue(&["localhost"], expired));
+    let file = folder.write("tidewire.toml", SECURE);
+    let check =
+        Command::new(binary()).arg("check").arg("--config").arg(&file).output().expect("it can be run");
+    assert_eq!(check.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&check.stderr);
+    assert!(said.contains("tidewire.toml:8:1: ") && said.contains("expired on Jan  1"), "{said}");
+    let mut command = Command::new(binary());
+    command.arg("serve").arg("--config").arg(file);
+    let mut daemon = Daemon::start(command);
+    assert!(daemon.says("WARN").contains("expired on Jan  1"));
+    daemon.says("ready");
+}
+
+#[tokio::test]
+async fn sockets_of_systemd_are_taken_by_their_names() {
+    let folder = Folder::new();
+    let listener = |name: &str, passed: &str| {
+        format!(
+            "[[listeners]]\nname = \"{name}\"\nbind = \"systemd:{passed}\"\ntransport = \"tcp\"\nprotocols = [\"{name}\"]\n"
+        )
+    };
+    let anonymous = "[auth]\nanonymous = true\n";
+    let launch = |text: &str| {
+        let file = folder.write("tidewire.toml", text);
+        let mut command = Command::new("python3");
+        command.args(["-c", LAUNCHER, "first:second"]).arg(binary()).arg("serve").arg("--config").arg(file);
+        Daemon::start(command)
+    };
+    let mut daemon =
+        launch(&format!("{}{}{anonymous}", listener("stomp", "first"), listener("mqtt", "second")));
+    let (first, second) = (address(&daemon.says("given first ")), address(&daemon.says("given second ")));
+    assert_eq!(address(&daemon.says("listening on stomp://")), first);
+    assert_eq!(address(&daemon.says("listening on mqtt://")), second);
+    daemon.says("ready");
+    let mut stream = TcpStream::connect(second).await.expect("the daemon accepts");
+    assert_eq!(connects(&mut stream, connect("alice")).await, Some(0));
+    drop(daemon);
+
+    let mut daemon = launch(&format!("{}{anonymous}", listener("mqtt", "third")));
+    let said = daemon.says("cannot bind systemd:third: ");
+    assert!(said.ends_with("(LISTEN_FDNAMES): first, second"), "{said}");
+}

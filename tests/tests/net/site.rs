@@ -1,0 +1,126 @@
+//! A broker with one listener on a real socket, and what it writes into its log.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tidewire::broker::Broker;
+use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
+use tidewire::net::{bind, serve};
+use tidewire::tls::{LiveTls, TlsSettings};
+use tidewire_tests::world::broker_of;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::subscriber::DefaultGuard;
+
+/// See the module.
+pub(crate) struct Site {
+    pub(crate) broker: Arc<Broker>,
+    /// The address that it got, unless it is a Unix socket.
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) tls: Option<Arc<LiveTls>>,
+    pub(crate) log: Log,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+/// A listener for MQTT over TCP.
+pub(crate) fn tcp() -> ListenerConfig {
+    ListenerConfig::new("test", "127.0.0.1:0", Transport::Tcp, &[ProtocolName::Mqtt])
+}
+
+/// A listener for both protocols over WebSocket.
+pub(crate) fn ws() -> ListenerConfig {
+    ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt, ProtocolName::Stomp])
+}
+
+/// The listener with TLS.
+pub(crate) fn over_tls(listener: ListenerConfig, settings: &TlsSettings) -> ListenerConfig {
+    ListenerConfig { tls: Some(settings.clone()), ..listener }
+}
+
+impl Site {
+    pub(crate) fn serve(listener: ListenerConfig) -> Self {
+        Self::serve_with(listener, |_| ())
+    }
+
+    /// The same with some settings changed.
+    pub(crate) fn serve_with(listener: ListenerConfig, change: impl FnOnce(&mut Config)) -> Self {
+        let log = Log::begin();
+        let mut config = Config::default();
+        change(&mut config);
+        let broker = Arc::new(broker_of(config));
+        let bound = bind(listener).expect("the address is free, and the files are right");
+        let (address, tls) = (bound.address(), bound.tls.clone());
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve(Arc::clone(&broker), bound, stopped));
+        Self { broker, address, tls, log, stop, serving }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        let address = self.address.expect("a port has an address");
+        TcpStream::connect(address).await.expect("the listener accepts")
+    }
+
+    /// Accepts nobody any more.
+    pub(crate) async fn stops(self) {
+        self.stop.send_replace(true);
+        self.serving.await.expect("it does not panic");
+    }
+
+    /// Changes the TLS as SIGHUP does.
+    pub(crate) fn reloads(&self, settings: &TlsSettings) {
+        let tls = self.tls.as_ref().expect("the listener speaks TLS");
+        tls.install(tls.prepare(settings).expect("the files are right"));
+    }
+}
+
+/// What was written by the test's own thread, on which everything runs.
+pub(crate) struct Log {
+    text: Arc<Mutex<Vec<u8>>>,
+    _guard: DefaultGuard,
+}
+
+impl Log {
+    fn begin() -> Self {
+        let text = Arc::<Mutex<Vec<u8>>>::default();
+        let writer = Writer(Arc::clone(&text));
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(move || writer.clone())
+            .finish();
+        Self { text, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The lines with these words.
+    pub(crate) fn lines(&self, words: &str) -> Vec<String> {
+        let text = self.text.lock().expect("no test panics while it writes");
+        let text = String::from_utf8_lossy(&text);
+        text.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
+    }
+
+    /// Holds that there is exactly one line with the first words, and that it has the others as well.
+    pub(crate) fn says_once(&self, words: &str, others: &[&str]) {
+        let lines = self.lines(words);
+        assert_eq!(lines.len(), 1, "{words:?} is in {lines:?} of {:?}", self.lines(""));
+        for other in others {
+            assert!(lines[0].contains(other), "{other:?} is not in {}", lines[0]);
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Writer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics while it writes").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
