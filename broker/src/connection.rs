@@ -129,6 +129,11 @@ impl Connection {
         if flow == Flow::Continue && self.is_timeout_due(cx) {
             flow = self.protocol.handle_timeout(&mut turn);
         }
+        if flow == Flow::Continue
+            && let Some(close) = self.stream.handle_timeout(self.now.instant)
+        {
+            flow = Flow::Close(close);
+        }
         let mut input = Input::NotAsked;
         if flow == Flow::Continue && self.may_read() {
             (input, flow) = self.poll_input(cx, &mut turn);
@@ -169,11 +174,12 @@ impl Connection {
         if *has_more {
             return (Input::Some, handle(protocol.as_mut(), turn, tail, &[]));
         }
+        let turn_now = turn.now.instant;
         let mut handle_bytes = |bytes: &[u8], is_text: bool| {
             protocol.note_text(is_text);
             handle(protocol.as_mut(), turn, tail, bytes)
         };
-        match stream.poll_receive(cx, &mut handle_bytes) {
+        match stream.poll_receive(cx, turn_now, &mut handle_bytes) {
             Poll::Pending => (Input::Nothing, Flow::Continue),
             Poll::Ready(Received::Bytes(flow)) => (Input::Some, flow),
             Poll::Ready(Received::Refused(close)) => {
@@ -227,7 +233,8 @@ impl Connection {
     /// Keeps one timer running that fires no later than the protocol's next timeout. It is moved only when it fires
     /// or would fire too late: a deadline that moves on with every packet costs nothing.
     fn set_timer(&mut self, cx: &mut Context<'_>) {
-        let Some(at) = self.protocol.poll_timeout() else { return };
+        let timeouts = [self.protocol.poll_timeout(), self.stream.poll_timeout()];
+        let Some(at) = timeouts.into_iter().flatten().min() else { return };
         let at = tokio::time::Instant::from_std(at);
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
         if timer.deadline() > at || timer.is_elapsed() {

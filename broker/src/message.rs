@@ -1,12 +1,13 @@
 //! The neutral message: what was published, whichever protocol it came in by and whichever it leaves by.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::sync::Arc;
 
 use bytes::Bytes;
 pub use tidewire_protocols::mqtt::Qos;
 use tidewire_protocols::mqtt::{Properties, PropertiesBuf, Property};
 use tidewire_protocols::topic::{TopicName, TopicNameBuf};
+use tidewire_protocols::websocket::deflate::deflate;
 
 use crate::clock::Now;
 
@@ -157,6 +158,7 @@ pub struct Publication<'a> {
     is_utf8: OnceCell<bool>,
     kept: OnceCell<Arc<Message>>,
     encoded: RefCell<Vec<(LayoutKey, Encoded)>>,
+    deflated: RefCell<Vec<(Deflating, Option<Vec<u8>>)>>,
 }
 
 impl<'a> Publication<'a> {
@@ -174,6 +176,7 @@ impl<'a> Publication<'a> {
             is_utf8: OnceCell::new(),
             kept: OnceCell::new(),
             encoded: RefCell::new(Vec::new()),
+            deflated: RefCell::new(Vec::new()),
         }
     }
 
@@ -224,6 +227,23 @@ impl<'a> Publication<'a> {
         self.fan_out.get()
     }
 
+    /// The payload as DEFLATE blocks that stand on their own, made once for all that agree on `deflating`; `None` where it
+    /// is too small or would not become smaller.
+    pub fn deflated(&self, deflating: Deflating) -> Option<Ref<'_, [u8]>> {
+        if self.payload.len() < deflating.size_min {
+            return None;
+        }
+        let found = |cache: &[(Deflating, _)]| cache.iter().position(|(cached, _)| *cached == deflating);
+        let index = found(&self.deflated.borrow()).unwrap_or_else(|| {
+            let blocks = deflate(deflating.level, deflating.window_bits, self.payload);
+            let blocks = (blocks.len() < self.payload.len()).then_some(blocks);
+            let mut cache = self.deflated.borrow_mut();
+            cache.push((deflating, blocks));
+            cache.len() - 1
+        });
+        Ref::filter_map(self.deflated.borrow(), |cache| cache[index].1.as_deref()).ok()
+    }
+
     /// Calls `copy` with this message encoded in the layout `key`, which `encode` makes at the first call: a message
     /// for five hundred subscribers that share a layout is encoded once and copied five hundred times.
     pub fn encoded<R>(
@@ -241,9 +261,27 @@ impl<'a> Publication<'a> {
     }
 }
 
+/// How payloads for a connection are deflated where each is deflated on its own, once for all connections that agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deflating {
+    /// 1 (fast) to 9 (small).
+    pub level: u8,
+    /// How far it looks back, as a power of two; 9 to 15.
+    pub window_bits: u8,
+    /// Payloads below this stay as they are.
+    pub size_min: usize,
+}
+
 /// Names one way of writing a message, among all that the protocols know; each protocol hands out its own keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayoutKey(pub u32);
+
+impl LayoutKey {
+    /// The same without the payload, which follows in another form.
+    pub fn without_payload(self) -> Self {
+        Self(self.0 | 1 << 30)
+    }
+}
 
 /// A message's bytes in one layout, with zeroes where a receiver's own part goes.
 #[derive(Debug)]

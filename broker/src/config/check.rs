@@ -30,6 +30,16 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         for (name, text) in misplaced(listener, bind.as_ref()) {
             fault(&key(name), text);
         }
+        if let Some(compression) = listener.compression.0 {
+            let ranges =
+                [("level", compression.level, 1, 9), ("window_bits", compression.window_bits, 9, 15)];
+            for (name, value, low, high) in
+                ranges.into_iter().filter(|(_, value, low, high)| value < low || value > high)
+            {
+                let text = format!("{value} is out of range: use {low} to {high}");
+                fault(&key(&format!("compression.{name}")), text);
+            }
+        }
         for path in listener.paths.iter().flatten().filter(|path| !path.starts_with('/')) {
             fault(&key("paths"), format!("\"{path}\" must begin with \"/\""));
         }

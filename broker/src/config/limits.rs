@@ -15,6 +15,9 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// From accepting a connection to its CONNECT, the upgrade included.
     pub connect_timeout: Span,
+    /// A WebSocket peer that has been quiet for so long is sent a ping, and let go of when it stays silent for as long
+    /// again; 0 turns that off.
+    pub ping_interval: Span,
     /// Largest HTTP request head of an upgrade; at least 8 KiB.
     pub handshake_size_max: Size,
     /// Largest MQTT packet, fixed header included; announced to MQTT 5 clients.
@@ -42,6 +45,13 @@ impl Limits {
         stomp::Limits { body_size_max, ..self.stomp() }
     }
 
+    /// The largest WebSocket message, inflated: it may hold a whole packet or frame of the largest size, or several small
+    /// ones.
+    pub fn web_socket_message_size_max(&self) -> usize {
+        let headers = self.header_count_max * self.header_line_max.0;
+        self.packet_size_max.0.max(self.body_size_max.0 + headers)
+    }
+
     /// The limits of a STOMP decoder.
     pub fn stomp(&self) -> stomp::Limits {
         stomp::Limits {
@@ -58,6 +68,7 @@ impl Default for Limits {
             connections_max: 100_000,
             connections_per_address_max: 100_000,
             connect_timeout: Span(std::time::Duration::from_secs(10)),
+            ping_interval: Span(std::time::Duration::from_secs(30)),
             handshake_size_max: Size(16 << 10),
             packet_size_max: Size(16 << 20),
             connect_packet_size_max: Size(64 << 10),

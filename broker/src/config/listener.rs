@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::compression::Compression;
 use super::proxies::{ForwardedHeader, TrustedProxy};
 use crate::tls::TlsSettings;
 
@@ -52,6 +53,9 @@ pub struct ListenerConfig {
     /// `ws`: the header of the upgrade in which they give it.
     #[serde(default)]
     pub forwarded_header: ForwardedHeader,
+    /// `ws`: permessage-deflate.
+    #[serde(default)]
+    pub compression: Compression,
     /// TLS; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSettings>,
@@ -83,6 +87,7 @@ impl ListenerConfig {
             proxy_protocol: false,
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::default(),
+            compression: Compression::default(),
             tls: None,
         }
     }

@@ -4,6 +4,7 @@
 //! [`load`] for where else settings come from, and [`check`] for what is wrong though it can be read.
 
 mod check;
+mod compression;
 mod limits;
 mod listener;
 mod load;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
 pub use self::check::{check, warnings};
+pub use self::compression::{Compression, CompressionSettings};
 pub use self::limits::Limits;
 pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
 pub use self::load::{ConfigError, Sources, load, load_with_warnings};

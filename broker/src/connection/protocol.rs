@@ -87,6 +87,29 @@ pub enum CloseCode {
     TooLarge,
 }
 
+impl CloseCode {
+    /// Its number on the wire.
+    pub fn number(self) -> u16 {
+        match self {
+            Self::Normal => 1000,
+            Self::GoingAway => 1001,
+            Self::Protocol => 1002,
+            Self::Unsupported => 1003,
+            Self::InvalidData => 1007,
+            Self::TooLarge => 1009,
+        }
+    }
+
+    /// What a breach of the WebSocket layer's rules is closed with.
+    pub fn of_breach(number: u16) -> Self {
+        match number {
+            1007 => Self::InvalidData,
+            1009 => Self::TooLarge,
+            _ => Self::Protocol,
+        }
+    }
+}
+
 impl Close {
     /// A close with this code and reason.
     pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {

@@ -147,6 +147,7 @@ impl Mqtt {
             version: connect.version,
             receive_maximum: wishes.receive_maximum.min(config.session.inflight_max),
             packet_size_max: wishes.packet_size_max,
+            deflating: self.link.deflating(),
             aliases: OutboundAliases::new(wishes.topic_alias_maximum.min(config.mqtt.topic_alias_maximum)),
         };
         let connected = self.broker.connect(

@@ -13,7 +13,7 @@ use tidewire_protocols::mqtt::{
 use super::acknowledge::Settled;
 use super::alias::{Aliased, OutboundAliases};
 use crate::clock::Now;
-use crate::message::{Encoded, LayoutKey, Message, Publication};
+use crate::message::{Deflating, Encoded, LayoutKey, Message, Publication};
 use crate::output::Output;
 use crate::session::{Deliver, Delivered, DeliveryOptions, Inflight, InflightState, Step};
 
@@ -29,6 +29,8 @@ pub(super) struct Terms {
     /// The largest packet, fixed header included.
     pub(super) packet_size_max: usize,
     pub(super) aliases: OutboundAliases,
+    /// Whether payloads are compressed.
+    pub(super) deflating: Option<Deflating>,
 }
 
 /// See the module.
@@ -47,7 +49,8 @@ pub struct MqttDeliver {
 impl Default for MqttDeliver {
     fn default() -> Self {
         let aliases = OutboundAliases::default();
-        let terms = Terms { version: Version::V5, receive_maximum: 0, packet_size_max: usize::MAX, aliases };
+        let (version, packet_size_max) = (Version::V5, usize::MAX);
+        let terms = Terms { version, receive_maximum: 0, packet_size_max, aliases, deflating: None };
         Self { terms, inflight: Inflight::new(), quota: 0, must_resend: false, received: HashMap::default() }
     }
 }
@@ -171,7 +174,8 @@ impl Deliver for MqttDeliver {
             return Delivered::WindowClosed;
         }
         let aliased = self.terms.aliases.look_up(publication.topic);
-        let layout = Layout { version: self.terms.version, options, aliased, dup: false };
+        let Terms { version, deflating, .. } = self.terms;
+        let layout = Layout { version, options, aliased, dup: false, deflating };
         let Some(packet_id_at) = layout.write(now, publication, self.terms.packet_size_max, output) else {
             // Too large for this client: as if it had been delivered. [MQTT-3.1.2-25]
             return Delivered::Discarded;
@@ -213,6 +217,7 @@ impl Deliver for MqttDeliver {
                         options: &step.options,
                         aliased: Aliased::No,
                         dup: true,
+                        deflating: terms.deflating,
                     };
                     match layout.write(now, &message.publication(), terms.packet_size_max, output) {
                         Some(at) => {
@@ -273,6 +278,7 @@ struct Layout<'o> {
     options: &'o DeliveryOptions,
     aliased: Aliased,
     dup: bool,
+    deflating: Option<Deflating>,
 }
 
 impl Layout<'_> {
@@ -290,21 +296,47 @@ impl Layout<'_> {
             return None;
         }
         let start = output.bytes.len();
-        match self.key().filter(|_| publication.is_fan_out()) {
-            None => {
-                output.bytes.reserve(sizes.total);
-                self.encode(now, publication, &sizes, &mut output.bytes);
-            }
-            Some(key) => {
-                let encode = || {
-                    let mut bytes = BytesMut::with_capacity(sizes.total);
-                    self.encode(now, publication, &sizes, &mut bytes);
-                    Encoded { bytes: bytes.into() }
-                };
-                publication.encoded(key, encode, |encoded| output.bytes.extend_from_slice(&encoded.bytes));
-            }
+        if let Some(blocks) = self.deflating.and_then(|deflating| publication.deflated(deflating)) {
+            self.write_shared(now, publication, &sizes, false, output);
+            output.append_deflated(&blocks);
+        } else {
+            self.write_shared(now, publication, &sizes, true, output);
         }
         Some(start + sizes.packet_id_at)
+    }
+
+    /// Appends the packet, with or without its payload; encoded once for all whose packets are the same.
+    fn write_shared(
+        &self,
+        now: Now,
+        publication: &Publication<'_>,
+        sizes: &Sizes,
+        with_payload: bool,
+        output: &mut Output,
+    ) {
+        let size = if with_payload { sizes.total } else { sizes.total - publication.payload.len() };
+        let key = |key: LayoutKey| if with_payload { key } else { key.without_payload() };
+        let encode = |out: &mut BytesMut| {
+            self.encode(now, publication, sizes, out);
+            if with_payload {
+                out.put_slice(publication.payload);
+            }
+        };
+        match self.key().filter(|_| publication.is_fan_out()) {
+            None => {
+                output.bytes.reserve(size);
+                encode(&mut output.bytes);
+            }
+            Some(shared) => {
+                let encode = || {
+                    let mut bytes = BytesMut::with_capacity(size);
+                    encode(&mut bytes);
+                    Encoded { bytes: bytes.into() }
+                };
+                let copy = |encoded: &Encoded| output.bytes.extend_from_slice(&encoded.bytes);
+                publication.encoded(key(shared), encode, copy);
+            }
+        }
     }
 
     /// The key under which the encoding can be shared among subscribers; `None` where it is this subscriber's own.
@@ -362,6 +394,7 @@ impl Layout<'_> {
         Sizes { total: header + remaining, remaining, properties, packet_id_at: header + topic }
     }
 
+    /// Appends all but the payload.
     fn encode(&self, now: Now, publication: &Publication<'_>, sizes: &Sizes, out: &mut BytesMut) {
         const PUBLISH: u8 = 0x30;
         let flags = u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
@@ -380,7 +413,6 @@ impl Layout<'_> {
             }
             out.put_slice(publication.attributes.encoded());
         }
-        out.put_slice(publication.payload);
     }
 }
 

@@ -10,17 +10,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidewire_protocols::websocket::Decoder;
+use tidewire_protocols::websocket::deflate::{Agreed, Deflater, Policy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::rustls;
 
 use super::admission::Admission;
 use super::detect::Detect;
 use super::forwarded::trusts;
-use super::upgrade::{Refusal, refuse, upgrade};
-use super::{Raw, Socket, Stream, first_bytes, proxy};
+use super::framing::Framing;
+use super::upgrade::{Refusal, Upgraded, refuse, spoken, upgrade};
+use super::web_socket::Terms;
+use super::{Raw, Socket, Stream, WebSocket, first_bytes, proxy};
 use crate::broker::{Broker, Visit};
 use crate::config::{ListenerConfig, ProtocolName, Transport};
 use crate::connection::Protocol;
+use crate::message::Deflating;
 use crate::mqtt::Mqtt;
 use crate::session::Link;
 use crate::stomp::Stomp;
@@ -211,10 +216,41 @@ impl Opening<'_> {
             refuse(socket, limits, refusal).await;
             return Err(Refused::Because(reason));
         }
-        let upgraded = upgrade(socket, self.listener, limits, admission).await;
-        let (web_socket, subprotocol) = upgraded.ok_or(Refused::Said)?;
-        let protocol = self.new_protocol(subprotocol.protocol());
-        Ok((Stream::web_socket(web_socket, protocol.takes_text()), protocol))
+        let policy = self.compression_policy();
+        let upgraded = upgrade(socket, self.listener, limits, admission, policy).await;
+        let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
+        let protocol = self.new_protocol(spoken(agreement.subprotocol));
+        let terms = Terms {
+            decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
+            framing: self.framing(agreement.deflate),
+            unread: unread.into(),
+            ping_interval: Some(limits.ping_interval.0).filter(|interval| !interval.is_zero()),
+        };
+        let now = self.broker.now().instant;
+        let stream = WebSocket::new(socket, terms, protocol.takes_text(), now);
+        Ok((Stream::WebSocket(Box::new(stream)), protocol))
+    }
+
+    /// What compression a connection may have now.
+    fn compression_policy(&self) -> Option<Policy> {
+        let settings = self.listener.compression.0?;
+        let contexts = self.broker.counters.deflate_contexts.value();
+        Some(settings.policy(contexts < settings.context_takeover_connections_max as u64))
+    }
+
+    /// Messages are compressed by the connection where they refer to earlier ones, and else by whoever publishes, once
+    /// for all.
+    fn framing(&self, agreed: Option<Agreed>) -> Framing {
+        let (Some(settings), Some(agreed)) = (self.listener.compression.0, agreed) else {
+            return Framing::default();
+        };
+        let (level, window_bits, size_min) = (settings.level, agreed.server_window_bits, settings.size_min.0);
+        if agreed.server_context_takeover {
+            let deflater = Deflater::new(level, window_bits);
+            return Framing::with_context(deflater, size_min, Arc::clone(self.broker));
+        }
+        self.link.set_deflating(Deflating { level, window_bits, size_min });
+        Framing::default()
     }
 
     /// Where two protocols are served, the first byte tells which; it may not have come yet.

@@ -13,71 +13,51 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio_tungstenite::WebSocketStream;
+use tidewire_protocols::websocket::Subprotocol;
+use tidewire_protocols::websocket::deflate::{Agreed, Policy, negotiate};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::Socket;
 use super::admission::Admission;
 use crate::config::{Limits, ListenerConfig, ProtocolName};
 
-/// A subprotocol that a client and a listener agreed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subprotocol {
-    /// `mqtt`: 3.1, 3.1.1 and 5.0.
-    Mqtt,
-    /// `mqttv3.1`, which older MQTT libraries ask for.
-    MqttV31,
-    /// `v10.stomp`.
-    StompV10,
-    /// `v11.stomp`.
-    StompV11,
-    /// `v12.stomp`.
-    StompV12,
-}
-
-impl Subprotocol {
-    const ALL: [Self; 5] = [Self::Mqtt, Self::MqttV31, Self::StompV10, Self::StompV11, Self::StompV12];
-
-    /// Its name in `Sec-WebSocket-Protocol`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mqtt => "mqtt",
-            Self::MqttV31 => "mqttv3.1",
-            Self::StompV10 => "v10.stomp",
-            Self::StompV11 => "v11.stomp",
-            Self::StompV12 => "v12.stomp",
-        }
-    }
-
-    /// What is spoken.
-    pub fn protocol(self) -> ProtocolName {
-        match self {
-            Self::Mqtt | Self::MqttV31 => ProtocolName::Mqtt,
-            Self::StompV10 | Self::StompV11 | Self::StompV12 => ProtocolName::Stomp,
-        }
-    }
-}
-
 /// Why an upgrade is refused: status and one line.
 pub(super) type Refusal = (StatusCode, String);
 
-/// Answers the HTTP request on `socket`. Returns the WebSocket and what is spoken over it; `None` if the request was
+/// What a client and a listener agreed on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Agreement {
+    /// What is spoken.
+    pub(super) subprotocol: Subprotocol,
+    /// permessage-deflate.
+    pub(super) deflate: Option<Agreed>,
+}
+
+/// A socket on which WebSocket is spoken from here on.
+pub(super) struct Upgraded {
+    pub(super) socket: Socket,
+    pub(super) agreement: Agreement,
+    /// What came behind the request.
+    pub(super) unread: Bytes,
+}
+
+/// Answers the HTTP request on `socket`; `policy` is what compression it may have. `None` if the request was
 /// refused (and answered) or the peer went away.
 pub(super) async fn upgrade(
     socket: Socket,
     listener: &ListenerConfig,
     limits: &Limits,
     admission: &Admission<'_>,
-) -> Option<(WebSocketStream<Socket>, Subprotocol)> {
+    policy: Option<Policy>,
+) -> Option<Upgraded> {
     let peer = socket.peer_address();
-    let agreed: Arc<Mutex<Option<(OnUpgrade, Subprotocol)>>> = Arc::default();
+    let agreed: Arc<Mutex<Option<(OnUpgrade, Agreement)>>> = Arc::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let admitted = admission.enter_by(request.headers());
-        let answer = match admitted.and_then(|()| examine(&request, listener)) {
-            Ok((accept, subprotocol)) => {
-                *agreed.lock() = Some((hyper::upgrade::on(&mut request), subprotocol));
-                switching_protocols(&accept, subprotocol)
+        let answer = match admitted.and_then(|()| examine(&request, listener, policy)) {
+            Ok((accept, agreement)) => {
+                *agreed.lock() = Some((hyper::upgrade::on(&mut request), agreement));
+                switching_protocols(&accept, &agreement)
             }
             Err((status, reason)) => {
                 tracing::info!(
@@ -105,22 +85,9 @@ pub(super) async fn upgrade(
         tracing::debug!(listener = listener.name, ?peer, %error, "no upgrade");
         return None;
     }
-    let (upgraded, subprotocol) = agreed.lock().take()?;
+    let (upgraded, agreement) = agreed.lock().take()?;
     let parts = upgraded.await.ok()?.downcast::<TokioIo<Socket>>().ok()?;
-    let config = WebSocketConfig::default()
-        // The library zeroes this buffer at every read; a large one costs more than it saves.
-        .read_buffer_size(4096)
-        .write_buffer_size(64 * 1024)
-        .max_message_size(Some(message_size_max(limits)))
-        .max_frame_size(Some(message_size_max(limits)));
-    let stream = WebSocketStream::from_partially_read(
-        parts.io.into_inner(),
-        parts.read_buf.to_vec(),
-        Role::Server,
-        Some(config),
-    )
-    .await;
-    Some((stream, subprotocol))
+    Some(Upgraded { socket: parts.io.into_inner(), agreement, unread: parts.read_buf })
 }
 
 /// Answers whatever request comes on `socket` with this refusal: there is no room for the connection.
@@ -140,14 +107,12 @@ pub(super) async fn refuse(socket: Socket, limits: &Limits, (status, reason): Re
     }
 }
 
-/// A WebSocket message may hold a whole packet or frame of the largest size, or several small ones.
-fn message_size_max(limits: &Limits) -> usize {
-    let headers = limits.header_count_max * limits.header_line_max.0;
-    limits.packet_size_max.0.max(limits.body_size_max.0 + headers)
-}
-
 /// Checks a request against RFC 6455, section 4.2.1, and the listener. Returns the accept key and what is agreed.
-fn examine<B>(request: &Request<B>, listener: &ListenerConfig) -> Result<(String, Subprotocol), Refusal> {
+fn examine<B>(
+    request: &Request<B>,
+    listener: &ListenerConfig,
+    policy: Option<Policy>,
+) -> Result<(String, Agreement), Refusal> {
     let headers = request.headers();
     if let Some(paths) = &listener.paths
         && !paths.iter().any(|path| path == request.uri().path())
@@ -160,6 +125,9 @@ fn examine<B>(request: &Request<B>, listener: &ListenerConfig) -> Result<(String
     if request.version() < Version::HTTP_11 {
         return Err((StatusCode::BAD_REQUEST, "a WebSocket upgrade needs HTTP/1.1".into()));
     }
+    if only(headers, header::HOST).is_none() {
+        return Err((StatusCode::BAD_REQUEST, "a request names its Host, once".into()));
+    }
     if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket")
     {
         let text = "this is a WebSocket port of a Tidewire message broker: connect with subprotocol mqtt or v12.stomp";
@@ -168,19 +136,19 @@ fn examine<B>(request: &Request<B>, listener: &ListenerConfig) -> Result<(String
     if text(headers, header::SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err((StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken here".into()));
     }
-    let key = text(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
+    let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
     let key = key.ok_or((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64".into()))?;
     check_origin(headers, listener)?;
     let subprotocol = choose_subprotocol(headers, listener)?;
-    Ok((derive_accept_key(key.as_bytes()), subprotocol))
+    let deflate = choose_compression(headers, policy)?;
+    Ok((derive_accept_key(key.as_bytes()), Agreement { subprotocol, deflate }))
 }
 
 /// The first of the client's subprotocols that the listener serves.
 fn choose_subprotocol(headers: &HeaderMap, listener: &ListenerConfig) -> Result<Subprotocol, Refusal> {
     let offered: Vec<&str> = tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
-    let is_served = |subprotocol: &Subprotocol| listener.protocols.contains(&subprotocol.protocol());
-    let known = |name: &&str| Subprotocol::ALL.into_iter().find(|subprotocol| subprotocol.name() == *name);
-    if let Some(subprotocol) = offered.iter().filter_map(known).find(is_served) {
+    let is_served = |subprotocol: &Subprotocol| listener.protocols.contains(&spoken(*subprotocol));
+    if let Some(subprotocol) = Subprotocol::choose(offered.iter().copied(), |known| is_served(&known)) {
         return Ok(subprotocol);
     }
     let served: Vec<_> = Subprotocol::ALL.into_iter().filter(is_served).map(Subprotocol::name).collect();
@@ -190,6 +158,22 @@ fn choose_subprotocol(headers: &HeaderMap, listener: &ListenerConfig) -> Result<
         false => format!("none of {} is served here; this listener serves {served}", offered.join(", ")),
     };
     Err((StatusCode::BAD_REQUEST, reason))
+}
+
+/// The protocol behind a subprotocol.
+pub(super) fn spoken(subprotocol: Subprotocol) -> ProtocolName {
+    if subprotocol.is_mqtt() { ProtocolName::Mqtt } else { ProtocolName::Stomp }
+}
+
+/// The offer of compression that is accepted. What is malformed is refused even where none is wanted. (RFC 6455, section
+/// 9.1)
+fn choose_compression(headers: &HeaderMap, policy: Option<Policy>) -> Result<Option<Agreed>, Refusal> {
+    const ANY: Policy = Policy { context_takeover: false, window_bits: 15 };
+    let values = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).into_iter();
+    let values = values.map(|value| value.to_str().unwrap_or("\u{fffd}"));
+    let agreed = negotiate(values, &policy.unwrap_or(ANY))
+        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    Ok(agreed.filter(|_| policy.is_some()))
 }
 
 /// Browsers say which page connects; others say nothing. A page of the same host may, and those that are listed.
@@ -234,6 +218,13 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
 }
 
+/// The header's value where it is there once.
+fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).into_iter();
+    let value = values.next()?.to_str().ok()?.trim();
+    values.next().is_none().then_some(value)
+}
+
 fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
@@ -243,13 +234,17 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
     tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }
 
-fn switching_protocols(accept: &str, subprotocol: Subprotocol) -> Response<Full<Bytes>> {
+fn switching_protocols(accept: &str, agreement: &Agreement) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol.name()));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(agreement.subprotocol.name()));
+    let extensions = agreement.deflate.and_then(|deflate| HeaderValue::from_str(&deflate.answer()).ok());
+    if let Some(extensions) = extensions {
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
+    }
     if let Ok(accept) = HeaderValue::from_str(accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }

@@ -1,13 +1,15 @@
 //! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
+
+use crate::message::Deflating;
 
 /// A connection's handle, held by its session and by the broker's list of connections.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub struct Link {
     id: u64,
     peer: Mutex<Peer>,
     opened_at: Instant,
+    deflating: OnceLock<Deflating>,
     waker: AtomicWaker,
     signal: AtomicU8,
 }
@@ -41,7 +44,8 @@ impl Link {
     /// A handle for the connection with this number, opened at that time; `origin` is its peer's address, for logs.
     pub fn new(id: u64, origin: Box<str>, opened_at: Instant) -> Self {
         let peer = Mutex::new(Peer { origin, user: None });
-        Self { id, peer, opened_at, waker: AtomicWaker::new(), signal: AtomicU8::new(NONE) }
+        let (deflating, waker) = (OnceLock::new(), AtomicWaker::new());
+        Self { id, peer, opened_at, deflating, waker, signal: AtomicU8::new(NONE) }
     }
 
     /// The connection's number, which no other ever has.
@@ -67,6 +71,17 @@ impl Link {
     /// The user that the peer's certificate names.
     pub fn user(&self) -> Option<Arc<str>> {
         self.peer.lock().user.clone()
+    }
+
+    /// Says that the connection takes payloads that were deflated on their own.
+    pub fn set_deflating(&self, deflating: Deflating) {
+        // It is agreed on once, at the upgrade.
+        let _ = self.deflating.set(deflating);
+    }
+
+    /// How payloads for the connection are deflated; `None` where they are not.
+    pub fn deflating(&self) -> Option<Deflating> {
+        self.deflating.get().copied()
     }
 
     /// Waits for a signal.

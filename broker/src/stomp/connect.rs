@@ -58,6 +58,7 @@ impl Stomp {
         let session_id = self.broker.new_session_id();
         let session_name: Arc<str> = format!("session-{}", session_id.0).into();
         let (broker, config) = (&self.broker, &self.broker.config);
+        let deflating = self.link.deflating();
         let connected = broker.connect(
             turn,
             NewConnection {
@@ -67,7 +68,7 @@ impl Stomp {
                 expiry_secs: 0,
                 will: None,
                 link: Arc::clone(&self.link),
-                make: || -> Box<dyn Deliver> { Box::new(StompDeliver::new(version, config)) },
+                make: || -> Box<dyn Deliver> { Box::new(StompDeliver::new(version, config, deflating)) },
                 attach: |_: &mut SessionState| (),
             },
         );

@@ -11,7 +11,7 @@ use tidewire_protocols::stomp::{Command, FrameWriter, Version, encode_header};
 use super::{frame_kind, headers};
 use crate::clock::Now;
 use crate::config::{Config, Separator, WebSocketFrame};
-use crate::message::{Encoded, LayoutKey, Message, Publication};
+use crate::message::{Deflating, Encoded, LayoutKey, Message, Publication};
 use crate::output::Output;
 use crate::selection::Selection;
 use crate::session::{Claim, Deliver, Delivered, DeliveryOptions};
@@ -42,6 +42,8 @@ pub struct StompDeliver {
     /// Counts acknowledgements and endings: see [`Deliver::openings`].
     openings: u64,
     prefetch_max: usize,
+    /// Whether bodies are compressed.
+    deflating: Option<Deflating>,
 }
 
 struct Subscription {
@@ -86,7 +88,7 @@ impl MessageId {
 }
 
 impl StompDeliver {
-    pub(super) fn new(version: Version, config: &Config) -> Self {
+    pub(super) fn new(version: Version, config: &Config, deflating: Option<Deflating>) -> Self {
         Self {
             version,
             frame: config.stomp.websocket_frame,
@@ -96,6 +98,7 @@ impl StompDeliver {
             serial: 0,
             openings: 0,
             prefetch_max: config.session.inflight_max.into(),
+            deflating,
         }
     }
 
@@ -215,7 +218,8 @@ impl Deliver for StompDeliver {
             }
         }
         self.serial += 1;
-        let style = Style { version: self.version, frame: self.frame, separator: self.separator };
+        let Self { version, frame, separator, deflating, .. } = *self;
+        let style = Style { version, frame, separator, deflating };
         style.write(publication, options, subscription, self.serial, output);
         if subscription.ack != AckMode::Auto {
             let is_owed =
@@ -268,6 +272,7 @@ struct Style {
     version: Version,
     frame: WebSocketFrame,
     separator: Separator,
+    deflating: Option<Deflating>,
 }
 
 impl Style {
@@ -295,25 +300,45 @@ impl Style {
             encode_header(self.version, "redelivered", "true", out);
             encode_header(self.version, "delivery-count", &claim.deliveries.to_string(), out);
         }
-        match publication.is_fan_out() {
-            false => self.write_shared(publication, options, out),
-            true => {
-                let encode = || {
-                    let mut bytes = BytesMut::new();
-                    self.write_shared(publication, options, &mut bytes);
-                    Encoded { bytes: bytes.into() }
-                };
-                publication.encoded(self.key(options), encode, |shared| out.put_slice(&shared.bytes));
-            }
+        if let Some(blocks) = self.deflating.and_then(|deflating| publication.deflated(deflating)) {
+            self.write_shared(publication, options, false, out);
+            output.append_deflated(&blocks);
+            output.bytes.put_u8(0);
+        } else {
+            self.write_shared(publication, options, true, out);
         }
         output.end_message(frame_kind(self.frame, publication.payload_is_utf8()));
     }
 
-    fn write_shared(self, publication: &Publication<'_>, options: &DeliveryOptions, out: &mut BytesMut) {
-        headers::write(publication, options, self.version, self.separator, out);
-        out.put_u8(b'\n');
-        out.put_slice(publication.payload);
-        out.put_u8(0);
+    /// Appends what all receivers share, with or without the body and the NUL behind it; encoded once where there are
+    /// several.
+    fn write_shared(
+        self,
+        publication: &Publication<'_>,
+        options: &DeliveryOptions,
+        with_body: bool,
+        out: &mut BytesMut,
+    ) {
+        let encode = |out: &mut BytesMut| {
+            headers::write(publication, options, self.version, self.separator, out);
+            out.put_u8(b'\n');
+            if with_body {
+                out.put_slice(publication.payload);
+                out.put_u8(0);
+            }
+        };
+        if !publication.is_fan_out() {
+            encode(out);
+            return;
+        }
+        let key = self.key(options);
+        let key = if with_body { key } else { key.without_payload() };
+        let encode = || {
+            let mut bytes = BytesMut::new();
+            encode(&mut bytes);
+            Encoded { bytes: bytes.into() }
+        };
+        publication.encoded(key, encode, |shared| out.put_slice(&shared.bytes));
     }
 
     fn key(self, options: &DeliveryOptions) -> LayoutKey {

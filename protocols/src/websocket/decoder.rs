@@ -156,6 +156,11 @@ impl Decoder {
         Ok(input.len())
     }
 
+    /// Whether a Close frame has come: nothing is decoded any more.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// Whether [`Decoder::decode`] may have events to visit without further input, since it was broken off.
     pub fn has_more(&self) -> bool {
         self.frame.is_some_and(|frame| frame.left() == 0)
