@@ -127,6 +127,7 @@ async fn sighup_reloads_certificates_and_drops_nobody() {
     daemon.says("reloaded: certificates");
     assert_eq!(shown().await, renewed.der);
     pings(&mut old).await;
+    drop(old);
     daemon.signal("-TERM");
     daemon.says("stopped");
 }
