@@ -38,10 +38,10 @@ const OUTPUT_KEPT_BYTES: usize = 1024;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Serves one connection until it ends. A panic ends this connection alone.
-pub async fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protocol>, link: Arc<Link>) {
+pub fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protocol>, link: Arc<Link>) -> Serving {
     broker.counters.connections.add(1);
     broker.counters.connections_total.add(1);
-    let mut connection = Connection {
+    Serving(Some(Connection {
         stream,
         protocol,
         link,
@@ -53,16 +53,30 @@ pub async fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protoc
         now: broker.now(),
         closing: None,
         broker,
-    };
-    std::future::poll_fn(|cx| {
-        catch_unwind(AssertUnwindSafe(|| connection.poll(cx))).unwrap_or_else(|_| {
+    }))
+}
+
+/// A connection that is served. Written by hand, since an `async fn` would hold its arguments a second time, for hours.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct Serving(Option<Connection>);
+
+impl Future for Serving {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(connection) = &mut self.0 else { return Poll::Ready(()) };
+        let poll = catch_unwind(AssertUnwindSafe(|| connection.poll(cx))).unwrap_or_else(|_| {
             connection.broker.counters.panics.add(1);
             tracing::error!(link = %connection.link, "a panic ended this connection; all others go on");
             Poll::Ready(())
-        })
-    })
-    .await;
-    connection.let_go();
+        });
+        if poll.is_ready()
+            && let Some(connection) = self.0.take()
+        {
+            connection.let_go();
+        }
+        poll
+    }
 }
 
 struct Connection {

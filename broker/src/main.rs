@@ -124,6 +124,9 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
             Err(error) => return complain(&error.to_string()),
         }
     }
+    for name in passed.left() {
+        tracing::warn!(name, "a socket was passed that no listener takes (bind = \"systemd:NAME\")");
+    }
     let Ok(mut signals) = Signals::new() else {
         return complain("cannot listen for signals");
     };

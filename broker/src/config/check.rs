@@ -52,6 +52,13 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         {
             fault(&key("bind"), format!("{} is bound by another listener already", listener.bind));
         }
+        if let Some(other) = config.listeners.iter().find(|other| takes_ipv4_of(listener, other)) {
+            let text = format!(
+                "{} is for IPv4 as well, and so in the way of {}: set ipv6_only = true",
+                listener.bind, other.bind
+            );
+            fault(&key("bind"), text);
+        }
         if bind.is_some() && !listener.is_loopback() && config.auth.anonymous.is_none() {
             let text = format!(
                 "{} can be reached from other machines: say auth.anonymous = true if everybody may connect, or false",
@@ -147,6 +154,17 @@ pub fn warnings(config: &Config) -> Vec<(String, String)> {
         found.into_iter().map(move |TlsFault { key, text }| (format!("listeners[{index}].tls.{key}"), text))
     };
     config.listeners.iter().enumerate().flat_map(of_listener).collect()
+}
+
+/// Whether the first is bound to all addresses of both families, and the second to the same port.
+fn takes_ipv4_of(listener: &ListenerConfig, other: &ListenerConfig) -> bool {
+    let (Some(Bind::Ip(own)), Some(Bind::Ip(other))) =
+        (Bind::parse(&listener.bind), Bind::parse(&other.bind))
+    else {
+        return false;
+    };
+    let is_for_both = own.is_ipv6() && own.ip().is_unspecified() && !listener.ipv6_only;
+    is_for_both && other.is_ipv4() && own.port() == other.port() && own.port() != 0
 }
 
 fn asks_for_certificates(config: &Config) -> bool {

@@ -51,7 +51,7 @@ impl<'a> Admission<'a> {
     ///
     /// There are as many as there may be.
     pub(super) fn enter_by(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        if self.visit.lock().is_some() || !trusts(self.listener, self.peer) {
+        if self.visit.lock().is_some() {
             return Ok(());
         }
         let client = client(headers, self.listener, self.peer);
@@ -77,7 +77,9 @@ impl<'a> Admission<'a> {
             }
             None => Err((
                 StatusCode::TOO_MANY_REQUESTS,
-                format!("{max} connections from {address} are open, as many as there may be"),
+                format!(
+                    "as many connections from {address} are open as there may be ({max}); close one first"
+                ),
             )),
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, UnixListener};
@@ -19,7 +20,8 @@ pub struct Bound {
     pub config: ListenerConfig,
     /// The TLS that it speaks, if it does; a reload changes it through this handle.
     pub tls: Option<Arc<LiveTls>>,
-    pub(super) acceptor: Acceptor,
+    /// One, unless several sockets of one name were passed.
+    pub(super) acceptors: Vec<Acceptor>,
 }
 
 /// What connections come out of.
@@ -76,7 +78,7 @@ pub fn bind_or_take(config: ListenerConfig, passed: &mut Passed) -> Result<Bound
         Err(fault) => return Err(BindError::Tls { name: config.name, fault }),
     };
     match try_bind(&config, passed) {
-        Ok(acceptor) => Ok(Bound { config, tls, acceptor }),
+        Ok(acceptors) => Ok(Bound { config, tls, acceptors }),
         Err(error) => Err(BindError::Address { name: config.name, bind: config.bind, error }),
     }
 }
@@ -91,12 +93,12 @@ fn alpn(config: &ListenerConfig) -> &'static [&'static [u8]] {
     }
 }
 
-fn try_bind(config: &ListenerConfig, passed: &mut Passed) -> io::Result<Acceptor> {
+fn try_bind(config: &ListenerConfig, passed: &mut Passed) -> io::Result<Vec<Acceptor>> {
     match Bind::parse(&config.bind) {
-        Some(Bind::Ip(address)) => bind_port(config, address).map(Acceptor::Tcp),
+        Some(Bind::Ip(address)) => Ok(vec![Acceptor::Tcp(bind_port(config, address)?)]),
         Some(Bind::Unix(path)) => {
             let (listener, file) = unix_socket::bind(&path, config.unix_mode, config.backlog)?;
-            Ok(Acceptor::Unix { listener, _file: Some(file) })
+            Ok(vec![Acceptor::Unix { listener, _file: Some(file) }])
         }
         Some(Bind::Systemd(name)) => passed.take(&name),
         None => Err(io::Error::other("it is no address")),
@@ -122,32 +124,33 @@ fn bind_port(config: &ListenerConfig, address: SocketAddr) -> io::Result<TcpList
 impl Bound {
     /// The address it got, with the port the system chose where 0 was asked for; none on a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.acceptor.address()
+        self.acceptors.iter().find_map(Acceptor::address)
     }
 }
 
-/// Where it listens: the address it got, or the path of its socket.
+/// Where it listens: the addresses it got, or the path of its socket.
 impl fmt::Display for Bound {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.acceptor.address() {
-            Some(address) => address.fmt(formatter),
-            None => formatter.write_str(&self.config.bind),
+        let addresses = self.acceptors.iter().filter_map(Acceptor::address);
+        let addresses: Vec<_> = addresses.map(|address| address.to_string()).collect();
+        match addresses.is_empty() {
+            true => formatter.write_str(&self.config.bind),
+            false => formatter.write_str(&addresses.join(", ")),
         }
     }
 }
 
 impl Acceptor {
-    /// The next connection.
-    pub(super) async fn accept(&self) -> io::Result<Accepted> {
-        match self {
+    /// The next connection; the inner error is one of a connection that went away at once, which is no failure of the
+    /// listener's.
+    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<io::Result<Raw>>> {
+        Poll::Ready(Ok(match self {
             Self::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                Ok(Accepted(Raw::tcp(stream, peer)))
+                let (stream, peer) = ready!(listener.poll_accept(cx))?;
+                Raw::tcp(stream, peer)
             }
-            Self::Unix { listener, .. } => {
-                listener.accept().await.map(|(stream, _)| Accepted(Ok(Raw::unix(stream))))
-            }
-        }
+            Self::Unix { listener, .. } => Ok(Raw::unix(ready!(listener.poll_accept(cx))?.0)),
+        }))
     }
 
     fn address(&self) -> Option<SocketAddr> {
@@ -157,6 +160,3 @@ impl Acceptor {
         }
     }
 }
-
-/// A connection, unless it went away at once: that is no failure of the listener's.
-pub(super) struct Accepted(pub(super) io::Result<Raw>);

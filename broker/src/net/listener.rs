@@ -1,16 +1,20 @@
 //! Accepting connections, and what becomes of each.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::bind::Acceptor;
 use super::open::{Opened, Opening};
 use super::{Bound, Raw};
-use crate::broker::Broker;
+use crate::broker::{Broker, Visit};
 use crate::config::ListenerConfig;
-use crate::connection;
+use crate::connection::{self, Serving};
 use crate::session::Link;
 use crate::tls::LiveTls;
 
@@ -19,15 +23,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts and serves connections until `stop` says so; those that are being served go on.
 pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<bool>) {
-    let Bound { config, tls, acceptor } = bound;
+    let Bound { config, tls, acceptors } = bound;
     let site = Arc::new(Site { broker, config, tls, served: AtomicUsize::new(0) });
+    let mut next = 0;
     loop {
+        let accepted = std::future::poll_fn(|cx| poll_accept(&acceptors, &mut next, cx));
         let accepted = tokio::select! {
-            accepted = acceptor.accept() => accepted,
+            accepted = accepted => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        match accepted.map(|accepted| accepted.0) {
-            Ok(Ok(raw)) => drop(tokio::spawn(attend(Arc::clone(&site), raw))),
+        match accepted {
+            Ok(Ok(raw)) => drop(tokio::spawn(attend(&site, raw))),
             Ok(Err(error)) => {
                 tracing::debug!(listener = site.config.name, %error, "a connection went away at once");
             }
@@ -37,6 +43,22 @@ pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<
             }
         }
     }
+}
+
+/// The next connection of any; `next` is the one to be asked first, so that a busy one does not keep others waiting.
+fn poll_accept(
+    acceptors: &[Acceptor],
+    next: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<io::Result<Raw>>> {
+    for _ in acceptors {
+        let acceptor = &acceptors[*next % acceptors.len()];
+        *next = next.wrapping_add(1);
+        if let Poll::Ready(accepted) = acceptor.poll_accept(cx) {
+            return Poll::Ready(accepted);
+        }
+    }
+    Poll::Pending
 }
 
 /// What a listener shares with its connections.
@@ -66,9 +88,24 @@ impl Drop for Place {
     }
 }
 
-/// One connection, from its first byte to its last. What its beginning needs is boxed, and gone when it is served.
-async fn attend(site: Arc<Site>, raw: Raw) {
-    let place = Place::take(&site);
+/// One connection, from its first byte to its last. What its beginning needs is boxed, and gone when it is served:
+/// connections are idle for hours, by the ten thousand.
+#[allow(clippy::large_enum_variant, reason = "the large one is the one that lasts")]
+enum Attending {
+    Opening(Pin<Box<dyn Future<Output = Option<Served>> + Send>>),
+    Serving(Served),
+    Over,
+}
+
+/// A connection that is served, and the places that it takes.
+struct Served {
+    serving: Serving,
+    _visit: Option<Visit>,
+    _place: Option<Place>,
+}
+
+fn attend(site: &Arc<Site>, raw: Raw) -> Attending {
+    let place = Place::take(site);
     let (has_place, origin) = (place.is_some(), raw.origin());
     let link = match has_place {
         true => site.broker.new_link(&origin),
@@ -76,28 +113,75 @@ async fn attend(site: Arc<Site>, raw: Raw) {
         false => Arc::new(Link::new(0, origin.into(), site.broker.now().instant)),
     };
     tracing::debug!(listener = site.config.name, %link, "connection");
-    let opened = Box::pin(open(&site, raw, &link, has_place)).await;
-    serve_opened(&site.broker, opened, link).await;
+    let site = Arc::clone(site);
+    Attending::Opening(Box::pin(async move {
+        let (broker, listener, tls) = (&site.broker, &site.config, site.tls.as_deref());
+        let opened = Opening { broker, listener, tls, link: &link, has_place }.open(raw).await;
+        begin_serving(broker, opened, &link, place)
+    }))
 }
 
-async fn open(site: &Site, raw: Raw, link: &Arc<Link>, has_place: bool) -> Option<Opened> {
-    let (broker, listener, tls) = (&site.broker, &site.config, site.tls.as_deref());
-    Opening { broker, listener, tls, link, has_place }.open(raw).await
+impl Future for Attending {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            *self = match &mut *self {
+                Self::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
+                    Some(served) => Self::Serving(served),
+                    None => Self::Over,
+                },
+                Self::Serving(served) => {
+                    ready!(Pin::new(&mut served.serving).poll(cx));
+                    Self::Over
+                }
+                Self::Over => return Poll::Ready(()),
+            };
+        }
+    }
 }
 
 /// Serves one connection as the listener's configuration says, but for its TLS.
 pub async fn serve_socket(broker: Arc<Broker>, listener: &ListenerConfig, raw: Raw, link: Arc<Link>) {
     let opening = Opening { broker: &broker, listener, tls: None, link: &link, has_place: true };
     let opened = Box::pin(opening.open(raw)).await;
-    serve_opened(&broker, opened, link).await;
+    if let Some(served) = begin_serving(&broker, opened, &link, None) {
+        served.serving.await;
+    }
 }
 
-async fn serve_opened(broker: &Arc<Broker>, opened: Option<Opened>, link: Arc<Link>) {
-    match opened {
-        Some(Opened { stream, protocol, visit }) => {
-            connection::serve(Arc::clone(broker), stream, protocol, link).await;
-            drop(visit);
-        }
-        None => broker.remove_link(&link),
+fn begin_serving(
+    broker: &Arc<Broker>,
+    opened: Option<Opened>,
+    link: &Arc<Link>,
+    place: Option<Place>,
+) -> Option<Served> {
+    let Some(Opened { stream, protocol, visit }) = opened else {
+        broker.remove_link(link);
+        return None;
+    };
+    let serving = connection::serve(Arc::clone(broker), stream, protocol, Arc::clone(link));
+    Some(Served { serving, _visit: visit, _place: place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Gate;
+    use crate::clock::Clock;
+    use crate::config::{Config, ProtocolName, Transport};
+    use crate::store::MemoryStore;
+
+    /// Thousands of connections are idle at a time, and each holds this.
+    #[test]
+    fn a_connections_task_is_small() {
+        let store = Arc::new(MemoryStore::default());
+        let broker = Broker::new(Config::default(), Box::new(Gate::default()), store, Clock::system());
+        let config = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
+        let site = Site { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) };
+        let (_near, far) = tokio::io::duplex(64);
+        let task = attend(&Arc::new(site), far.into());
+        let size = size_of_val(&task);
+        assert!(size <= 512, "{size} bytes");
     }
 }

@@ -27,33 +27,39 @@ impl Passed {
         Self { sockets: Some(sockets), names }
     }
 
-    /// Takes the first socket of that name.
+    /// Takes every socket of that name: a unit may have one for each family of addresses.
     ///
     /// # Errors
     ///
-    /// When there is none, or it is not one that connections come out of.
-    pub(super) fn take(&mut self, name: &str) -> io::Result<Acceptor> {
-        let index = self.names.iter().position(|passed| passed == name);
-        let (Some(index), Some(sockets)) = (index, &mut self.sockets) else {
+    /// When there is none, or one is not what connections come out of.
+    pub(super) fn take(&mut self, name: &str) -> io::Result<Vec<Acceptor>> {
+        let indices: Vec<_> = (0..self.names.len()).filter(|index| self.names[*index] == name).collect();
+        if indices.is_empty() {
             return Err(io::Error::other(match self.names.is_empty() {
                 true => "this process was given no sockets: start it by a systemd socket unit".to_owned(),
                 false => {
-                    let names = self.names.join(", ");
-                    format!(
-                        "no socket of that name is left of those that were given (LISTEN_FDNAMES): {names}"
-                    )
+                    let names = self.left().join(", ");
+                    format!("no socket of that name is among those that were given (LISTEN_FDNAMES): {names}")
                 }
             }));
-        };
+        }
+        indices.into_iter().map(|index| self.take_at(index)).collect()
+    }
+
+    /// The names of those that nobody has taken.
+    pub fn left(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect()
+    }
+
+    fn take_at(&mut self, index: usize) -> io::Result<Acceptor> {
+        let sockets = self.sockets.as_mut().ok_or(io::ErrorKind::NotFound)?;
         let acceptor = match sockets.take_unix_listener(index) {
             Ok(Some(listener)) => {
                 listener.set_nonblocking(true)?;
                 Acceptor::Unix { listener: UnixListener::from_std(listener)?, _file: None }
             }
             _ => {
-                let listener = sockets.take_tcp_listener(index)?;
-                let listener =
-                    listener.ok_or_else(|| io::Error::other("the socket has been taken already"))?;
+                let listener = sockets.take_tcp_listener(index)?.ok_or(io::ErrorKind::NotFound)?;
                 listener.set_nonblocking(true)?;
                 Acceptor::Tcp(TcpListener::from_std(listener)?)
             }

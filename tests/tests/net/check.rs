@@ -163,6 +163,24 @@ fn settings_that_do_nothing_are_faults() {
     }
 }
 
+#[test]
+fn all_addresses_of_both_families_are_taken_once() {
+    let folder = Folder::new();
+    let listener = |bind: &str, line: &str| {
+        format!(
+            "[[listeners]]\nname = \"a\"\nbind = \"{bind}\"\ntransport = \"tcp\"\nprotocols = [\"mqtt\"]\n{line}\n"
+        )
+    };
+    let tries = |line: &str| {
+        let listeners = [listener("0.0.0.0:1883", ""), listener("[::]:1883", line)].concat();
+        let file = Some(folder.write("tidewire.toml", &format!("{listeners}[auth]\nanonymous = true\n")));
+        load(&Sources { file, ..Sources::default() })
+    };
+    tries("ipv6_only = true").expect("it is right");
+    let errors = tries("").expect_err("it is wrong");
+    is_shown(&errors, "9:1", "[::]:1883 is for IPv4 as well, and so in the way of 0.0.0.0:1883");
+}
+
 /// A certificate is a way to be somebody.
 #[test]
 fn client_certificates_are_a_source_of_users() {

@@ -59,13 +59,14 @@ async fn connections_are_counted_where_they_come_from() {
         answer.starts_with("HTTP/1.1 429 ") && answer.to_lowercase().contains("\r\nretry-after: "),
         "{answer}"
     );
-    assert!(answer.ends_with("1 connections from 192.0.2.1 are open, as many as there may be\n"), "{answer}");
+    assert!(answer.contains("as many connections from 192.0.2.1 are open as there may be (1)"), "{answer}");
     // The proxy's own connections, which it makes for nobody, are counted as its own.
     let _own = connect(&site, &[]).await;
     let mut first = first;
     // A close frame, and the answer to it: then the place is free.
     tokio::io::AsyncWriteExt::write_all(&mut first, &[0x88, 0x80, 0, 0, 0, 0]).await.expect("it is taken");
     hears_all(&mut first).await;
+    drop(first);
     while site.broker.visitors.len() > 2 {
         tokio::task::yield_now().await;
     }

@@ -127,6 +127,7 @@ async fn sighup_reloads_certificates_and_drops_nobody() {
     daemon.says("reloaded: certificates");
     assert_eq!(shown().await, renewed.der);
     pings(&mut old).await;
+    drop(old);
     daemon.signal("-TERM");
     daemon.says("stopped");
 }
@@ -161,20 +162,30 @@ async fn sockets_of_systemd_are_taken_by_their_names() {
     let launch = |text: &str| {
         let file = folder.write("tidewire.toml", text);
         let mut command = Command::new("python3");
-        command.args(["-c", LAUNCHER, "first:second"]).arg(binary()).arg("serve").arg("--config").arg(file);
+        command
+            .args(["-c", LAUNCHER, "first:second:second:spare"])
+            .arg(binary())
+            .arg("serve")
+            .arg("--config")
+            .arg(file);
         Daemon::start(command)
     };
     let mut daemon =
         launch(&format!("{}{}{anonymous}", listener("stomp", "first"), listener("mqtt", "second")));
-    let (first, second) = (address(&daemon.says("given first ")), address(&daemon.says("given second ")));
+    let first = address(&daemon.says("given first "));
+    let second = [address(&daemon.says("given second ")), address(&daemon.says("given second "))];
+    assert!(daemon.says("a socket was passed that no listener takes").ends_with("name=\"spare\""));
     assert_eq!(address(&daemon.says("listening on stomp://")), first);
-    assert_eq!(address(&daemon.says("listening on mqtt://")), second);
+    let said = daemon.says("listening on mqtt://");
+    assert!(said.starts_with(&format!("{}, {} (mqtt: MQTT)", second[0], second[1])), "{said}");
     daemon.says("ready");
-    let mut stream = TcpStream::connect(second).await.expect("the daemon accepts");
-    assert_eq!(connects(&mut stream, connect("alice")).await, Some(0));
+    for address in second {
+        let mut stream = TcpStream::connect(address).await.expect("the daemon accepts");
+        assert_eq!(connects(&mut stream, connect("alice")).await, Some(0));
+    }
     drop(daemon);
 
     let mut daemon = launch(&format!("{}{anonymous}", listener("mqtt", "third")));
     let said = daemon.says("cannot bind systemd:third: ");
-    assert!(said.ends_with("(LISTEN_FDNAMES): first, second"), "{said}");
+    assert!(said.ends_with("(LISTEN_FDNAMES): first, second, second, spare"), "{said}");
 }

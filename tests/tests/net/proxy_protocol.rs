@@ -135,7 +135,7 @@ async fn connections_are_counted_where_they_come_from() {
     let (_first, reason) = enters(&site, V1, 1000).await;
     assert_eq!(reason, Some(0));
     assert_eq!(enters(&site, V1, 1000).await.1, None);
-    site.log.says_once("1 connections from 192.0.2.7 are open", &["refused"]);
+    site.log.says_once("as many connections from 192.0.2.7 are open", &["refused"]);
     assert_eq!(enters(&site, &v2_inet6(), 1000).await.1, Some(0));
 }
 
