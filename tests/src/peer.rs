@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
 use tidewire::config::ProtocolName;
-use tidewire::net::Socket;
+use tidewire::net::{Framing, Socket, WebSocketTerms};
+use tidewire_protocols::websocket::Decoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -15,6 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// How long an answer may take, in virtual time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// What the pipe of [`Peer::direct`] holds.
+pub const PIPE_BYTES: usize = 64 * 1024;
 /// How long nothing must come for nothing to have come, in virtual time.
 pub const QUIET: Duration = Duration::from_millis(500);
 
@@ -67,14 +70,21 @@ impl Peer {
 
     /// A peer and the broker's end of its connection, upgraded already: for a test that serves it itself.
     pub async fn direct(wire: Wire) -> (Self, tidewire::net::Stream) {
-        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let far = Socket::from(far);
         let (near, far) = match wire {
             Wire::Tcp => (Stream::Tcp(near), tidewire::net::Stream::plain(far)),
             Wire::Ws => {
                 let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
-                let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
-                (Stream::Ws(Box::new(near)), tidewire::net::Stream::web_socket(far, false))
+                let terms = WebSocketTerms {
+                    decoder: Decoder::new(16 << 20, None),
+                    framing: Framing::default(),
+                    unread: BytesMut::new(),
+                    ping_interval: None,
+                };
+                let now = tokio::time::Instant::now().into_std();
+                let far = tidewire::net::Stream::web_socket(far, terms, false, now);
+                (Stream::Ws(Box::new(near)), far)
             }
         };
         (Self::over(near), far)
@@ -178,7 +188,7 @@ impl Peer {
         // The broker may have closed first.
         match &mut self.stream {
             Stream::Tcp(stream) => drop(stream.shutdown().await),
-            Stream::Ws(stream) => drop(stream.close(None).await),
+            Stream::Ws(stream) => drop((**stream).close(None).await),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidewire::auth::Authority;
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
-use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
+use tidewire::config::{Config, ListenerConfig, ProtocolName, Span, Transport};
 use tidewire::net::serve_socket;
 use tidewire::store::{MemoryStore, Store};
 
@@ -46,7 +46,7 @@ impl World {
 
     /// The same with a store of the test's own.
     pub fn with_store(wire: Wire, store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
+        let mut config = quiet();
         change(&mut config);
         let authority = config.authority().expect("the files that a test names are right");
         Self::of(wire, config, authority, store)
@@ -54,7 +54,7 @@ impl World {
 
     /// A broker with the default configuration that asks the test's own authority.
     pub fn with_authority(wire: Wire, authority: Box<dyn Authority>) -> Self {
-        Self::of(wire, Config::default(), authority, Arc::new(MemoryStore::default()))
+        Self::of(wire, quiet(), authority, Arc::new(MemoryStore::default()))
     }
 
     fn of(wire: Wire, config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>) -> Self {
@@ -114,4 +114,11 @@ impl World {
     pub async fn stomp(&self) -> StompPeer {
         StompPeer::new(self.connect(ProtocolName::Stomp).await)
     }
+}
+
+/// The default configuration without pings: these conversations let hours pass in which nobody looks at what comes.
+fn quiet() -> Config {
+    let mut config = Config::default();
+    config.limits.ping_interval = Span(Duration::ZERO);
+    config
 }

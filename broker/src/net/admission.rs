@@ -8,7 +8,7 @@ use hyper::header::HeaderMap;
 use parking_lot::Mutex;
 
 use super::forwarded::{client, trusts};
-use super::upgrade::Refusal;
+use super::handshake::Refusal;
 use crate::broker::{Broker, Visit};
 use crate::config::{ListenerConfig, Transport};
 use crate::session::Link;

@@ -19,9 +19,10 @@ use super::admission::Admission;
 use super::detect::Detect;
 use super::forwarded::trusts;
 use super::framing::Framing;
-use super::upgrade::{Refusal, Upgraded, refuse, spoken, upgrade};
-use super::web_socket::Terms;
-use super::{Raw, Socket, Stream, WebSocket, first_bytes, proxy};
+use super::handshake::Refusal;
+use super::site::{ListenerSite, spoken};
+use super::upgrade::{Upgraded, refuse, upgrade};
+use super::{Raw, Socket, Stream, WebSocketTerms, first_bytes, proxy};
 use crate::broker::{Broker, Visit};
 use crate::config::{ListenerConfig, ProtocolName, Transport};
 use crate::connection::Protocol;
@@ -216,19 +217,18 @@ impl Opening<'_> {
             refuse(socket, limits, refusal).await;
             return Err(Refused::Because(reason));
         }
-        let policy = self.compression_policy();
-        let upgraded = upgrade(socket, self.listener, limits, admission, policy).await;
+        let site = ListenerSite { listener: self.listener, admission, policy: self.compression_policy() };
+        let upgraded = upgrade(socket, &site, limits, &self.listener.name).await;
         let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
         let protocol = self.new_protocol(spoken(agreement.subprotocol));
-        let terms = Terms {
+        let terms = WebSocketTerms {
             decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
             framing: self.framing(agreement.deflate),
             unread: unread.into(),
             ping_interval: Some(limits.ping_interval.0).filter(|interval| !interval.is_zero()),
         };
         let now = self.broker.now().instant;
-        let stream = WebSocket::new(socket, terms, protocol.takes_text(), now);
-        Ok((Stream::WebSocket(Box::new(stream)), protocol))
+        Ok((Stream::web_socket(socket, terms, protocol.takes_text(), now), protocol))
     }
 
     /// What compression a connection may have now.

@@ -41,7 +41,7 @@ impl Raw {
     /// # Errors
     ///
     /// When the connection is gone already.
-    pub(super) fn tcp(stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+    pub fn tcp(stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Socket, WebSocket};
+use super::{Socket, WebSocket, WebSocketTerms};
 use crate::connection::{Close, Flow};
 use crate::output::Output;
 
@@ -47,6 +47,11 @@ impl Stream {
     /// A bare byte stream.
     pub fn plain(socket: Socket) -> Self {
         Self::Plain(PlainStream { socket, is_shut: false })
+    }
+
+    /// An upgraded WebSocket connection; `takes_text` says whether text messages carry its protocol.
+    pub fn web_socket(socket: Socket, terms: WebSocketTerms, takes_text: bool, now: Instant) -> Self {
+        Self::WebSocket(Box::new(WebSocket::new(socket, terms, takes_text, now)))
     }
 
     /// Reads what has arrived, up to a bound, and has `handle` handle it where it lies; its second argument says whether

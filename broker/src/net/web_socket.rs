@@ -26,6 +26,9 @@ use crate::output::Output;
 /// 6455, section 5.5.3 allows.
 const CONTROL_BYTES_MAX: usize = 4 * 1024;
 
+/// Pieces of messages handled in one turn, which one read ends anyway.
+const PIECES_PER_TURN: usize = 64;
+
 /// A WebSocket connection, upgraded.
 pub struct WebSocket {
     socket: Socket,
@@ -135,6 +138,7 @@ impl WebSocket {
         let (control, takes_text) = (&mut self.control, self.takes_text);
         let mut flow = Flow::Continue;
         let mut refused = None;
+        let mut pieces = 0;
         let mut visit = |event: Event<'_>| {
             match event {
                 Event::Data { kind: MessageKind::Text, .. } if !takes_text => {
@@ -143,7 +147,10 @@ impl WebSocket {
                     return ControlFlow::Break(());
                 }
                 Event::Data { bytes: [], .. } => {}
-                Event::Data { bytes, kind, .. } => flow = handle(bytes, kind == MessageKind::Text),
+                Event::Data { bytes, kind, .. } => {
+                    pieces += 1;
+                    flow = handle(bytes, kind == MessageKind::Text);
+                }
                 Event::Ping(payload) => {
                     if control.len() < CONTROL_BYTES_MAX {
                         encode_head(Opcode::Pong, false, payload.len(), control);
@@ -158,8 +165,8 @@ impl WebSocket {
                 }
             }
             match flow {
-                Flow::Continue => ControlFlow::Continue(()),
-                Flow::Yield | Flow::Close(_) => ControlFlow::Break(()),
+                Flow::Continue if pieces < PIECES_PER_TURN => ControlFlow::Continue(()),
+                Flow::Continue | Flow::Yield | Flow::Close(_) => ControlFlow::Break(()),
             }
         };
         let result = self.decoder.decode(input, &mut visit);

@@ -85,8 +85,14 @@ async fn closes_and_is_answered(peer: &mut MqttPeer, messages: &[Message]) {
 
 /// A WebSocket frame's header with the mask 0, which leaves the payload as it is.
 fn frame_header(first: u8, payload_len: usize) -> Vec<u8> {
-    let mut header = vec![first, 0x80 | 127];
-    header.extend_from_slice(&(payload_len as u64).to_be_bytes());
+    let mut header = vec![first];
+    match payload_len {
+        0..=125 => header.push(0x80 | payload_len as u8),
+        _ => {
+            header.push(0x80 | 127);
+            header.extend_from_slice(&(payload_len as u64).to_be_bytes());
+        }
+    }
     header.extend_from_slice(&[0; 4]);
     header
 }

@@ -4,48 +4,62 @@ use std::future::poll_fn;
 
 use futures_util::SinkExt;
 use tidewire::connection::Flow;
-use tidewire::net::{Received, Socket, Stream};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tidewire::net::Received;
+use tidewire_tests::peer::{PIPE_BYTES, Peer, Wire};
 
-#[tokio::test]
-async fn a_turn_ends_behind_the_message_that_makes_64_kib() {
-    assert_eq!(turns(12, 16 * 1024).await, [4, 4, 4]);
-}
+/// What a thread reads at once.
+const READ_BYTES: usize = 64 * 1024;
 
 #[tokio::test]
 async fn a_turn_ends_behind_64_messages() {
-    assert_eq!(turns(130, 1).await, [64, 64, 2]);
+    let turns = turns(130, 1).await;
+    assert_eq!(turns.iter().map(|pieces| pieces.len()).collect::<Vec<_>>(), [64, 64, 2]);
 }
 
 #[tokio::test]
-async fn a_turn_takes_a_larger_message_alone() {
-    assert_eq!(turns(2, 256 * 1024).await, [1, 1]);
+async fn a_turn_takes_what_was_read_at_once() {
+    let turns = turns(3, 15 * 1024).await;
+    assert_eq!(turns, [[15 * 1024; 3]]);
 }
 
-/// How many messages each turn takes of so many of that size, all of which have arrived.
-async fn turns(count: usize, message_len: usize) -> Vec<usize> {
-    let (near, far) = tokio::io::duplex(1 << 20);
-    let mut client = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
-    for _ in 0..count {
-        client.feed(Message::binary(vec![0; message_len])).await.expect("the message is taken");
+#[tokio::test]
+async fn a_large_message_is_handled_as_it_comes() {
+    for pieces in turns(2, 5 * READ_BYTES).await {
+        assert!(pieces.iter().sum::<usize>() <= READ_BYTES, "{pieces:?}");
     }
-    client.flush().await.expect("the messages are sent");
-    let server = WebSocketStream::from_raw_socket(Socket::from(far), Role::Server, None).await;
-    let mut stream = Stream::web_socket(server, false);
+}
 
-    let mut turns = Vec::new();
-    while turns.iter().sum::<usize>() < count {
-        let mut taken = 0;
-        let mut handle = |bytes: &[u8], _| {
-            assert_eq!(bytes.len(), message_len);
-            taken += 1;
-            Flow::Continue
-        };
-        let received = poll_fn(|cx| stream.poll_receive(cx, &mut handle)).await;
-        assert!(matches!(received, Received::Bytes(Flow::Continue)));
-        turns.push(taken);
+/// The pieces that each turn takes of so many messages of that size.
+async fn turns(count: usize, message_len: usize) -> Vec<Vec<usize>> {
+    let (mut client, mut stream) = Peer::direct(Wire::Ws).await;
+    let client = client.web_socket();
+    let sending = async {
+        for _ in 0..count {
+            client.feed(vec![0; message_len].into()).await.expect("the message is taken");
+        }
+        client.flush().await.expect("the messages are sent");
+    };
+    let receiving = async {
+        let mut turns: Vec<Vec<usize>> = Vec::new();
+        while turns.iter().flatten().sum::<usize>() < count * message_len {
+            let mut pieces = Vec::new();
+            let mut handle = |bytes: &[u8], _| {
+                pieces.push(bytes.len());
+                Flow::Continue
+            };
+            let now = std::time::Instant::now();
+            let received = poll_fn(|cx| stream.poll_receive(cx, now, &mut handle)).await;
+            assert!(matches!(received, Received::Bytes(Flow::Continue)));
+            turns.push(pieces);
+        }
+        turns
+    };
+    // What fits into the pipe has all arrived before any of it is read.
+    match count * message_len < PIPE_BYTES {
+        true => {
+            sending.await;
+            receiving.await
+        }
+        false => tokio::join!(sending, receiving).1,
     }
-    turns
 }
