@@ -113,11 +113,12 @@ fn attend(site: &Arc<Site>, raw: Raw) -> Attending {
         false => Arc::new(Link::new(0, origin.into(), site.broker.now().instant)),
     };
     tracing::debug!(listener = site.config.name, %link, "connection");
+    let listed = Listed::new(&site.broker, link);
     let site = Arc::clone(site);
     Attending::Opening(Box::pin(async move {
         let (broker, listener, tls) = (&site.broker, &site.config, site.tls.as_deref());
-        let opened = Opening { broker, listener, tls, link: &link, has_place }.open(raw).await;
-        begin_serving(broker, opened, &link, place)
+        let opened = Opening { broker, listener, tls, link: &listed.link, has_place }.open(raw).await;
+        opened.map(|opened| listed.begin_serving(opened, place))
     }))
 }
 
@@ -143,25 +144,42 @@ impl Future for Attending {
 
 /// Serves one connection as the listener's configuration says, but for its TLS.
 pub async fn serve_socket(broker: Arc<Broker>, listener: &ListenerConfig, raw: Raw, link: Arc<Link>) {
-    let opening = Opening { broker: &broker, listener, tls: None, link: &link, has_place: true };
-    let opened = Box::pin(opening.open(raw)).await;
-    if let Some(served) = begin_serving(&broker, opened, &link, None) {
-        served.serving.await;
+    let listed = Listed::new(&broker, link);
+    let opening = Opening { broker: &broker, listener, tls: None, link: &listed.link, has_place: true };
+    if let Some(opened) = Box::pin(opening.open(raw)).await {
+        let Served { serving, _visit, _place } = listed.begin_serving(opened, None);
+        serving.await;
     }
 }
 
-fn begin_serving(
-    broker: &Arc<Broker>,
-    opened: Option<Opened>,
-    link: &Arc<Link>,
-    place: Option<Place>,
-) -> Option<Served> {
-    let Some(Opened { stream, protocol, visit }) = opened else {
-        broker.remove_link(link);
-        return None;
-    };
-    let serving = connection::serve(Arc::clone(broker), stream, protocol, Arc::clone(link));
-    Some(Served { serving, _visit: visit, _place: place })
+/// A connection that is on the broker's list and not served yet. If it never is, whatever the reason, a panic included,
+/// dropping this takes it off the list.
+struct Listed {
+    broker: Arc<Broker>,
+    link: Arc<Link>,
+    is_served: bool,
+}
+
+impl Listed {
+    fn new(broker: &Arc<Broker>, link: Arc<Link>) -> Self {
+        Self { broker: Arc::clone(broker), link, is_served: false }
+    }
+
+    /// From here on the connection itself sees to it.
+    fn begin_serving(mut self, opened: Opened, place: Option<Place>) -> Served {
+        let Opened { stream, protocol, visit } = opened;
+        self.is_served = true;
+        let serving = connection::serve(Arc::clone(&self.broker), stream, protocol, Arc::clone(&self.link));
+        Served { serving, _visit: visit, _place: place }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        if !self.is_served {
+            self.broker.remove_link(&self.link);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -172,15 +190,28 @@ mod tests {
     use crate::config::{Config, ProtocolName, Transport};
     use crate::store::MemoryStore;
 
-    /// Thousands of connections are idle at a time, and each holds this.
-    #[test]
-    fn a_connections_task_is_small() {
+    fn site() -> Arc<Site> {
         let store = Arc::new(MemoryStore::default());
         let broker = Broker::new(Config::default(), Box::new(Gate::default()), store, Clock::system());
         let config = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
-        let site = Site { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) };
+        Arc::new(Site { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) })
+    }
+
+    #[test]
+    fn a_connection_that_is_never_served_leaves_nothing_behind() {
+        let site = site();
         let (_near, far) = tokio::io::duplex(64);
-        let task = attend(&Arc::new(site), far.into());
+        let task = attend(&site, far.into());
+        assert_eq!((site.broker.link_count(), site.served.load(Ordering::Relaxed)), (1, 1));
+        drop(task);
+        assert_eq!((site.broker.link_count(), site.served.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    /// Thousands of connections are idle at a time, and each holds this.
+    #[test]
+    fn a_connections_task_is_small() {
+        let (_near, far) = tokio::io::duplex(64);
+        let task = attend(&site(), far.into());
         let size = size_of_val(&task);
         assert!(size <= 512, "{size} bytes");
     }
