@@ -233,8 +233,8 @@ impl<'a> Publication<'a> {
         if self.payload.len() < deflating.size_min {
             return None;
         }
-        let found = |cache: &[(Deflating, _)]| cache.iter().position(|(cached, _)| *cached == deflating);
-        let index = found(&self.deflated.borrow()).unwrap_or_else(|| {
+        let found = self.deflated.borrow().iter().position(|(cached, _)| *cached == deflating);
+        let index = found.unwrap_or_else(|| {
             let blocks = deflate(deflating.level, deflating.window_bits, self.payload);
             let blocks = (blocks.len() < self.payload.len()).then_some(blocks);
             let mut cache = self.deflated.borrow_mut();

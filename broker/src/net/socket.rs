@@ -20,6 +20,14 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Whether bytes that count as written wait for the system to take them; flushing sees to them.
+    pub(super) fn has_unflushed(&self) -> bool {
+        match self {
+            Self::Raw(_) => false,
+            Self::Tls(stream) => stream.get_ref().1.wants_write(),
+        }
+    }
+
     /// The peer's address, where it has one.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         match self {

@@ -80,7 +80,7 @@ impl Stream {
     /// Whether something has not left yet that is no output of the protocol's.
     pub fn has_unsent(&self) -> bool {
         match self {
-            Self::Plain(_) => false,
+            Self::Plain(stream) => stream.socket.has_unflushed(),
             Self::WebSocket(stream) => stream.has_unsent(),
         }
     }
@@ -131,7 +131,7 @@ impl PlainStream {
             }
             output.advance(written);
         }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 }
 

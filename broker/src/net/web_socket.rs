@@ -194,7 +194,7 @@ impl WebSocket {
             self.note_progress(sent.is_pending());
             ready!(sent)?;
             if self.control.is_empty() && output.is_empty() {
-                return Poll::Ready(Ok(()));
+                return Pin::new(&mut self.socket).poll_flush(cx);
             }
             self.unsent = lend();
             self.unsent.extend_from_slice(&std::mem::take(&mut self.control));
@@ -232,7 +232,7 @@ impl WebSocket {
     }
 
     pub(super) fn has_unsent(&self) -> bool {
-        self.has_framed() || !self.control.is_empty()
+        self.has_framed() || !self.control.is_empty() || self.socket.has_unflushed()
     }
 
     fn has_framed(&self) -> bool {

@@ -1,11 +1,12 @@
 //! The specifications' cases, played against the release binary: none may fail, over TCP and over WebSocket, and each is
 //! played in the configuration that it needs, one of `conformance/profiles`.
 //!
-//! Needed beforehand: `cargo build --release --workspace --bins`.
+//! Needed beforehand: `cargo build --release --workspace --bins --examples`.
 
 #[path = "../foreign/broker.rs"]
 #[allow(dead_code, reason = "shared with the foreign clients' test, which also asks for socket addresses")]
 mod broker;
+mod echo;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +16,7 @@ use std::process::Command;
 use tidewire_tests::binary::binary;
 
 use crate::broker::Broker;
+use crate::echo::Echo;
 
 /// What Tidewire has by default, as far as cases need to know it.
 const DEFAULT: &str = "receive_maximum=100 maximum_packet_size=16777216 topic_alias_maximum=64 nack_requeues=1 origins=same-host";
@@ -29,14 +31,19 @@ type Verdicts = BTreeMap<String, Vec<String>>;
 /// transport or version lacks was played.
 fn play(suite: &str, url: fn(&Broker) -> String, cannot: &[&str]) {
     let mut verdicts = Verdicts::new();
-    play_with(&Broker::start(), suite, url, DEFAULT, false, &mut verdicts);
+    play_with(&url(&Broker::start()), &[], suite, DEFAULT, false, &mut verdicts);
     for profile in profiles() {
         let text = fs::read_to_string(&profile).expect("a profile can be read");
         let has = text.lines().next().and_then(|line| line.strip_prefix("# has: "));
         let has = has.unwrap_or_else(|| panic!("{} begins with what it has", profile.display()));
         let broker = Broker::configured(&text, &files_of_users());
-        play_with(&broker, suite, url, has, true, &mut verdicts);
+        play_with(&url(&broker), &[], suite, has, true, &mut verdicts);
     }
+    hold(&verdicts, cannot);
+}
+
+/// Holds that every case was played somewhere, but for those that need what there cannot be.
+fn hold(verdicts: &Verdicts, cannot: &[&str]) {
     let was_played = |verdicts: &[String]| verdicts.iter().any(|verdict| verdict == "pass");
     let lacks =
         |verdicts: &[String]| verdicts.iter().any(|verdict| cannot.iter().any(|need| verdict.contains(need)));
@@ -47,14 +54,7 @@ fn play(suite: &str, url: fn(&Broker) -> String, cannot: &[&str]) {
     assert!(passed >= 50, "only {passed} cases were played");
 }
 
-fn play_with(
-    broker: &Broker,
-    suite: &str,
-    url: fn(&Broker) -> String,
-    has: &str,
-    configured: bool,
-    verdicts: &mut Verdicts,
-) {
+fn play_with(url: &str, options: &[&str], suite: &str, has: &str, configured: bool, verdicts: &mut Verdicts) {
     let program = binary().with_file_name("tidewire-conformance");
     assert!(
         program.is_file(),
@@ -64,7 +64,8 @@ fn play_with(
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let table = directory.path().join("verdicts.tsv");
     let played = Command::new(program)
-        .args(["--url", &url(broker), "--suite", suite])
+        .args(["--url", url, "--suite", suite])
+        .args(options)
         .args(has.split(' ').flat_map(|setting| ["--has", setting]))
         .args(configured.then_some("--configured"))
         .arg("--verdicts")
@@ -80,12 +81,12 @@ fn play_with(
     }
 }
 
-fn directory() -> PathBuf {
+fn directory_of_profiles() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/profiles")
 }
 
 fn with_extension(extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory()).expect("the profiles are there");
+    let entries = fs::read_dir(directory_of_profiles()).expect("the profiles are there");
     let paths = entries.map(|entry| entry.expect("its entries can be read").path());
     let mut paths: Vec<_> =
         paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
@@ -94,13 +95,60 @@ fn with_extension(extension: &str) -> Vec<PathBuf> {
 }
 
 fn profiles() -> Vec<PathBuf> {
-    let profiles = with_extension("toml");
-    assert!(profiles.len() >= 4, "the profiles are in {}", directory().display());
+    let mut profiles = with_extension("toml");
+    // Its URL is another: see `web_socket_over_tls`.
+    profiles.retain(|profile| !profile.ends_with("tls.toml"));
+    assert!(profiles.len() >= 4, "the profiles are in {}", directory_of_profiles().display());
     profiles
 }
 
 fn files_of_users() -> Vec<PathBuf> {
     with_extension("scram")
+}
+
+#[test]
+fn web_socket() {
+    play("websocket", Broker::websocket_url, &["echo=1", "tls=1"]);
+}
+
+#[test]
+fn web_socket_over_tls() {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a key can be made");
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let file = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("a temporary directory can be written to");
+        path
+    };
+    let files =
+        [file("server.pem", certified.cert.pem()), file("server.key", certified.signing_key.serialize_pem())];
+    let profile = fs::read_to_string(directory_of_profiles().join("tls.toml")).expect("the profile is there");
+    let broker = Broker::configured(&profile, &files);
+    let mut verdicts = Verdicts::new();
+    let url = broker.websocket_url().replace("ws://", "wss://");
+    let ca = files[0].display().to_string();
+    play_with(&url, &["--ca", &ca], "websocket", DEFAULT, false, &mut verdicts);
+    let lacks =
+        ["echo=1", "tls=0", "context_takeover=1", "paths=1", "origins=list", "maximum_packet_size=4096"];
+    let elsewhere =
+        ["handshake_size_max", "connect_timeout", "compression=0", "anonymous=0", "heart_beat_min"];
+    hold(&verdicts, &[lacks.as_slice(), &elsewhere].concat());
+}
+
+#[test]
+fn web_socket_echo() {
+    let mut verdicts = Verdicts::new();
+    for (arguments, has) in [
+        (&[] as &[&str], "echo=1"),
+        (&["--context-takeover", "true"], "echo=1 context_takeover=1"),
+        (&["--window-bits", "9", "--level", "9"], "echo=1"),
+        (&["--compression", "false"], "echo=1 compression=0"),
+    ] {
+        let echo = Echo::start(arguments);
+        play_with(&echo.url(), &[], "websocket", has, false, &mut verdicts);
+    }
+    let broker = ["echo=0", "tls=1", "paths=1", "origins=", "maximum_packet_size", "handshake_size_max"];
+    hold(&verdicts, &[broker.as_slice(), &["connect_timeout"]].concat());
 }
 
 #[test]

@@ -8,11 +8,13 @@
 //!
 //! White space may stand around every part.
 
+use std::borrow::Cow;
+
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_while1};
-use nom::character::complete::{char, space0};
-use nom::combinator::{all_consuming, opt, verify};
-use nom::multi::{many0, separated_list1};
+use nom::bytes::complete::take_while1;
+use nom::character::complete::{anychar, char, space0};
+use nom::combinator::{all_consuming, opt, recognize, verify};
+use nom::multi::{fold_many1, many0, separated_list1};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
@@ -20,7 +22,7 @@ use nom::{IResult, Parser};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extension<'a> {
     pub(super) name: &'a str,
-    pub(super) parameters: Vec<(&'a str, Option<&'a str>)>,
+    pub(super) parameters: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
 /// The header does not follow its grammar. The handshake fails. (RFC 6455, section 9.1)
@@ -51,13 +53,16 @@ fn token(input: &str) -> IResult<&str, &str> {
     take_while1(|byte: char| byte.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(byte)).parse(input)
 }
 
-/// Without escapes: a value that needs them is no token.
-fn quoted(input: &str) -> IResult<&str, &str> {
-    delimited(tag("\""), token, tag("\"")).parse(input)
+/// `\` may stand before any character.
+fn quoted(input: &str) -> IResult<&str, Cow<'_, str>> {
+    let piece = alt((token, preceded(char('\\'), recognize(anychar))));
+    let pieces = fold_many1(piece, String::new, |text, piece| text + piece);
+    let value = verify(pieces, |text: &str| all_consuming(token).parse(text).is_ok());
+    delimited(char('"'), value, char('"')).map(Cow::Owned).parse(input)
 }
 
-fn parameter(input: &str) -> IResult<&str, (&str, Option<&str>)> {
-    let value = preceded(padded(char('=')), verify(alt((token, quoted)), |value: &str| !value.is_empty()));
+fn parameter(input: &str) -> IResult<&str, (&str, Option<Cow<'_, str>>)> {
+    let value = preceded(padded(char('=')), alt((token.map(Cow::Borrowed), quoted)));
     (token, opt(value)).parse(input)
 }
 
@@ -74,10 +79,10 @@ mod tests {
     fn extensions_and_their_parameters_are_read() {
         let deflate = Extension {
             name: "permessage-deflate",
-            parameters: vec![("client_max_window_bits", None), ("server_max_window_bits", Some("10"))],
+            parameters: vec![("client_max_window_bits", None), ("server_max_window_bits", Some("10".into()))],
         };
         let other = Extension { name: "x-other", parameters: vec![] };
-        let value = "permessage-deflate ;client_max_window_bits; server_max_window_bits = \"10\" , x-other";
+        let value = "permessage-deflate ;client_max_window_bits; server_max_window_bits = \"1\\0\" , x-other";
         assert_eq!(parse(value), Ok(vec![deflate, other]));
     }
 
@@ -96,6 +101,7 @@ mod tests {
             "a;b=\"c d\"",
             "a;b=c d",
             "a;b=\"\"",
+            "a;b=\"\\ \"",
             "é",
         ] {
             assert_eq!(parse(value), Err(MalformedExtensions), "{value:?}");

@@ -1,5 +1,6 @@
 //! Which of a client's offers is accepted, and how. (RFC 7692, sections 5 and 7.1)
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::extension::{Extension, MalformedExtensions, parse};
@@ -24,6 +25,8 @@ pub struct Agreed {
     pub server_window_bits: u8,
     /// How far the client's may.
     pub client_window_bits: u8,
+    /// Whether the client has asked for a bound of the server's window, which is answered then.
+    is_server_window_asked: bool,
 }
 
 /// Chooses among the extensions that a client offers, header line by header line. `None` goes without compression: an
@@ -68,6 +71,7 @@ fn accept(extension: &Extension<'_>, policy: &Policy) -> Option<Agreed> {
         client_context_takeover: policy.context_takeover && !offer.client_no_context_takeover,
         server_window_bits,
         client_window_bits,
+        is_server_window_asked: offer.server_window_bits.is_some(),
     })
 }
 
@@ -81,13 +85,13 @@ struct Offer {
 
 impl Offer {
     /// `None` for a parameter that is unknown, repeated, or has a value that it may not have.
-    fn read(parameters: &[(&str, Option<&str>)]) -> Option<Self> {
+    fn read(parameters: &[(&str, Option<Cow<'_, str>>)]) -> Option<Self> {
         let mut offer = Self::default();
         for (index, (name, value)) in parameters.iter().enumerate() {
             if parameters[..index].iter().any(|(earlier, _)| earlier == name) {
                 return None;
             }
-            match (*name, value) {
+            match (*name, value.as_deref()) {
                 ("server_no_context_takeover", None) => offer.server_no_context_takeover = true,
                 ("client_no_context_takeover", None) => offer.client_no_context_takeover = true,
                 ("server_max_window_bits", Some(value)) => {
@@ -121,12 +125,13 @@ impl Agreed {
         if !self.client_context_takeover {
             answer.push_str("; client_no_context_takeover");
         }
-        // 15 is what holds where nothing is said, and what any offer of it allows.
-        for (name, bits) in [
-            ("server_max_window_bits", self.server_window_bits),
-            ("client_max_window_bits", self.client_window_bits),
+        // 15 is what holds where nothing is said. Who asks for a bound of the server's is answered. (RFC 7692, section
+        // 7.1.2.1)
+        for (name, bits, is_asked) in [
+            ("server_max_window_bits", self.server_window_bits, self.is_server_window_asked),
+            ("client_max_window_bits", self.client_window_bits, false),
         ] {
-            if bits < 15 {
+            if bits < 15 || is_asked {
                 // Writing into a String cannot fail.
                 let _ = write!(answer, "; {name}={bits}");
             }
@@ -153,6 +158,7 @@ mod tests {
             ("permessage-deflate", none.to_owned()),
             ("permessage-deflate; client_max_window_bits", none.to_owned()),
             ("x-other, permessage-deflate; server_max_window_bits=8, permessage-deflate", none.to_owned()),
+            ("permessage-deflate; server_max_window_bits=15", format!("{none}; server_max_window_bits=15")),
             ("permessage-deflate; server_max_window_bits=10", format!("{none}; server_max_window_bits=10")),
             (
                 "permessage-deflate; client_max_window_bits=\"10\"",
