@@ -224,7 +224,8 @@ impl Opening<'_> {
         let terms = WebSocketTerms {
             decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
             framing: self.framing(agreement.deflate),
-            unread: unread.into(),
+            // Copied, however much it is: the buffer that it lies in would stay otherwise.
+            unread: unread.as_ref().into(),
             ping_interval: Some(limits.ping_interval.0).filter(|interval| !interval.is_zero()),
         };
         let now = self.broker.now().instant;
