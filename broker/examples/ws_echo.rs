@@ -13,7 +13,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use clap::{ArgAction, Parser};
 use hyper::Request;
-use hyper::header::HeaderMap;
 use tidewire::config::Limits;
 use tidewire::net::{Agreement, Raw, Refusal, Site, Socket, Upgraded, upgrade};
 use tidewire_protocols::websocket::deflate::{Deflater, Policy, TRAILER, deflate};
@@ -57,11 +56,11 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind(arguments.bind).await?;
     loop {
         let (stream, peer) = listener.accept().await?;
+        stream.set_nodelay(true)?;
         let arguments = arguments.clone();
         tokio::spawn(async move {
             let limits = Limits::default();
-            let Ok(raw) = Raw::tcp(stream, peer) else { return };
-            let socket = Socket::from(raw);
+            let socket = Socket::from(Raw::tcp(stream, peer));
             let upgrading = upgrade(socket, &arguments, &limits, "echo");
             if let Ok(Some(upgraded)) = tokio::time::timeout(limits.connect_timeout.0, upgrading).await
                 && let Err(error) = echo(upgraded, &arguments).await
@@ -79,7 +78,7 @@ impl Site for Arguments {
         Ok(())
     }
 
-    fn check_origin(&self, _: &HeaderMap) -> Result<(), Refusal> {
+    fn check_origin<B>(&self, _: &Request<B>) -> Result<(), Refusal> {
         Ok(())
     }
 

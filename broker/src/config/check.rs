@@ -203,6 +203,8 @@ fn misplaced(listener: &ListenerConfig, bind: Option<&Bind>) -> Vec<(&'static st
     };
     hold(is_tcp && listener.paths.is_some(), "paths", for_ws("paths"));
     hold(is_tcp && listener.origins.is_some(), "origins", for_ws("origins"));
+    let text = "http2 is for transport = \"ws\" with TLS: add [listeners.tls]";
+    hold(listener.http2 && (is_tcp || listener.tls.is_none()), "http2", text.into());
     hold(!is_bound_here && listener.reuse_port, "reuse_port", for_ip("reuse_port"));
     let is_ipv6 = matches!(bind, Some(Bind::Ip(address)) if address.is_ipv6());
     hold(

@@ -56,6 +56,9 @@ pub struct ListenerConfig {
     /// `ws`: permessage-deflate.
     #[serde(default)]
     pub compression: Compression,
+    /// `ws` with TLS: many WebSockets over one HTTP/2 connection. (RFC 8441)
+    #[serde(default)]
+    pub http2: bool,
     /// TLS; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSettings>,
@@ -88,6 +91,7 @@ impl ListenerConfig {
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::default(),
             compression: Compression::default(),
+            http2: false,
             tls: None,
         }
     }

@@ -5,8 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::unix_socket::{self, SocketFile};
@@ -23,6 +24,10 @@ pub struct Bound {
     /// One, unless several sockets of one name were passed.
     pub(super) acceptors: Vec<Acceptor>,
 }
+
+/// A peer that says nothing for so long is asked by the system whether it is still there: one that vanished without a
+/// word must not be remembered for ever.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// What connections come out of.
 pub(super) enum Acceptor {
@@ -87,6 +92,7 @@ pub fn bind_or_take(config: ListenerConfig, passed: &mut Passed) -> Result<Bound
 /// port; STOMP has no name, so where it is served nothing is agreed on.
 fn alpn(config: &ListenerConfig) -> &'static [&'static [u8]] {
     match (config.transport, config.protocols.as_slice()) {
+        (Transport::Ws, _) if config.http2 => &[b"h2", b"http/1.1"],
         (Transport::Ws, _) => &[b"http/1.1"],
         (Transport::Tcp, [ProtocolName::Mqtt]) => &[b"mqtt"],
         (Transport::Tcp, _) => &[],
@@ -95,7 +101,7 @@ fn alpn(config: &ListenerConfig) -> &'static [&'static [u8]] {
 
 fn try_bind(config: &ListenerConfig, passed: &mut Passed) -> io::Result<Vec<Acceptor>> {
     match Bind::parse(&config.bind) {
-        Some(Bind::Ip(address)) => Ok(vec![Acceptor::Tcp(bind_port(config, address)?)]),
+        Some(Bind::Ip(address)) => Ok(vec![Acceptor::tcp(bind_port(config, address)?)?]),
         Some(Bind::Unix(path)) => {
             let (listener, file) = unix_socket::bind(&path, config.unix_mode, config.backlog)?;
             Ok(vec![Acceptor::Unix { listener, _file: Some(file) }])
@@ -141,15 +147,23 @@ impl fmt::Display for Bound {
 }
 
 impl Acceptor {
-    /// The next connection; the inner error is one of a connection that went away at once, which is no failure of the
-    /// listener's.
-    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<io::Result<Raw>>> {
+    /// Of a bound port. What is set here holds for every connection that comes out of it, for which it would cost system
+    /// calls of its own: small packets do not wait for an acknowledgement of the ones before them.
+    pub(super) fn tcp(listener: TcpListener) -> io::Result<Self> {
+        let socket = SockRef::from(&listener);
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
+        Ok(Self::Tcp(listener))
+    }
+
+    /// The next connection.
+    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Raw>> {
         Poll::Ready(Ok(match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = ready!(listener.poll_accept(cx))?;
                 Raw::tcp(stream, peer)
             }
-            Self::Unix { listener, .. } => Ok(Raw::unix(ready!(listener.poll_accept(cx))?.0)),
+            Self::Unix { listener, .. } => Raw::unix(ready!(listener.poll_accept(cx))?.0),
         }))
     }
 

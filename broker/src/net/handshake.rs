@@ -29,7 +29,7 @@ pub trait Site {
     /// # Errors
     ///
     /// It may not.
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal>;
+    fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Refusal>;
 
     /// Chooses among the subprotocols that are offered, in the client's order.
     ///
@@ -78,7 +78,7 @@ pub fn examine<B, S: Site>(
             key.ok_or((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64".into()))?;
         insert(&mut response, header::SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
     }
-    site.check_origin(headers)?;
+    site.check_origin(request)?;
     let offered: Vec<&str> = tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
     let subprotocol = site.choose(&offered)?;
     let deflate = choose_compression(headers, site.compression())?;

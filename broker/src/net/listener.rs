@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::bind::Acceptor;
-use super::open::{Opened, Opening};
-use super::{Bound, Raw};
+use super::http2;
+use super::open::{Opened, OpenedKind, Opening};
+use super::{Bound, Raw, Stream};
 use crate::broker::{Broker, Visit};
 use crate::config::ListenerConfig;
-use crate::connection::{self, Serving};
+use crate::connection::{self, Protocol, Serving};
 use crate::session::Link;
 use crate::tls::LiveTls;
 
@@ -24,7 +25,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Accepts and serves connections until `stop` says so; those that are being served go on.
 pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<bool>) {
     let Bound { config, tls, acceptors } = bound;
-    let site = Arc::new(Site { broker, config, tls, served: AtomicUsize::new(0) });
+    let site = Arc::new(ListenerState { broker, config, tls, served: AtomicUsize::new(0) });
     let mut next = 0;
     loop {
         let accepted = std::future::poll_fn(|cx| poll_accept(&acceptors, &mut next, cx));
@@ -33,10 +34,7 @@ pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match accepted {
-            Ok(Ok(raw)) => drop(tokio::spawn(attend(&site, raw))),
-            Ok(Err(error)) => {
-                tracing::debug!(listener = site.config.name, %error, "a connection went away at once");
-            }
+            Ok(raw) => drop(tokio::spawn(attend(&site, raw))),
             Err(error) => {
                 tracing::warn!(listener = site.config.name, %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -46,11 +44,7 @@ pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<
 }
 
 /// The next connection of any; `next` is the one to be asked first, so that a busy one does not keep others waiting.
-fn poll_accept(
-    acceptors: &[Acceptor],
-    next: &mut usize,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<io::Result<Raw>>> {
+fn poll_accept(acceptors: &[Acceptor], next: &mut usize, cx: &mut Context<'_>) -> Poll<io::Result<Raw>> {
     for _ in acceptors {
         let acceptor = &acceptors[*next % acceptors.len()];
         *next = next.wrapping_add(1);
@@ -62,19 +56,19 @@ fn poll_accept(
 }
 
 /// What a listener shares with its connections.
-struct Site {
-    broker: Arc<Broker>,
-    config: ListenerConfig,
+pub(super) struct ListenerState {
+    pub(super) broker: Arc<Broker>,
+    pub(super) config: ListenerConfig,
     tls: Option<Arc<LiveTls>>,
     served: AtomicUsize,
 }
 
 /// One connection's place among those that a listener serves; given back when the connection is over.
-struct Place(Arc<Site>);
+pub(super) struct Place(Arc<ListenerState>);
 
 impl Place {
     /// `None` when the listener or the broker serves as many as it may.
-    fn take(site: &Arc<Site>) -> Option<Self> {
+    pub(super) fn take(site: &Arc<ListenerState>) -> Option<Self> {
         let place = Self(Arc::clone(site));
         let has_room = site.served.fetch_add(1, Ordering::Relaxed) < site.config.max_connections
             && site.broker.link_count() < site.broker.config.limits.connections_max;
@@ -98,13 +92,13 @@ enum Attending {
 }
 
 /// A connection that is served, and the places that it takes.
-struct Served {
-    serving: Serving,
+pub(super) struct Served {
+    pub(super) serving: Serving,
     _visit: Option<Visit>,
     _place: Option<Place>,
 }
 
-fn attend(site: &Arc<Site>, raw: Raw) -> Attending {
+fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
     let place = Place::take(site);
     let (has_place, origin) = (place.is_some(), raw.origin());
     let link = match has_place {
@@ -118,7 +112,16 @@ fn attend(site: &Arc<Site>, raw: Raw) -> Attending {
     Attending::Opening(Box::pin(async move {
         let (broker, listener, tls) = (&site.broker, &site.config, site.tls.as_deref());
         let opened = Opening { broker, listener, tls, link: &listed.link, has_place }.open(raw).await;
-        opened.map(|opened| listed.begin_serving(opened, place))
+        let Opened { kind, visit } = opened?;
+        match kind {
+            OpenedKind::One(stream, protocol) => Some(listed.begin_serving(stream, protocol, visit, place)),
+            // It holds its places; what it carries has others.
+            OpenedKind::Http2(socket) => {
+                http2::serve(Arc::clone(&site), socket, Arc::clone(&listed.link)).await;
+                drop((visit, place));
+                None
+            }
+        }
     }))
 }
 
@@ -146,28 +149,35 @@ impl Future for Attending {
 pub async fn serve_socket(broker: Arc<Broker>, listener: &ListenerConfig, raw: Raw, link: Arc<Link>) {
     let listed = Listed::new(&broker, link);
     let opening = Opening { broker: &broker, listener, tls: None, link: &listed.link, has_place: true };
-    if let Some(opened) = Box::pin(opening.open(raw)).await {
-        let Served { serving, _visit, _place } = listed.begin_serving(opened, None);
+    // HTTP/2 is for TLS, which there is none of here.
+    if let Some(Opened { kind: OpenedKind::One(stream, protocol), visit }) = Box::pin(opening.open(raw)).await
+    {
+        let Served { serving, _visit, _place } = listed.begin_serving(stream, protocol, visit, None);
         serving.await;
     }
 }
 
 /// A connection that is on the broker's list and not served yet. If it never is, whatever the reason, a panic included,
 /// dropping this takes it off the list.
-struct Listed {
+pub(super) struct Listed {
     broker: Arc<Broker>,
     link: Arc<Link>,
     is_served: bool,
 }
 
 impl Listed {
-    fn new(broker: &Arc<Broker>, link: Arc<Link>) -> Self {
+    pub(super) fn new(broker: &Arc<Broker>, link: Arc<Link>) -> Self {
         Self { broker: Arc::clone(broker), link, is_served: false }
     }
 
     /// From here on the connection itself sees to it.
-    fn begin_serving(mut self, opened: Opened, place: Option<Place>) -> Served {
-        let Opened { stream, protocol, visit } = opened;
+    pub(super) fn begin_serving(
+        mut self,
+        stream: Stream,
+        protocol: Box<dyn Protocol>,
+        visit: Option<Visit>,
+        place: Option<Place>,
+    ) -> Served {
         self.is_served = true;
         let serving = connection::serve(Arc::clone(&self.broker), stream, protocol, Arc::clone(&self.link));
         Served { serving, _visit: visit, _place: place }
@@ -190,11 +200,11 @@ mod tests {
     use crate::config::{Config, ProtocolName, Transport};
     use crate::store::MemoryStore;
 
-    fn site() -> Arc<Site> {
+    fn site() -> Arc<ListenerState> {
         let store = Arc::new(MemoryStore::default());
         let broker = Broker::new(Config::default(), Box::new(Gate::default()), store, Clock::system());
         let config = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
-        Arc::new(Site { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) })
+        Arc::new(ListenerState { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) })
     }
 
     #[test]

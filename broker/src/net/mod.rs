@@ -1,12 +1,14 @@
 //! The network: listeners, a connection's first moments, the WebSocket upgrade, and one type for all kinds of streams.
 
 mod admission;
+mod begun;
 mod bind;
 mod detect;
 mod first_bytes;
 mod forwarded;
 mod framing;
 mod handshake;
+mod http2;
 mod listener;
 mod open;
 mod passed;

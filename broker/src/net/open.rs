@@ -10,26 +10,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidewire_protocols::websocket::Decoder;
-use tidewire_protocols::websocket::deflate::{Agreed, Deflater, Policy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::rustls;
 
 use super::admission::Admission;
-use super::detect::Detect;
+use super::begun::Begun;
 use super::forwarded::trusts;
-use super::framing::Framing;
 use super::handshake::Refusal;
-use super::site::{ListenerSite, spoken};
+use super::site::ListenerSite;
 use super::upgrade::{Upgraded, refuse, upgrade};
-use super::{Raw, Socket, Stream, WebSocketTerms, first_bytes, proxy};
+use super::{Raw, Socket, Stream, first_bytes, proxy};
 use crate::broker::{Broker, Visit};
-use crate::config::{ListenerConfig, ProtocolName, Transport};
+use crate::config::{ListenerConfig, Transport};
 use crate::connection::Protocol;
-use crate::message::Deflating;
-use crate::mqtt::Mqtt;
 use crate::session::Link;
-use crate::stomp::Stomp;
 use crate::tls::LiveTls;
 
 /// How long the first moments may still take once the broker stops; whoever gets through them is told in its protocol's
@@ -40,12 +34,18 @@ const LINGER: Duration = Duration::from_secs(1);
 
 const A_FIRST_BYTE: &str = "a first byte";
 
-/// A connection that can be served.
+/// A connection that can be served, and its place among those from its address.
 pub(super) struct Opened {
-    pub(super) stream: Stream,
-    pub(super) protocol: Box<dyn Protocol>,
-    /// Its place among those from its address.
+    pub(super) kind: OpenedKind,
     pub(super) visit: Option<Visit>,
+}
+
+/// What a connection has turned out to be.
+pub(super) enum OpenedKind {
+    /// One that a protocol is spoken on.
+    One(Stream, Box<dyn Protocol>),
+    /// HTTP/2, over which several may come.
+    Http2(Socket),
 }
 
 /// A connection at its beginning.
@@ -113,21 +113,24 @@ impl Opening<'_> {
             return Err(Refused::Because(reason.clone()));
         }
         let (stream, protocol) = match (self.listener.transport, self.tls) {
-            (Transport::Tcp, None) => self.choose(Socket::Raw(self.look(raw).await?)),
+            (Transport::Tcp, None) => self.begun().choose(Socket::Raw(self.look(raw).await?)),
             (Transport::Tcp, Some(tls)) => {
                 let socket = self.speak_tls(tls, raw, awaited).await?;
-                self.choose(socket)
+                self.begun().choose(socket)
             }
             (Transport::Ws, tls) => {
                 let socket = match tls {
                     Some(tls) => self.speak_tls(tls, raw, awaited).await?,
                     None => self.speak_plainly(raw).await?,
                 };
+                if socket.speaks_http2() && admitted.is_ok() {
+                    return Ok(Opened { kind: OpenedKind::Http2(socket), visit: admission.into_visit() });
+                }
                 *awaited = "an upgrade";
                 self.upgrade(socket, admitted, &admission).await?
             }
         };
-        Ok(Opened { stream, protocol, visit: admission.into_visit() })
+        Ok(Opened { kind: OpenedKind::One(stream, protocol), visit: admission.into_visit() })
     }
 
     async fn read_proxy_header(&self, raw: &mut Raw) -> Result<(), Refused> {
@@ -217,58 +220,15 @@ impl Opening<'_> {
             refuse(socket, limits, refusal).await;
             return Err(Refused::Because(reason));
         }
-        let site = ListenerSite { listener: self.listener, admission, policy: self.compression_policy() };
+        let begun = self.begun();
+        let site = ListenerSite { listener: self.listener, admission, policy: begun.compression_policy() };
         let upgraded = upgrade(socket, &site, limits, &self.listener.name).await;
         let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
-        let protocol = self.new_protocol(spoken(agreement.subprotocol));
-        let terms = WebSocketTerms {
-            decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
-            framing: self.framing(agreement.deflate),
-            // Copied, however much it is: the buffer that it lies in would stay otherwise.
-            unread: unread.as_ref().into(),
-            ping_interval: Some(limits.ping_interval.0).filter(|interval| !interval.is_zero()),
-        };
-        let now = self.broker.now().instant;
-        Ok((Stream::web_socket(socket, terms, protocol.takes_text(), now), protocol))
+        Ok(begun.web_socket(socket, &agreement, &unread))
     }
 
-    /// What compression a connection may have now.
-    fn compression_policy(&self) -> Option<Policy> {
-        let settings = self.listener.compression.0?;
-        let contexts = self.broker.counters.deflate_contexts.value();
-        Some(settings.policy(contexts < settings.context_takeover_connections_max as u64))
-    }
-
-    /// Messages are compressed by the connection where they refer to earlier ones, and else by whoever publishes, once
-    /// for all.
-    fn framing(&self, agreed: Option<Agreed>) -> Framing {
-        let (Some(settings), Some(agreed)) = (self.listener.compression.0, agreed) else {
-            return Framing::default();
-        };
-        let (level, window_bits, size_min) = (settings.level, agreed.server_window_bits, settings.size_min.0);
-        if agreed.server_context_takeover {
-            let deflater = Deflater::new(level, window_bits);
-            return Framing::with_context(deflater, size_min, Arc::clone(self.broker));
-        }
-        self.link.set_deflating(Deflating { level, window_bits, size_min });
-        Framing::default()
-    }
-
-    /// Where two protocols are served, the first byte tells which; it may not have come yet.
-    fn choose(&self, socket: Socket) -> (Stream, Box<dyn Protocol>) {
-        let protocol = match self.listener.protocols.as_slice() {
-            [only] => self.new_protocol(*only),
-            _ => Box::new(Detect::new(Arc::clone(self.broker), Arc::clone(self.link))),
-        };
-        (Stream::plain(socket), protocol)
-    }
-
-    fn new_protocol(&self, name: ProtocolName) -> Box<dyn Protocol> {
-        let (broker, link) = (Arc::clone(self.broker), Arc::clone(self.link));
-        match name {
-            ProtocolName::Mqtt => Box::new(Mqtt::new(broker, link)),
-            ProtocolName::Stomp => Box::new(Stomp::new(broker, link)),
-        }
+    fn begun(&self) -> Begun<'_> {
+        Begun { broker: self.broker, listener: self.listener, link: self.link }
     }
 }
 

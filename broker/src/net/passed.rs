@@ -61,7 +61,7 @@ impl Passed {
             _ => {
                 let listener = sockets.take_tcp_listener(index)?.ok_or(io::ErrorKind::NotFound)?;
                 listener.set_nonblocking(true)?;
-                Acceptor::Tcp(TcpListener::from_std(listener)?)
+                Acceptor::tcp(TcpListener::from_std(listener)?)?
             }
         };
         self.names[index].clear();

@@ -4,16 +4,11 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A peer that says nothing for so long is asked by the system whether it is still there: one that vanished without a
-/// word must not be remembered for ever.
-const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// Bytes that are read to see what comes, before anybody is there to handle them: enough for a browser's request or a
 /// TLS hello, as a rule.
 const PEEK_BYTES: usize = 1024;
@@ -35,17 +30,10 @@ enum Carrier {
 }
 
 impl Raw {
-    /// A TCP connection that was accepted, made ready: small packets do not wait for an acknowledgement of the ones
-    /// before them.
-    ///
-    /// # Errors
-    ///
-    /// When the connection is gone already.
-    pub fn tcp(stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
+    /// A TCP connection that was accepted.
+    pub fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Ok(Self { carrier: Carrier::Tcp(stream), peer: Some(peer), prefix: Bytes::new() })
+        Self { carrier: Carrier::Tcp(stream), peer: Some(peer), prefix: Bytes::new() }
     }
 
     /// A connection to a Unix socket.

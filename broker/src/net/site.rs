@@ -33,8 +33,11 @@ impl Site for ListenerSite<'_> {
         }
     }
 
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        check_origin(headers, self.listener)
+    fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        // HTTP/2 has it in the request line, so to speak.
+        let authority = request.uri().authority().map(|authority| authority.as_str());
+        let host = authority.or_else(|| only(request.headers(), header::HOST));
+        check_origin(request.headers(), host, self.listener)
     }
 
     /// The first of the client's that the listener serves.
@@ -67,13 +70,13 @@ pub(super) fn spoken(subprotocol: Subprotocol) -> ProtocolName {
 }
 
 /// Browsers say which page connects; others say nothing. A page of the same host may, and those that are listed.
-fn check_origin(headers: &HeaderMap, listener: &ListenerConfig) -> Result<(), Refusal> {
+fn check_origin(headers: &HeaderMap, host: Option<&str>, listener: &ListenerConfig) -> Result<(), Refusal> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or("");
     let is_allowed = match &listener.origins {
         Some(origins) => origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)),
         None => {
-            let own = only(headers, header::HOST).map(host_name);
+            let own = host.map(host_name);
             let page = origin.split_once("://").map(|(_, authority)| host_name(authority));
             let is_same = own.zip(page).is_some_and(|(own, page)| own.eq_ignore_ascii_case(page));
             is_same || (is_loopback(own) && is_loopback(page))

@@ -8,6 +8,9 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+
 use super::Raw;
 
 /// A byte stream to one peer.
@@ -17,15 +20,22 @@ pub enum Socket {
     Raw(Raw),
     /// TLS, the handshake done.
     Tls(Box<TlsStream<Raw>>),
+    /// One stream of an HTTP/2 connection.
+    Http2(Box<TokioIo<Upgraded>>),
 }
 
 impl Socket {
     /// Whether bytes that count as written wait for the system to take them; flushing sees to them.
     pub(super) fn has_unflushed(&self) -> bool {
         match self {
-            Self::Raw(_) => false,
+            Self::Raw(_) | Self::Http2(_) => false,
             Self::Tls(stream) => stream.get_ref().1.wants_write(),
         }
+    }
+
+    /// Whether HTTP/2 was agreed on in the TLS handshake.
+    pub(super) fn speaks_http2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
     }
 
     /// The peer's address, where it has one.
@@ -33,6 +43,7 @@ impl Socket {
         match self {
             Self::Raw(raw) => raw.peer_address(),
             Self::Tls(stream) => stream.get_ref().0.peer_address(),
+            Self::Http2(_) => None,
         }
     }
 }
@@ -67,6 +78,7 @@ impl AsyncRead for Socket {
                 }
                 Pin::new(stream).poll_read(cx, buffer)
             }
+            Self::Http2(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -76,6 +88,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Raw(raw) => Pin::new(raw).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Http2(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -87,6 +100,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Raw(raw) => Pin::new(raw).poll_write_vectored(cx, slices),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Http2(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
@@ -94,6 +108,7 @@ impl AsyncWrite for Socket {
         match self {
             Self::Raw(raw) => raw.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Http2(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -101,6 +116,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Raw(raw) => Pin::new(raw).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Http2(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -108,6 +124,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Raw(raw) => Pin::new(raw).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Http2(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

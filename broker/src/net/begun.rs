@@ -1,0 +1,87 @@
+//! What a connection begins with once its transport is settled: a stream and a protocol.
+
+use std::sync::Arc;
+
+use tidewire_protocols::websocket::deflate::{Agreed, Deflater, Policy};
+use tidewire_protocols::websocket::{Decoder, Subprotocol};
+
+use super::detect::Detect;
+use super::framing::Framing;
+use super::handshake::Agreement;
+use super::site::spoken;
+use super::{Socket, Stream, WebSocketTerms};
+use crate::broker::Broker;
+use crate::config::{ListenerConfig, ProtocolName};
+use crate::connection::Protocol;
+use crate::message::Deflating;
+use crate::mqtt::Mqtt;
+use crate::session::Link;
+use crate::stomp::Stomp;
+
+/// Where and for whom.
+pub(super) struct Begun<'a> {
+    pub(super) broker: &'a Arc<Broker>,
+    pub(super) listener: &'a ListenerConfig,
+    pub(super) link: &'a Arc<Link>,
+}
+
+impl Begun<'_> {
+    /// A WebSocket that was agreed on; `unread` came behind the request.
+    pub(super) fn web_socket(
+        &self,
+        socket: Socket,
+        agreement: &Agreement<Subprotocol>,
+        unread: &[u8],
+    ) -> (Stream, Box<dyn Protocol>) {
+        let limits = &self.broker.config.limits;
+        let protocol = self.new_protocol(spoken(agreement.subprotocol));
+        let terms = WebSocketTerms {
+            decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
+            framing: self.framing(agreement.deflate),
+            // Copied, however much it is: the buffer that it lies in would stay otherwise.
+            unread: unread.into(),
+            ping_interval: Some(limits.ping_interval.0).filter(|interval| !interval.is_zero()),
+        };
+        let now = self.broker.now().instant;
+        (Stream::web_socket(socket, terms, protocol.takes_text(), now), protocol)
+    }
+
+    /// A bare byte stream. Where two protocols are served, the first byte tells which; it may not have come yet.
+    pub(super) fn choose(&self, socket: Socket) -> (Stream, Box<dyn Protocol>) {
+        let protocol = match self.listener.protocols.as_slice() {
+            [only] => self.new_protocol(*only),
+            _ => Box::new(Detect::new(Arc::clone(self.broker), Arc::clone(self.link))),
+        };
+        (Stream::plain(socket), protocol)
+    }
+
+    /// What compression a connection may have now.
+    pub(super) fn compression_policy(&self) -> Option<Policy> {
+        let settings = self.listener.compression.0?;
+        let contexts = self.broker.counters.deflate_contexts.value();
+        Some(settings.policy(contexts < settings.context_takeover_connections_max as u64))
+    }
+
+    /// Messages are compressed by the connection where they refer to earlier ones, and else by whoever publishes, once
+    /// for all.
+    fn framing(&self, agreed: Option<Agreed>) -> Framing {
+        let (Some(settings), Some(agreed)) = (self.listener.compression.0, agreed) else {
+            return Framing::default();
+        };
+        let (level, window_bits, size_min) = (settings.level, agreed.server_window_bits, settings.size_min.0);
+        if agreed.server_context_takeover {
+            let deflater = Deflater::new(level, window_bits);
+            return Framing::with_context(deflater, size_min, Arc::clone(self.broker));
+        }
+        self.link.set_deflating(Deflating { level, window_bits, size_min });
+        Framing::default()
+    }
+
+    fn new_protocol(&self, name: ProtocolName) -> Box<dyn Protocol> {
+        let (broker, link) = (Arc::clone(self.broker), Arc::clone(self.link));
+        match name {
+            ProtocolName::Mqtt => Box::new(Mqtt::new(broker, link)),
+            ProtocolName::Stomp => Box::new(Stomp::new(broker, link)),
+        }
+    }
+}

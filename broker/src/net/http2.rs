@@ -1,0 +1,169 @@
+//! WebSocket over HTTP/2: one TLS connection carries many, each begun by an extended CONNECT. (RFC 8441)
+//!
+//! hyper serves HTTP/2; each WebSocket on it is a connection of its own to the broker, with a place among those that there
+//! may be.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::Notify;
+
+use super::Socket;
+use super::admission::Admission;
+use super::begun::Begun;
+use super::handshake::{Refusal, examine, refusal};
+use super::listener::{Listed, ListenerState, Place};
+use super::site::ListenerSite;
+use crate::session::Link;
+
+/// WebSockets on one connection; a browser asks how many there may be.
+const STREAMS_MAX: u32 = 256;
+
+/// One HTTP/2 connection.
+struct Carrier {
+    state: Arc<ListenerState>,
+    peer: Option<IpAddr>,
+    origin: String,
+    link: Arc<Link>,
+    /// WebSockets that it carries.
+    carried: AtomicUsize,
+    /// The last of them has ended.
+    is_idle: Notify,
+}
+
+/// Serves an HTTP/2 connection until it ends, or the broker stops, or it has carried nothing for as long as a client may
+/// take to connect.
+pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<Link>) {
+    let limits = &state.broker.config.limits;
+    let (timeout, ping_interval) = (limits.connect_timeout.0, limits.ping_interval.0);
+    let address = socket.peer_address();
+    let carrier = Arc::new(Carrier {
+        state: Arc::clone(&state),
+        peer: address.map(|address| address.ip()),
+        origin: address.map_or_else(|| "HTTP/2".to_owned(), |address| address.to_string()),
+        link: Arc::clone(&link),
+        carried: AtomicUsize::new(0),
+        is_idle: Notify::new(),
+    });
+    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(begin(&carrier, request))));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(limits.handshake_size_max.0).unwrap_or(u32::MAX));
+    if !ping_interval.is_zero() {
+        builder.keep_alive_interval(ping_interval).keep_alive_timeout(ping_interval);
+    }
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut over = pin!(async {
+        tokio::select! {
+            _ = link.signalled() => {}
+            () = carrier.idle_for(timeout) => {}
+        }
+    });
+    let mut is_over = false;
+    let result = loop {
+        tokio::select! {
+            result = serving.as_mut() => break result,
+            () = over.as_mut(), if !is_over => {
+                is_over = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(listener = state.config.name, %link, %error, "an HTTP/2 connection broke");
+    }
+}
+
+impl Carrier {
+    /// Waits until nothing has been carried for so long.
+    async fn idle_for(&self, timeout: std::time::Duration) {
+        loop {
+            let is_idle = self.carried.load(Ordering::Acquire) == 0;
+            let waited = async { if is_idle { tokio::time::sleep(timeout).await } else { pending().await } };
+            tokio::select! {
+                () = waited => return,
+                () = self.is_idle.notified() => {}
+            }
+        }
+    }
+
+    fn note_begin(&self) {
+        self.carried.fetch_add(1, Ordering::AcqRel);
+        self.is_idle.notify_one();
+    }
+
+    fn note_end(&self) {
+        self.carried.fetch_sub(1, Ordering::AcqRel);
+        self.is_idle.notify_one();
+    }
+}
+
+/// One of the WebSockets that a carrier carries, until this is dropped.
+struct Carried(Arc<Carrier>);
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.0.note_end();
+    }
+}
+
+/// Answers a request; a WebSocket that it begins is served by a task of its own.
+fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let version = request.version();
+    try_begin(carrier, request).unwrap_or_else(|(status, reason)| {
+        let name = &carrier.state.config.name;
+        tracing::info!(listener = name, link = %carrier.link, status = status.as_u16(), reason, "upgrade refused");
+        carrier.state.broker.counters.refused.add(1);
+        refusal(status, reason, version)
+    })
+}
+
+fn try_begin(
+    carrier: &Arc<Carrier>,
+    mut request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let state = &carrier.state;
+    let place = Place::take(state).ok_or_else(|| {
+        let reason = "as many connections are open as there may be; try again later".to_owned();
+        (StatusCode::SERVICE_UNAVAILABLE, reason)
+    })?;
+    let link = state.broker.new_link(&carrier.origin);
+    if let Some(user) = carrier.link.user() {
+        link.set_user(&user);
+    }
+    let listed = Listed::new(&state.broker, Arc::clone(&link));
+    let admission = Admission::new(&state.broker, &state.config, &link, carrier.peer);
+    admission.enter()?;
+    let begun = Begun { broker: &state.broker, listener: &state.config, link: &link };
+    let site =
+        ListenerSite { listener: &state.config, admission: &admission, policy: begun.compression_policy() };
+    let (agreement, answer) = examine(&request, &site)?;
+    let visit = admission.into_visit();
+    let upgrade = hyper::upgrade::on(&mut request);
+    carrier.note_begin();
+    let carried = Carried(Arc::clone(carrier));
+    tokio::spawn(async move {
+        // The answer is on its way; what follows it on this stream is WebSocket.
+        let Ok(upgraded) = upgrade.await else { return };
+        let socket = Socket::Http2(Box::new(TokioIo::new(upgraded)));
+        let state = &carried.0.state;
+        let begun = Begun { broker: &state.broker, listener: &state.config, link: &link };
+        let (stream, protocol) = begun.web_socket(socket, &agreement, &[]);
+        let served = listed.begin_serving(stream, protocol, visit, Some(place));
+        served.serving.await;
+    });
+    Ok(answer)
+}
