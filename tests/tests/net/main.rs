@@ -13,6 +13,7 @@ mod check;
 mod client;
 mod client_certificates;
 mod forwarded;
+mod http2;
 mod limits;
 mod process;
 mod proxy_protocol;

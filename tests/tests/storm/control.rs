@@ -1,14 +1,12 @@
 //! Clients that behave, amid the storm: each of their messages must arrive once, in order and in time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidewire_clients::mqtt::{Options, connect};
 use tidewire_clients::{Client, Message, Messages, Qos, Subscription, Url};
 use tidewire_protocols::mqtt::Version;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-
-use crate::hostile::Storm;
 
 /// How long anything may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -17,9 +15,9 @@ const BURST: u64 = 8;
 /// Between two bursts: the storm is to be felt, not the control clients.
 const PACE: Duration = Duration::from_millis(50);
 
-/// A publisher and a subscriber with a topic of their own, for as long as the storm lasts.
+/// A publisher and a subscriber with a topic of their own, until it is over.
 pub(crate) async fn pair(
-    storm: &Storm,
+    is_over: &AtomicBool,
     name: &str,
     url: &Url,
     version: Version,
@@ -33,7 +31,7 @@ pub(crate) async fn pair(
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = 0;
-    while !storm.is_over.load(Ordering::Relaxed) {
+    while !is_over.load(Ordering::Relaxed) {
         pace.tick().await;
         let mut acknowledgements = Vec::new();
         for number in next..next + BURST {
@@ -61,10 +59,10 @@ pub(crate) async fn pair(
 }
 
 /// Comes, speaks to itself and goes, again and again: a newcomer must be served too.
-pub(crate) async fn visitor(storm: &Storm, name: &str, url: &Url, visits: &AtomicU64) {
+pub(crate) async fn visitor(is_over: &AtomicBool, name: &str, url: &Url, visits: &AtomicU64) {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !storm.is_over.load(Ordering::Relaxed) {
+    while !is_over.load(Ordering::Relaxed) {
         pace.tick().await;
         let (client, mut messages) = enter(url, Version::V5, "").await;
         let topic = format!("control/{name}");
@@ -77,9 +75,9 @@ pub(crate) async fn visitor(storm: &Storm, name: &str, url: &Url, visits: &Atomi
 }
 
 /// Clears what the storm leaves retained: the broker keeps that rightly, but here it would hide what it keeps wrongly.
-pub(crate) async fn sweeper(storm: &Storm, url: &Url, swept: &AtomicU64) {
+pub(crate) async fn sweeper(is_over: &AtomicBool, url: &Url, swept: &AtomicU64) {
     let mut pace = interval(Duration::from_secs(1));
-    while !storm.is_over.load(Ordering::Relaxed) {
+    while !is_over.load(Ordering::Relaxed) {
         pace.tick().await;
         // A subscription made anew is sent everything that is retained; the connection's end ends it.
         let (client, mut messages) = enter(url, Version::V5, "control-sweeper").await;

@@ -2,12 +2,14 @@
 //!
 //! * `seeds`: valid conversations; `mutate` and `web_socket`: what becomes of them; `hostile`: who sends that, and how
 //! * `control`: clients that behave, and are served as if nothing were
+//! * `attacks`: what is done to WebSocket on purpose
 //! * `watch`: memory and descriptors of the broker's process
 //!
 //! It blows for five seconds. `TIDEWIRE_STORM_SECONDS`, `TIDEWIRE_STORM_CONNECTIONS` and `TIDEWIRE_STORM_SEED` change
 //! that; a longer storm's account is shown with `--nocapture`. Each case follows from the seed and its number, but for
 //! its timing.
 
+mod attacks;
 #[path = "../foreign/broker.rs"]
 #[allow(dead_code, reason = "shared with the other tests of the release binary, which ask for more")]
 mod broker;
@@ -136,14 +138,14 @@ fn control_clients(broker: &Broker, storm: &Arc<Storm>, counts: &[Arc<AtomicU64>
         for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
             let (storm, url, arrived) = (Arc::clone(storm), url.clone(), Arc::clone(&arrived));
             let name = format!("{wire}-qos-{}", qos.as_u8());
-            everybody.spawn(async move { pair(&storm, &name, &url, version, qos, &arrived).await });
+            everybody.spawn(async move { pair(&storm.is_over, &name, &url, version, qos, &arrived).await });
         }
         let (storm, visits) = (Arc::clone(storm), Arc::clone(&visits));
         let name = format!("{wire}-visitor");
-        everybody.spawn(async move { visitor(&storm, &name, &url, &visits).await });
+        everybody.spawn(async move { visitor(&storm.is_over, &name, &url, &visits).await });
     }
     let (storm, url) = (Arc::clone(storm), broker.mqtt_url().parse().expect("the broker has an address"));
-    everybody.spawn(async move { sweeper(&storm, &url, &swept).await });
+    everybody.spawn(async move { sweeper(&storm.is_over, &url, &swept).await });
     everybody
 }
 
