@@ -191,7 +191,7 @@ impl WebSocket {
         }
         loop {
             let sent = self.poll_unsent(cx, output);
-            self.note_progress(sent.is_pending());
+            self.is_blocked = sent.is_pending();
             ready!(sent)?;
             if self.control.is_empty() && output.is_empty() {
                 return Pin::new(&mut self.socket).poll_flush(cx);
@@ -218,6 +218,10 @@ impl WebSocket {
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            // A socket that was full takes bytes again: its peer reads.
+            if let Some(liveness) = self.liveness.as_mut().filter(|_| self.is_blocked) {
+                liveness.has_read = true;
             }
             let of_framed = written.min(framed.len());
             self.unsent_at += of_framed;
@@ -261,13 +265,6 @@ impl WebSocket {
         if let Some(liveness) = &mut self.liveness {
             liveness.heard_at = now;
             liveness.is_pinged = false;
-        }
-    }
-
-    fn note_progress(&mut self, is_blocked: bool) {
-        let was_blocked = std::mem::replace(&mut self.is_blocked, is_blocked);
-        if let Some(liveness) = self.liveness.as_mut().filter(|_| was_blocked && !is_blocked) {
-            liveness.has_read = true;
         }
     }
 

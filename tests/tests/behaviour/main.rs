@@ -6,6 +6,7 @@ mod durability;
 mod first;
 mod held;
 mod mqtt;
+mod ping;
 mod queue;
 mod stomp;
 mod turn;
