@@ -62,10 +62,9 @@ async fn main() -> io::Result<()> {
             let limits = Limits::default();
             let socket = Socket::from(Raw::tcp(stream, peer));
             let upgrading = upgrade(socket, &arguments, &limits, "echo");
-            if let Ok(Some(upgraded)) = tokio::time::timeout(limits.connect_timeout.0, upgrading).await
-                && let Err(error) = echo(upgraded, &arguments).await
-            {
-                eprintln!("a connection broke: {error}");
+            if let Ok(Some(upgraded)) = tokio::time::timeout(limits.connect_timeout.0, upgrading).await {
+                // A connection that breaks is the peer's affair.
+                let _ = echo(upgraded, &arguments).await;
             }
         });
     }
@@ -187,7 +186,7 @@ async fn echo(upgraded: Upgraded<Option<String>>, arguments: &Arguments) -> io::
             socket.shutdown().await?;
             let drained = async {
                 while matches!(socket.read_buf(&mut input).await, Ok(1..)) {
-                    input.clear()
+                    input.clear();
                 }
             };
             let _ = tokio::time::timeout(LINGER, drained).await;

@@ -70,6 +70,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "clock",
             "config",
             "connection",
+            "message",
             "mqtt",
             "output",
             "session",
@@ -197,6 +198,8 @@ fn protocols_is_pure() {
     let folder = root().join("protocols/src");
     let mut breaches = Vec::new();
     for (path, text) in sources(&folder) {
+        // A cursor reads memory: tungstenite parses a frame's head from one.
+        let text = text.replace("use std::io::Cursor;", "");
         breaches.extend(names(&text, &IMPURE).iter().map(|breach| format!("{}: {breach}", path.display())));
     }
     hold(&breaches);

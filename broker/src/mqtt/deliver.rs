@@ -4,16 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
-use tidewire_protocols::mqtt::{
-    Ack, PacketId, PacketType, Property, Qos, Version, encode_variable_byte_integer,
-    variable_byte_integer_len,
-};
+use tidewire_protocols::mqtt::{Ack, PacketId, PacketType, Qos, Version};
 
 use super::acknowledge::Settled;
 use super::alias::{Aliased, OutboundAliases};
+use super::layout::Layout;
 use crate::clock::Now;
-use crate::message::{Deflating, Encoded, LayoutKey, Message, Publication};
+use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
 use crate::session::{Deliver, Delivered, DeliveryOptions, Inflight, InflightState, Step};
 
@@ -270,160 +267,4 @@ impl Deliver for MqttDeliver {
     fn window(&self) -> usize {
         self.terms.receive_maximum.into()
     }
-}
-
-/// One way of writing a message as a PUBLISH.
-struct Layout<'o> {
-    version: Version,
-    options: &'o DeliveryOptions,
-    aliased: Aliased,
-    dup: bool,
-    deflating: Option<Deflating>,
-}
-
-impl Layout<'_> {
-    /// Appends the packet, with a zero packet identifier, and returns where that stands; `None` and nothing written
-    /// if it would be larger than `size_max`.
-    fn write(
-        &self,
-        now: Now,
-        publication: &Publication<'_>,
-        size_max: usize,
-        output: &mut Output,
-    ) -> Option<usize> {
-        let sizes = self.sizes(now, publication);
-        if sizes.total > size_max {
-            return None;
-        }
-        let start = output.bytes.len();
-        if let Some(blocks) = self.deflating.and_then(|deflating| publication.deflated(deflating)) {
-            self.write_shared(now, publication, &sizes, false, output);
-            output.append_deflated(&blocks);
-        } else {
-            self.write_shared(now, publication, &sizes, true, output);
-        }
-        Some(start + sizes.packet_id_at)
-    }
-
-    /// Appends the packet, with or without its payload; encoded once for all whose packets are the same.
-    fn write_shared(
-        &self,
-        now: Now,
-        publication: &Publication<'_>,
-        sizes: &Sizes,
-        with_payload: bool,
-        output: &mut Output,
-    ) {
-        let size = if with_payload { sizes.total } else { sizes.total - publication.payload.len() };
-        let key = |key: LayoutKey| if with_payload { key } else { key.without_payload() };
-        let encode = |out: &mut BytesMut| {
-            self.encode(now, publication, sizes, out);
-            if with_payload {
-                out.put_slice(publication.payload);
-            }
-        };
-        match self.key().filter(|_| publication.is_fan_out()) {
-            None => {
-                output.bytes.reserve(size);
-                encode(&mut output.bytes);
-            }
-            Some(shared) => {
-                let encode = || {
-                    let mut bytes = BytesMut::with_capacity(size);
-                    encode(&mut bytes);
-                    Encoded { bytes: bytes.into() }
-                };
-                let copy = |encoded: &Encoded| output.bytes.extend_from_slice(&encoded.bytes);
-                publication.encoded(key(shared), encode, copy);
-            }
-        }
-    }
-
-    /// The key under which the encoding can be shared among subscribers; `None` where it is this subscriber's own.
-    fn key(&self) -> Option<LayoutKey> {
-        if self.dup || !self.options.identifiers.is_empty() {
-            return None;
-        }
-        let (alias, alias_kind) = match self.aliased {
-            Aliased::No => (0, 0),
-            Aliased::Introduced(alias) => (u32::from(alias), 1),
-            Aliased::Known(alias) => (u32::from(alias), 2),
-        };
-        let flags = u32::from(self.version.is_v5())
-            | u32::from(self.options.qos.as_u8()) << 1
-            | u32::from(self.options.retain) << 3
-            | alias_kind << 4;
-        Some(LayoutKey(flags << 16 | alias))
-    }
-
-    fn topic<'p>(&self, publication: &Publication<'p>) -> &'p str {
-        match self.aliased {
-            Aliased::Known(_) => "",
-            Aliased::No | Aliased::Introduced(_) => publication.topic.as_str(),
-        }
-    }
-
-    /// The properties that are this hop's, besides the attributes that travel from end to end.
-    fn hop_properties(
-        &self,
-        now: Now,
-        publication: &Publication<'_>,
-    ) -> impl Iterator<Item = Property<'static>> {
-        let expiry = publication.expiry_left_secs(now).map(Property::MessageExpiryInterval);
-        let alias = match self.aliased {
-            Aliased::No => None,
-            Aliased::Introduced(alias) | Aliased::Known(alias) => Some(Property::TopicAlias(alias)),
-        };
-        let identifiers = self.options.identifiers.clone().into_iter().map(Property::SubscriptionIdentifier);
-        expiry.into_iter().chain(alias).chain(identifiers)
-    }
-
-    fn sizes(&self, now: Now, publication: &Publication<'_>) -> Sizes {
-        let topic = 2 + self.topic(publication).len();
-        let packet_id = if self.options.qos == Qos::AtMostOnce { 0 } else { 2 };
-        let mut properties = 0;
-        let mut properties_total = 0;
-        if self.version.is_v5() {
-            let hop: usize =
-                self.hop_properties(now, publication).map(|property| property.encoded_len()).sum();
-            properties = hop + publication.attributes.encoded().len();
-            properties_total = properties + variable_byte_integer_len(to_u32(properties));
-        }
-        let remaining = topic + packet_id + properties_total + publication.payload.len();
-        let header = 1 + variable_byte_integer_len(to_u32(remaining));
-        Sizes { total: header + remaining, remaining, properties, packet_id_at: header + topic }
-    }
-
-    /// Appends all but the payload.
-    fn encode(&self, now: Now, publication: &Publication<'_>, sizes: &Sizes, out: &mut BytesMut) {
-        const PUBLISH: u8 = 0x30;
-        let flags = u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
-        out.put_u8(PUBLISH | flags);
-        encode_variable_byte_integer(to_u32(sizes.remaining), out);
-        let topic = self.topic(publication);
-        out.put_u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
-        out.put_slice(topic.as_bytes());
-        if self.options.qos != Qos::AtMostOnce {
-            out.put_u16(0);
-        }
-        if self.version.is_v5() {
-            encode_variable_byte_integer(to_u32(sizes.properties), out);
-            for property in self.hop_properties(now, publication) {
-                property.encode(out);
-            }
-            out.put_slice(publication.attributes.encoded());
-        }
-    }
-}
-
-struct Sizes {
-    total: usize,
-    remaining: usize,
-    properties: usize,
-    packet_id_at: usize,
-}
-
-/// Sizes are bounded by the packet limit, which is below 2^28.
-fn to_u32(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
 }

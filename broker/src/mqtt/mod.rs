@@ -15,6 +15,7 @@ mod authenticate;
 mod connect;
 mod deliver;
 mod disconnect;
+mod layout;
 mod publish;
 mod refuse;
 mod subscribe;

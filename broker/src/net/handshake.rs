@@ -54,15 +54,15 @@ pub struct Agreement<P> {
     pub deflate: Option<Agreed>,
 }
 
-/// Checks a request. Returns what is agreed, and the answer that says so.
+/// What is agreed, and the answer that says so.
+pub type Granted<P> = (Agreement<P>, Response<Full<Bytes>>);
+
+/// Checks a request.
 ///
 /// # Errors
 ///
 /// Status and reason.
-pub fn examine<B, S: Site>(
-    request: &Request<B>,
-    site: &S,
-) -> Result<(Agreement<S::Subprotocol>, Response<Full<Bytes>>), Refusal> {
+pub fn examine<B, S: Site>(request: &Request<B>, site: &S) -> Result<Granted<S::Subprotocol>, Refusal> {
     site.admit(request)?;
     let headers = request.headers();
     let mut response = match request.version() {

@@ -23,7 +23,7 @@ mod web_socket;
 
 pub use self::bind::{BindError, Bound, bind, bind_or_take};
 pub use self::framing::Framing;
-pub use self::handshake::{Agreement, Refusal, Site, examine};
+pub use self::handshake::{Agreement, Granted, Refusal, Site, examine};
 pub use self::listener::{serve, serve_socket};
 pub use self::passed::Passed;
 pub use self::raw::Raw;

@@ -26,6 +26,9 @@ pub struct Upgraded<P> {
     pub unread: Bytes,
 }
 
+/// What was agreed on, and the socket once the answer has left.
+type Pending<P> = (OnUpgrade, Agreement<P>);
+
 /// Answers the HTTP request on `socket`. `None` if it was refused (and answered) or the peer went away; `name` says in
 /// the log where that was.
 pub async fn upgrade<S: Site>(
@@ -35,7 +38,7 @@ pub async fn upgrade<S: Site>(
     name: &str,
 ) -> Option<Upgraded<S::Subprotocol>> {
     let peer = socket.peer_address();
-    let agreed: Arc<Mutex<Option<(OnUpgrade, Agreement<S::Subprotocol>)>>> = Arc::default();
+    let agreed = Arc::<Mutex<Option<Pending<S::Subprotocol>>>>::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let answer = match examine(&request, site) {
             Ok((agreement, answer)) => {

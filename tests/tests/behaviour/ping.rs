@@ -74,7 +74,7 @@ async fn a_slow_reader_is_there() {
     let mut alice = alice(&world).await;
     alice.subscribes(subscribe("t", 0)).await;
     let mut bob = world.client_with(connect("bob").v311().keep_alive(0), false).await;
-    bob.publishes(publish("t", &"x".repeat(2 << 20))).await;
+    bob.publishes(publish("t", "x".repeat(2 << 20))).await;
     bob.peer.closes().await;
     let mut piece = vec![0; 32 * 1024];
     for _ in 0..40 {
