@@ -164,6 +164,7 @@ impl Decoder {
     /// Whether [`Decoder::decode`] may have events to visit without further input, since it was broken off.
     pub fn has_more(&self) -> bool {
         self.frame.is_some_and(|frame| frame.left() == 0)
+            || self.message.is_some_and(|message| message.has_more)
     }
 
     /// Takes a frame's head, or keeps what there is of it.
