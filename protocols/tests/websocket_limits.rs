@@ -36,3 +36,47 @@ fn a_visitor_that_breaks_off_within_a_frame_is_offered_the_rest() {
         assert_eq!(outcome.seen, [Seen::Message(MessageKind::Binary, bytes.to_vec())]);
     }
 }
+
+/// What was inflated before an error is handed on before it: how far the input reached makes no difference.
+#[test]
+fn errors_of_compressed_messages_come_in_the_order_of_their_bytes() {
+    // A block of a type that there is not comes after bytes that are fine, and after bytes that are not.
+    let broken = |bytes: &[u8]| {
+        let payload = Client::new(9, 15, false).compress(Style::Stored(LIMIT), bytes);
+        frame(FIN | RSV1 | TEXT, MASK, &[&payload[..payload.len() - 1], &[0x06]].concat())
+    };
+    let outcome = decode(LIMIT, &broken(b"fine"));
+    assert_eq!((&outcome.open[..], outcome.error), (&b"fine"[..], Some(DecodeError::Deflate)));
+    assert_eq!(decode(3, &broken(b"fine")).error, Some(DecodeError::TooLarge(3)));
+    assert_eq!(decode(4, &broken(b"fine")).error, Some(DecodeError::Deflate));
+    assert_eq!(decode(LIMIT, &broken(b"\xff")).error, Some(DecodeError::Utf8));
+    // Text that goes wrong before it is too large, and after it.
+    let text = |bytes: &[u8]| frame(FIN | RSV1 | TEXT, MASK, &deflate(bytes));
+    let outcome = decode(5, &text(b"12345\xff"));
+    assert_eq!((&outcome.open[..], outcome.error), (&b"12345"[..], Some(DecodeError::TooLarge(5))));
+    let error = |limit, stream: &[u8]| {
+        Arrival::at_once().decode(Decoder::new(limit, Some(&agreed(false))), stream).error
+    };
+    assert_eq!(error(5, &text(b"1234\xff6789")), Some(DecodeError::Utf8));
+}
+
+/// WS-PMD-24: a bomb of 1000:1 stops at the limit.
+#[test]
+fn a_bomb_stops_at_the_limit() {
+    let (small, large) = (deflate(&[0; 20_000]), deflate(&vec![0; 4 << 20]));
+    for (limit, payload) in [
+        (0, &small),
+        (1, &small),
+        (16_383, &small),
+        (16_383, &large),
+        (16_384, &large),
+        (16_385, &large),
+        (100_000, &large),
+    ] {
+        let outcome = decode(limit, &frame(FIN | RSV1 | BINARY, MASK, payload));
+        assert_eq!((outcome.open.len(), outcome.error), (limit, Some(DecodeError::TooLarge(limit))));
+    }
+    // What is announced to be so large is not even looked at.
+    let outcome = decode(1, &frame(FIN | RSV1 | BINARY, MASK, &large));
+    assert_eq!((outcome.open.len(), outcome.error), (0, Some(DecodeError::TooLarge(1))));
+}

@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use super::deflate::{Agreed, Inflater, TRAILER};
+use super::deflate::{Agreed, Inflated, Inflater, TRAILER};
 use super::head::Head;
 use super::mask::apply_mask;
 use super::utf8::Utf8Check;
@@ -345,23 +345,25 @@ impl Decoder {
         };
         let mut used = 0;
         while used < input.len() || message.has_more {
-            let (taken, given) = inflater.inflate(&input[used..], inflated).ok_or(DecodeError::Deflate)?;
+            // Never beyond the limit but for one byte, which tells: so all up to it is judged and handed on first.
+            let room = (self.message_size_max - message.inflated).clamp(1, inflated.len());
+            let Inflated { taken, given, is_valid } = inflater.inflate(&input[used..], &mut inflated[..room]);
             used += taken;
-            message.has_more = given == inflated.len();
-            if taken == 0 && given == 0 && used < input.len() {
+            message.has_more = given == room;
+            if given > 0 {
+                if message.inflated == self.message_size_max {
+                    return Err(DecodeError::TooLarge(self.message_size_max));
+                }
+                message.inflated += given;
+                message.check(&inflated[..given], false)?;
+                let event = Event::Data { bytes: &inflated[..given], kind: message.kind, is_last: false };
+                let flow = visit(event);
+                if is_valid && flow.is_break() {
+                    return Ok((used, flow));
+                }
+            }
+            if !is_valid || (taken == 0 && given == 0 && used < input.len()) {
                 return Err(DecodeError::Deflate);
-            }
-            if given == 0 {
-                continue;
-            }
-            message.inflated += given;
-            if message.inflated > self.message_size_max {
-                return Err(DecodeError::TooLarge(self.message_size_max));
-            }
-            message.check(&inflated[..given], false)?;
-            let event = Event::Data { bytes: &inflated[..given], kind: message.kind, is_last: false };
-            if visit(event).is_break() {
-                return Ok((used, ControlFlow::Break(())));
             }
         }
         Ok((used, ControlFlow::Continue(())))
