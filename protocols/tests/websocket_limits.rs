@@ -80,3 +80,40 @@ fn a_bomb_stops_at_the_limit() {
     let outcome = decode(1, &frame(FIN | RSV1 | BINARY, MASK, &large));
     assert_eq!((outcome.open.len(), outcome.error), (0, Some(DecodeError::TooLarge(1))));
 }
+
+/// A message of just the limit is not too large, whatever frames it travels in.
+#[test]
+fn messages_of_the_limit_pass() {
+    let message = |bytes: &[u8]| [Seen::Message(MessageKind::Binary, bytes.to_vec())];
+    assert_eq!(decode(0, &frame(FIN | BINARY, MASK, b"")).seen, message(b""));
+    assert_eq!(decode(0, &frame(FIN | RSV1 | BINARY, MASK, b"\0")).seen, message(b""));
+    let fragments = [
+        frame(BINARY, MASK, b""),
+        frame(CONTINUATION, MASK, b"1234"),
+        frame(CONTINUATION, MASK, b""),
+        frame(FIN | CONTINUATION, MASK, b""),
+    ];
+    assert_eq!(decode(4, &fragments.concat()).seen, message(b"1234"));
+    // Compressed in ways that make it longer.
+    let bytes = [0xFF; 1000];
+    for style in [Style::Literals, Style::Stored(1), Style::Flushed(1, true), Style::Flushed(1, false)] {
+        let payload = Client::new(6, 9, false).compress(style, &bytes);
+        assert!(payload.len() > bytes.len());
+        assert_eq!(decode(1000, &frame(FIN | RSV1 | BINARY, MASK, &payload)).seen, message(&bytes));
+    }
+}
+
+/// WS-SE-1: frames and blocks that hold nothing come to an end.
+#[test]
+fn endless_messages_of_nothing_end() {
+    let limit = 100;
+    let stream = [frame(BINARY, MASK, b""), frame(CONTINUATION, MASK, b"").repeat(limit * 2)].concat();
+    assert_eq!(decode(limit, &stream).error, Some(DecodeError::TooLarge(limit)));
+    let stream = [
+        frame(RSV1 | BINARY, MASK, b"\0\0\0\xff\xff"),
+        frame(CONTINUATION, MASK, b"\0\0\0\xff\xff").repeat(limit * 2),
+    ];
+    assert_eq!(decode(limit, &stream.concat()).error, Some(DecodeError::TooLarge(limit)));
+    let pings = frame(PING | FIN, MASK, b"").repeat(limit * 2);
+    assert_eq!(decode(limit, &pings).seen.len(), limit * 2);
+}

@@ -81,8 +81,10 @@ impl Frame {
 struct Message {
     kind: MessageKind,
     is_compressed: bool,
-    /// Payload bytes announced by its frames; an empty frame counts as one, so that there is an end to those too.
+    /// Payload bytes announced by its frames.
     announced: u64,
+    /// Frames that announced none, and were not the last: there is an end to those too.
+    empty_frames: u64,
     /// Bytes inflated.
     inflated: usize,
     utf8: Utf8Check,
@@ -207,16 +209,21 @@ impl Decoder {
             kind,
             is_compressed: head.is_compressed,
             announced: 0,
+            empty_frames: 0,
             inflated: 0,
             utf8: Utf8Check::default(),
             has_more: false,
             trailer_used: 0,
         });
-        message.announced = message.announced.saturating_add(head.payload_len.max(1));
+        message.announced = message.announced.saturating_add(head.payload_len);
+        message.empty_frames += u64::from(head.payload_len == 0 && !head.is_final);
         let max = self.message_size_max as u64;
-        // What cannot be deflated grows by the heads of its blocks.
-        let announced_max = if message.is_compressed { max.saturating_add(max / 64 + 64) } else { max };
-        if message.announced > announced_max {
+        let announced_max = match message.is_compressed {
+            // Inflated, it is counted later; but blocks may hold nothing. Who flushes after every byte needs seven.
+            true => max.saturating_mul(8).saturating_add(64),
+            false => max,
+        };
+        if message.announced > announced_max || message.empty_frames > max.saturating_add(64) {
             return Err(DecodeError::TooLarge(self.message_size_max));
         }
         Ok(())
