@@ -1,5 +1,7 @@
 //! Arbitrary messages, the frames that carry them, and ways in which they arrive.
 
+#![allow(dead_code, reason = "no test file uses all of it")]
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -46,6 +46,10 @@ impl Deflater {
 
     /// The payload of a whole message.
     pub fn deflate_message(&mut self, bytes: &[u8]) -> Vec<u8> {
+        // zlib makes nothing of nothing once it has flushed. (RFC 7692, section 7.2.3.6)
+        if bytes.is_empty() {
+            return vec![0];
+        }
         let mut out = Vec::with_capacity(bytes.len() / 2 + 64);
         compress(&mut self.codec, bytes, &mut out);
         out.truncate(out.len() - TRAILER.len());
