@@ -126,6 +126,19 @@ proptest! {
     }
 }
 
+/// RFC 9110, section 5.6.1: a recipient ignores empty elements of a list.
+#[test]
+fn empty_elements_of_a_list_are_ignored() {
+    let policy = Policy { context_takeover: true, window_bits: 15 };
+    for line in ["permessage-deflate,", ", permessage-deflate", "x-other, ,, permessage-deflate ,\t,"] {
+        let agreed = negotiate([line].into_iter(), &policy).expect(line);
+        assert_eq!(agreed.map(|agreed| agreed.answer()).as_deref(), Some("permessage-deflate"), "{line}");
+    }
+    for line in ["", " ", ",", ", ,"] {
+        assert!(negotiate([line].into_iter(), &policy).is_err(), "{line:?}");
+    }
+}
+
 const PARAMETERS: [&str; 4] = [
     "server_no_context_takeover",
     "client_no_context_takeover",
