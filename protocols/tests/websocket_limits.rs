@@ -117,3 +117,10 @@ fn endless_messages_of_nothing_end() {
     let pings = frame(PING | FIN, MASK, b"").repeat(limit * 2);
     assert_eq!(decode(limit, &pings).seen.len(), limit * 2);
 }
+
+/// Every connection has one, most of them idle: what a decoder holds between messages is this and nothing else, but for
+/// an inflater where the client keeps its window.
+#[test]
+fn an_idle_decoder_is_small() {
+    assert!(size_of::<Decoder>() <= 264, "{} bytes", size_of::<Decoder>());
+}

@@ -84,14 +84,14 @@ struct Message {
     /// Payload bytes announced by its frames.
     announced: u64,
     /// Frames that announced none, and were not the last: there is an end to those too.
-    empty_frames: u64,
+    empty_frames: u32,
     /// Bytes inflated.
     inflated: usize,
     utf8: Utf8Check,
     /// The inflater may have more to give without further input.
     has_more: bool,
     /// Bytes of [`TRAILER`] that the inflater has had.
-    trailer_used: usize,
+    trailer_used: u8,
 }
 
 /// Bytes that are inflated at a time.
@@ -216,14 +216,15 @@ impl Decoder {
             trailer_used: 0,
         });
         message.announced = message.announced.saturating_add(head.payload_len);
-        message.empty_frames += u64::from(head.payload_len == 0 && !head.is_final);
+        let is_empty = head.payload_len == 0 && !head.is_final;
+        message.empty_frames = message.empty_frames.saturating_add(is_empty.into());
         let max = self.message_size_max as u64;
         let announced_max = match message.is_compressed {
             // Inflated, it is counted later; but blocks may hold nothing. Who flushes after every byte needs seven.
             true => max.saturating_mul(8).saturating_add(64),
             false => max,
         };
-        if message.announced > announced_max || message.empty_frames > max.saturating_add(64) {
+        if message.announced > announced_max || u64::from(message.empty_frames) > max.saturating_add(64) {
             return Err(DecodeError::TooLarge(self.message_size_max));
         }
         Ok(())
@@ -317,7 +318,7 @@ impl Decoder {
             let size;
             (size, flow) = self.inflate(&TRAILER[trailer_used..], inflated, visit)?;
             if let Some(message) = &mut self.message {
-                message.trailer_used += size;
+                message.trailer_used += size as u8;
             }
             if flow.is_break() {
                 return Ok((used, flow));
@@ -336,8 +337,8 @@ impl Decoder {
     /// How much of the trailer the inflater has had, while it has not had all or has more to give.
     fn trailer_used(&self) -> Option<usize> {
         let message = self.message?;
-        let is_due = message.has_more || message.trailer_used < TRAILER.len();
-        is_due.then_some(message.trailer_used)
+        let trailer_used = usize::from(message.trailer_used);
+        (message.has_more || trailer_used < TRAILER.len()).then_some(trailer_used)
     }
 
     /// Inflates `input` as far as `visit` wants to see it. Returns how much of it was used.
