@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use super::deflate::{Agreed, Inflater, TRAILER};
+use super::deflate::{Agreed, Inflated, Inflater, TRAILER};
 use super::head::Head;
 use super::mask::apply_mask;
 use super::utf8::Utf8Check;
@@ -81,15 +81,17 @@ impl Frame {
 struct Message {
     kind: MessageKind,
     is_compressed: bool,
-    /// Payload bytes announced by its frames; an empty frame counts as one, so that there is an end to those too.
+    /// Payload bytes announced by its frames.
     announced: u64,
+    /// Frames that announced none, and were not the last: there is an end to those too.
+    empty_frames: u32,
     /// Bytes inflated.
     inflated: usize,
     utf8: Utf8Check,
     /// The inflater may have more to give without further input.
     has_more: bool,
     /// Bytes of [`TRAILER`] that the inflater has had.
-    trailer_used: usize,
+    trailer_used: u8,
 }
 
 /// Bytes that are inflated at a time.
@@ -164,6 +166,7 @@ impl Decoder {
     /// Whether [`Decoder::decode`] may have events to visit without further input, since it was broken off.
     pub fn has_more(&self) -> bool {
         self.frame.is_some_and(|frame| frame.left() == 0)
+            || self.message.is_some_and(|message| message.has_more)
     }
 
     /// Takes a frame's head, or keeps what there is of it.
@@ -206,16 +209,22 @@ impl Decoder {
             kind,
             is_compressed: head.is_compressed,
             announced: 0,
+            empty_frames: 0,
             inflated: 0,
             utf8: Utf8Check::default(),
             has_more: false,
             trailer_used: 0,
         });
-        message.announced = message.announced.saturating_add(head.payload_len.max(1));
+        message.announced = message.announced.saturating_add(head.payload_len);
+        let is_empty = head.payload_len == 0 && !head.is_final;
+        message.empty_frames = message.empty_frames.saturating_add(is_empty.into());
         let max = self.message_size_max as u64;
-        // What cannot be deflated grows by the heads of its blocks.
-        let announced_max = if message.is_compressed { max.saturating_add(max / 64 + 64) } else { max };
-        if message.announced > announced_max {
+        let announced_max = match message.is_compressed {
+            // Inflated, it is counted later; but blocks may hold nothing. Who flushes after every byte needs seven.
+            true => max.saturating_mul(8).saturating_add(64),
+            false => max,
+        };
+        if message.announced > announced_max || u64::from(message.empty_frames) > max.saturating_add(64) {
             return Err(DecodeError::TooLarge(self.message_size_max));
         }
         Ok(())
@@ -309,7 +318,7 @@ impl Decoder {
             let size;
             (size, flow) = self.inflate(&TRAILER[trailer_used..], inflated, visit)?;
             if let Some(message) = &mut self.message {
-                message.trailer_used += size;
+                message.trailer_used += size as u8;
             }
             if flow.is_break() {
                 return Ok((used, flow));
@@ -328,8 +337,8 @@ impl Decoder {
     /// How much of the trailer the inflater has had, while it has not had all or has more to give.
     fn trailer_used(&self) -> Option<usize> {
         let message = self.message?;
-        let is_due = message.has_more || message.trailer_used < TRAILER.len();
-        is_due.then_some(message.trailer_used)
+        let trailer_used = usize::from(message.trailer_used);
+        (message.has_more || trailer_used < TRAILER.len()).then_some(trailer_used)
     }
 
     /// Inflates `input` as far as `visit` wants to see it. Returns how much of it was used.
@@ -344,23 +353,25 @@ impl Decoder {
         };
         let mut used = 0;
         while used < input.len() || message.has_more {
-            let (taken, given) = inflater.inflate(&input[used..], inflated).ok_or(DecodeError::Deflate)?;
+            // Never beyond the limit but for one byte, which tells: so all up to it is judged and handed on first.
+            let room = (self.message_size_max - message.inflated).clamp(1, inflated.len());
+            let Inflated { taken, given, is_valid } = inflater.inflate(&input[used..], &mut inflated[..room]);
             used += taken;
-            message.has_more = given == inflated.len();
-            if taken == 0 && given == 0 && used < input.len() {
+            message.has_more = given == room;
+            if given > 0 {
+                if message.inflated == self.message_size_max {
+                    return Err(DecodeError::TooLarge(self.message_size_max));
+                }
+                message.inflated += given;
+                message.check(&inflated[..given], false)?;
+                let event = Event::Data { bytes: &inflated[..given], kind: message.kind, is_last: false };
+                let flow = visit(event);
+                if is_valid && flow.is_break() {
+                    return Ok((used, flow));
+                }
+            }
+            if !is_valid || (taken == 0 && given == 0 && used < input.len()) {
                 return Err(DecodeError::Deflate);
-            }
-            if given == 0 {
-                continue;
-            }
-            message.inflated += given;
-            if message.inflated > self.message_size_max {
-                return Err(DecodeError::TooLarge(self.message_size_max));
-            }
-            message.check(&inflated[..given], false)?;
-            let event = Event::Data { bytes: &inflated[..given], kind: message.kind, is_last: false };
-            if visit(event).is_break() {
-                return Ok((used, ControlFlow::Break(())));
             }
         }
         Ok((used, ControlFlow::Continue(())))

@@ -1,7 +1,7 @@
 //! `Sec-WebSocket-Extensions`. (RFC 6455, section 9.1)
 //!
 //! ```text
-//! extensions = extension *( "," extension )
+//! extensions = [ extension ] *( "," [ extension ] )     at least one; empty elements mean nothing
 //! extension  = token *( ";" parameter )
 //! parameter  = token [ "=" ( token | quoted ) ]        a quoted value is a token once it is unquoted
 //! ```
@@ -32,11 +32,10 @@ pub struct MalformedExtensions;
 
 /// The extensions of one header line, in order.
 pub(super) fn parse(value: &str) -> Result<Vec<Extension<'_>>, MalformedExtensions> {
-    let list = separated_list1(char(','), padded(extension));
-    match all_consuming(list).parse(value) {
-        Ok((_, extensions)) => Ok(extensions),
-        Err(_) => Err(MalformedExtensions),
-    }
+    let list = separated_list1(char(','), padded(opt(extension)));
+    let (_, elements) = all_consuming(list).parse(value).map_err(|_| MalformedExtensions)?;
+    let extensions: Vec<_> = elements.into_iter().flatten().collect();
+    if extensions.is_empty() { Err(MalformedExtensions) } else { Ok(extensions) }
 }
 
 fn padded<'a, O>(
@@ -82,7 +81,8 @@ mod tests {
             parameters: vec![("client_max_window_bits", None), ("server_max_window_bits", Some("10".into()))],
         };
         let other = Extension { name: "x-other", parameters: vec![] };
-        let value = "permessage-deflate ;client_max_window_bits; server_max_window_bits = \"1\\0\" , x-other";
+        let value =
+            "permessage-deflate ;client_max_window_bits; server_max_window_bits = \"1\\0\" ,, x-other,";
         assert_eq!(parse(value), Ok(vec![deflate, other]));
     }
 
@@ -91,7 +91,8 @@ mod tests {
         for value in [
             "",
             ",",
-            "a,",
+            ",,",
+            "a,;",
             "a;",
             "permessage-deflate;; = x",
             "a;b=",

@@ -21,32 +21,38 @@ pub(in crate::websocket) struct Inflater {
     codec: Option<Decompress>,
 }
 
+/// What became of some input.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::websocket) struct Inflated {
+    /// How much of the input was used.
+    pub(in crate::websocket) taken: usize,
+    /// How much output was made.
+    pub(in crate::websocket) given: usize,
+    /// If not, what comes behind that is not DEFLATE.
+    pub(in crate::websocket) is_valid: bool,
+}
+
 impl Inflater {
     pub(in crate::websocket) fn new(agreed: &Agreed) -> Self {
         Self { keeps_window: agreed.client_context_takeover, codec: None }
     }
 
-    /// Inflates some of `input` into `output`. Returns how much was used and how much was made; `None` where it is not
-    /// DEFLATE.
-    pub(in crate::websocket) fn inflate(
-        &mut self,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Option<(usize, usize)> {
+    /// Inflates some of `input` into `output`.
+    pub(in crate::websocket) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Inflated {
         let codec = self.codec.get_or_insert_with(|| {
             let pooled = POOL.with_borrow_mut(Vec::pop);
             // A window of 32 KiB inflates what any smaller one has deflated.
             pooled.unwrap_or_else(|| Decompress::new(false))
         });
         let (used, made) = (codec.total_in(), codec.total_out());
-        let status = codec.decompress(input, output, FlushDecompress::None).ok()?;
-        let taken = usize::try_from(codec.total_in() - used).ok()?;
-        let given = usize::try_from(codec.total_out() - made).ok()?;
-        if status == Status::StreamEnd {
+        let status = codec.decompress(input, output, FlushDecompress::None);
+        let taken = (codec.total_in() - used) as usize;
+        let given = (codec.total_out() - made) as usize;
+        if matches!(status, Ok(Status::StreamEnd)) {
             // A block with BFINAL may be followed by others. (RFC 7692, section 7.2.3.4)
             codec.reset(false);
         }
-        Some((taken, given))
+        Inflated { taken, given, is_valid: status.is_ok() }
     }
 
     pub(in crate::websocket) fn end_message(&mut self) {

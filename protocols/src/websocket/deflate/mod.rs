@@ -10,7 +10,7 @@ mod negotiate;
 mod shared;
 
 pub use self::extension::MalformedExtensions;
-pub(super) use self::inflate::Inflater;
+pub(super) use self::inflate::{Inflated, Inflater};
 pub use self::negotiate::{Agreed, Policy, negotiate};
 pub use self::shared::{Deflater, deflate, encode_stored, end_stored};
 

@@ -46,8 +46,8 @@ impl Deflater {
 
     /// The payload of a whole message.
     pub fn deflate_message(&mut self, bytes: &[u8]) -> Vec<u8> {
+        // zlib makes nothing of nothing once it has flushed. (RFC 7692, section 7.2.3.6)
         if bytes.is_empty() {
-            // The codec would find nothing to flush. (RFC 7692, section 7.2.3.6)
             return vec![0];
         }
         let mut out = Vec::with_capacity(bytes.len() / 2 + 64);
