@@ -1,0 +1,5 @@
+//! What browsers need: wss, compression, proxies in front.
+
+mod compression;
+mod page;
+mod site;
