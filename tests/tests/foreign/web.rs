@@ -1,5 +1,6 @@
 //! What browsers need: wss, compression, proxies in front.
 
 mod compression;
+mod many;
 mod page;
 mod site;
