@@ -3,4 +3,6 @@
 mod compression;
 mod many;
 mod page;
+mod proxied;
+mod proxy;
 mod site;
