@@ -1,6 +1,7 @@
 //! What browsers need: wss, compression, proxies in front.
 
 mod compression;
+mod http2;
 mod many;
 mod page;
 mod proxied;
