@@ -1,14 +1,16 @@
 // Drives MQTT.js: MQTT 3.1, 3.1.1 and 5.0, over whatever the URL says (ws://, mqtt://).
 //
-//   connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, topic_alias_maximum}
+//   connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, topic_alias_maximum, web}
 //               -> connected {session_present}
 //   subscribe   {topic, qos, retain_as_published, retain_handling, no_local, subscription_id} -> subscribed {granted}
 //   publish     {topic, payload, qos, retain, properties} -> published, once acknowledged (QoS 0: once written)
+//   traffic     {} -> traffic {extensions, read, written}, of the WebSocket
 //   disconnect  {} -> closed
 //
-// Each message: message {topic, payload, qos, retain, dup, properties}.
+// `web` is told of in web_socket.mjs. Each message: message {topic, payload, qos, retain, dup, properties}.
 
 import mqtt from 'mqtt';
+import { openWebSocket, traffic } from './web_socket.mjs';
 import { emit, fromBase64, serve, toBase64 } from './wire.mjs';
 
 const PROTOCOLS = {
@@ -18,9 +20,10 @@ const PROTOCOLS = {
 };
 
 const clients = new Map();
+const sockets = new Map();
 
 serve({
-  connect({ as, url, version, client_id, clean = true, session_expiry, topic_alias_maximum }) {
+  connect({ as, url, version, client_id, clean = true, session_expiry, topic_alias_maximum, web }) {
     const properties = { sessionExpiryInterval: session_expiry, topicAliasMaximum: topic_alias_maximum };
     const client = mqtt.connect(url, {
       ...PROTOCOLS[version],
@@ -28,6 +31,11 @@ serve({
       clean,
       reconnectPeriod: 0,
       properties: version === '5' ? withoutUndefined(properties) : undefined,
+      createWebsocket(address, protocols) {
+        const socket = openWebSocket(address, protocols, web);
+        sockets.set(as, socket);
+        return socket;
+      },
     });
     clients.set(as, client);
     client.on('connect', connack => emit('connected', as, { session_present: connack.sessionPresent }));
@@ -62,6 +70,10 @@ serve({
       properties: properties && writeProperties(properties),
     }));
     emit('published', as);
+  },
+
+  traffic({ as }) {
+    emit('traffic', as, traffic(sockets.get(as)));
   },
 
   async disconnect({ as }) {

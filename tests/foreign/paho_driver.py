@@ -1,6 +1,7 @@
 """Drives paho-mqtt: MQTT 3.1, 3.1.1 and 5.0, over tcp (mqtt://) and WebSocket (ws://).
 
-    connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry} -> connected {session_present}
+    connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, local_address}
+                -> connected {session_present}
     subscribe   {topic, qos, retain_as_published, retain_handling, no_local, subscription_id} -> subscribed {granted}
     publish     {topic, payload, qos, retain, properties} -> published, once acknowledged (QoS 0: once written)
     disconnect  {} -> closed
@@ -33,7 +34,7 @@ PROPERTIES = {
 clients = {}
 
 
-def connect(name, url, version, client_id, clean=True, session_expiry=None, topic_alias_maximum=None):
+def connect(name, url, version, client_id, clean=True, session_expiry=None, topic_alias_maximum=None, local_address=""):
     del topic_alias_maximum  # paho does not resolve aliases that a broker makes, so it never offers to
     address = urlsplit(url)
     is_version_5 = version == "5"
@@ -60,7 +61,7 @@ def connect(name, url, version, client_id, clean=True, session_expiry=None, topi
         if session_expiry is not None:
             options["properties"] = Properties(PacketTypes.CONNECT)
             options["properties"].SessionExpiryInterval = session_expiry
-    client.connect(address.hostname, address.port, **options)
+    client.connect(address.hostname, address.port, bind_address=local_address, **options)
     client.loop_start()
 
 

@@ -1,28 +1,31 @@
 // Drives @stomp/stompjs: STOMP 1.0, 1.1 and 1.2 over WebSocket.
 //
-//   connect     {url, version: "1.0" | "1.1" | "1.2", headers} -> connected {headers}
+//   connect     {url, version: "1.0" | "1.1" | "1.2", headers, web} -> connected {headers}
 //   subscribe   {topic (the destination), id, headers} -> subscribed, once the receipt is there
 //   unsubscribe {id, headers} -> unsubscribed, likewise
 //   publish     {topic (the destination), payload, headers, text} -> published, likewise;
 //               `text: true` sends a text WebSocket frame, else it is binary
 //   ack, nack   {id (the ack header), subscription, headers} -> acknowledged, likewise
+//   traffic     {} -> traffic {extensions, read, written}, of the WebSocket
 //   disconnect  {} -> closed
 //
-// Each message: message {topic, payload, headers (as the library understands them), header_lines (as they arrived),
+// `web` is told of in web_socket.mjs. Each message: message {topic, payload, headers (as the library understands them), header_lines (as they arrived),
 // text (whether its WebSocket frame was text)}.
 
 import { Client, Versions } from '@stomp/stompjs';
-import { WebSocket } from 'ws';
+import { openWebSocket, traffic } from './web_socket.mjs';
 import { emit, fromBase64, serve, toBase64 } from './wire.mjs';
 
 const clients = new Map();
+const sockets = new Map();
 
 serve({
-  connect({ as, url, version, headers = {} }) {
+  connect({ as, url, version, headers = {}, web }) {
     let frame;    // the last WebSocket frame: the library does not tell its kind, nor repeated headers
     const client = new Client({
       webSocketFactory() {
-        const socket = new WebSocket(url, new Versions([version]).protocolVersions());
+        const socket = openWebSocket(url, new Versions([version]).protocolVersions(), web);
+        sockets.set(as, socket);
         socket.addEventListener('message', ({ data }) => { frame = data; });
         return socket;
       },
@@ -67,6 +70,10 @@ serve({
 
   ack: acknowledge('ACK'),
   nack: acknowledge('NACK'),
+
+  traffic({ as }) {
+    emit('traffic', as, traffic(sockets.get(as)));
+  },
 
   async disconnect({ as }) {
     await clients.get(as).deactivate();

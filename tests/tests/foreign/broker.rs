@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use tidewire_tests::binary::binary;
 pub(crate) struct Broker {
     process: Child,
     ports: Ports,
-    log: Arc<Mutex<String>>,
+    log: Arc<Log>,
     _directory: TempDir,
 }
 
@@ -65,7 +65,12 @@ impl Broker {
 
     /// What the process has written.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log.text()
+    }
+
+    /// The first line of the log that has all these words; waits until it is there.
+    pub(crate) fn says(&self, words: &[&str]) -> String {
+        self.log.await_line(words).unwrap_or_else(|| panic!("the broker does not say {words:?}"))
     }
 
     /// Asks the process to stop, and waits until it has; its status is there to be judged.
@@ -93,7 +98,7 @@ impl Broker {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the broker's binary can be run");
-        let log = Arc::new(Mutex::new(String::new()));
+        let log = Arc::new(Log::default());
         let (written, lines) = mpsc::channel();
         collect(process.stdout.take(), &log, written.clone());
         collect(process.stderr.take(), &log, written);
@@ -119,7 +124,7 @@ impl Broker {
         // Either fails only when the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log.text()
     }
 }
 
@@ -193,15 +198,42 @@ protocols = ["stomp"]
     }
 }
 
+/// What the process has written so far.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grown: Condvar,
+}
+
+impl Log {
+    fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn append(&self, line: &[u8]) {
+        let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+        self.grown.notify_all();
+    }
+
+    fn await_line(&self, words: &[&str]) -> Option<String> {
+        let find = |text: &str| {
+            text.lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
+        };
+        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.grown.wait_timeout_while(text, LINE_DEADLINE, |text| find(text).is_none());
+        find(&waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+}
+
 /// Appends what the process writes to the log, and tells of each line; the sender's end means the pipe's end.
-fn collect(pipe: Option<impl Read + Send + 'static>, log: &Arc<Mutex<String>>, written: Sender<()>) {
+fn collect(pipe: Option<impl Read + Send + 'static>, log: &Arc<Log>, written: Sender<()>) {
     let reader = BufReader::new(pipe.expect("the pipe was asked for"));
     let log = Arc::clone(log);
     thread::spawn(move || {
         for line in reader.split(b'\n').map_while(Result::ok) {
-            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.push_str(&String::from_utf8_lossy(&line));
-            log.push('\n');
+            log.append(&line);
             // Nobody listens any more once the broker is up.
             let _ = written.send(());
         }
@@ -209,3 +241,5 @@ fn collect(pipe: Option<impl Read + Send + 'static>, log: &Arc<Mutex<String>>, w
 }
 
 const START_DEADLINE: Duration = Duration::from_secs(20);
+/// A line is written before what it tells of is answered, and read a moment later.
+const LINE_DEADLINE: Duration = Duration::from_secs(10);

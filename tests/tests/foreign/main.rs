@@ -6,7 +6,8 @@
 //!
 //! * `matrix`: every client publishes to every client, at every QoS, small, large and empty payloads;
 //! * `message_space`: every row of the table that maps MQTT 5, MQTT 3.1.1 and STOMP messages onto each other;
-//! * `features`: every feature that a client has, each library by a script of its own.
+//! * `features`: every feature that a client has, each library by a script of its own;
+//! * `web`: clients and headless Chromium by ws and wss, compressed and not, and through nginx and HAProxy.
 //!
 //! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
 
@@ -20,3 +21,4 @@ mod message_space;
 mod mosquitto;
 mod peer;
 mod stage;
+mod web;

@@ -185,6 +185,11 @@ impl DrivenPeer {
         self.receive().expect("a message comes")
     }
 
+    /// Over WebSocket, of the Node drivers: the extensions that were agreed on, and the bytes that came and went.
+    pub(crate) fn traffic(&mut self) -> Value {
+        self.connection.ask("traffic", json!({}), "traffic").expect("a connection has traffic")
+    }
+
     pub(crate) fn disconnect(mut self) {
         self.connection.ask("disconnect", json!({}), "closed").expect("a client disconnects");
     }

@@ -20,7 +20,12 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self { drivers: RefCell::default(), entered: Cell::new(0), broker: Broker::start() }
+        Self::of(Broker::start())
+    }
+
+    /// With this broker.
+    pub(crate) fn of(broker: Broker) -> Self {
+        Self { drivers: RefCell::default(), entered: Cell::new(0), broker }
     }
 
     /// Connects one more client.
@@ -29,14 +34,19 @@ impl Stage {
     }
 
     /// Connects one more client, with further options of its driver's `connect` command.
-    pub(crate) fn enter_with(&self, client: Client, mut options: Value) -> DrivenPeer {
+    pub(crate) fn enter_with(&self, client: Client, options: Value) -> DrivenPeer {
+        self.enter_at(&self.url(client), client, options)
+    }
+
+    /// Connects one more client to this address, be it the broker's or a proxy's.
+    pub(crate) fn enter_at(&self, url: &str, client: Client, mut options: Value) -> DrivenPeer {
         self.entered.set(self.entered.get() + 1);
         let name = format!("client-{}", self.entered.get());
         if client.protocol() == Protocol::Mqtt && options["client_id"].is_null() {
             options["client_id"] = name.as_str().into();
         }
         let connection = self.driver(client.library).connection(&name);
-        DrivenPeer::connect(client, connection, &self.url(client), options)
+        DrivenPeer::connect(client, connection, url, options)
     }
 
     fn driver(&self, library: Library) -> Arc<Driver> {

@@ -1,0 +1,113 @@
+//! A broker that is reached by ws and by wss.
+
+use std::path::PathBuf;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::broker::Broker;
+use crate::client::Client;
+use crate::peer::DrivenPeer;
+use crate::stage::Stage;
+
+pub(crate) struct Site {
+    pub(crate) stage: Stage,
+    /// The authority that issued the server's certificate.
+    ca: String,
+    /// The server's certificate.
+    pub(crate) certificate: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scheme {
+    Ws,
+    Wss,
+}
+
+impl Site {
+    /// Serves both, with these further settings of the listeners.
+    pub(crate) fn serve(settings: &str) -> Self {
+        Self::configured(&LISTENERS.replace("SETTINGS", settings).replace("SECURE", ""))
+    }
+
+    /// Serves both, with these further settings of the one for wss.
+    pub(crate) fn serve_secure(settings: &str) -> Self {
+        Self::configured(&LISTENERS.replace("SETTINGS", "").replace("SECURE", settings))
+    }
+
+    fn configured(listeners: &str) -> Self {
+        let (ca, [certificate, key]) = issue();
+        let folder = tempfile::tempdir().expect("a temporary directory can be made");
+        let files = [write(&folder, "server.pem", &certificate), write(&folder, "server.key", &key)];
+        let broker = Broker::configured(listeners, &files);
+        Self { stage: Stage::of(broker), ca, certificate }
+    }
+
+    pub(crate) fn url(&self, scheme: Scheme) -> String {
+        match scheme {
+            Scheme::Ws => format!("ws://{}/", self.stage.broker.websocket()),
+            Scheme::Wss => format!("wss://{}/", self.stage.broker.mqtt()),
+        }
+    }
+
+    /// Connects a client, which offers compression or not.
+    pub(crate) fn enter(&self, client: Client, scheme: Scheme, compression: bool) -> DrivenPeer {
+        let web: Value = match scheme {
+            Scheme::Ws => json!({"compression": compression}),
+            Scheme::Wss => json!({"compression": compression, "ca": self.ca}),
+        };
+        self.stage.enter_at(&self.url(scheme), client, json!({"web": web}))
+    }
+}
+
+/// An authority's certificate, and a server's with its key.
+fn issue() -> (String, [String; 2]) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "Tidewire's tests");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.key_identifier_method = KeyIdMethod::Sha256;
+    let key = KeyPair::generate().expect("a key can be made");
+    let issuer = CertifiedIssuer::self_signed(params, key).expect("it can sign itself");
+    let hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let params = CertificateParams::new(hosts).expect("the names are names");
+    let key = KeyPair::generate().expect("a key can be made");
+    let certificate = params.signed_by(&key, &issuer).expect("it can be signed");
+    (issuer.pem(), [certificate.pem(), key.serialize_pem()])
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).expect("a temporary directory can be written to");
+    path
+}
+
+const LISTENERS: &str = r#"
+[[listeners]]
+name = "ws"
+bind = "127.0.0.1:8080"
+transport = "ws"
+protocols = ["mqtt", "stomp"]
+SETTINGS
+
+[[listeners]]
+name = "wss"
+bind = "127.0.0.1:1883"
+transport = "ws"
+protocols = ["mqtt", "stomp"]
+SETTINGS
+SECURE
+[listeners.tls]
+cert = "server.pem"
+key = "server.key"
+
+# What starts the broker waits for a third.
+[[listeners]]
+name = "stomp"
+bind = "127.0.0.1:61613"
+transport = "tcp"
+protocols = ["stomp"]
+"#;
