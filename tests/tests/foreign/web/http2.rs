@@ -9,7 +9,6 @@ use super::site::{Scheme, Site};
 
 /// RFC 8441.
 #[test]
-#[ignore = "needs http2"]
 fn ten_web_sockets_of_a_page_share_one_connection() {
     let site = Site::serve_secure("http2 = true");
     let argument = json!({"url": site.url(Scheme::Wss), "count": 10, "certificate": site.certificate});
