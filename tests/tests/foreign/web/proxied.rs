@@ -1,6 +1,6 @@
 //! Behind a proxy the broker knows a client by its own address; and a client's word about it does not count.
 //!
-//! Clients connect from 127.0.0.2, proxies from 127.0.0.1.
+//! Clients connect from 127.0.0.2, proxies from 127.0.0.3.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
+use super::page::Page;
 use super::proxy::Proxy;
+use super::site::Site;
 use crate::broker::Broker;
 use crate::client::{MQTTJS_5, PAHO_TCP_5};
 use crate::peer::{DrivenPeer, Payload, Peer, Publication};
@@ -30,6 +32,26 @@ fn what_a_client_writes_before_what_nginx_adds_is_not_believed() {
     let forged = from_there(json!({"X-Forwarded-For": "203.0.113.7"}));
     is_served(stage.enter_at(&proxy.websocket_url(), MQTTJS_5, forged));
     assert_eq!(origin(&stage.broker), CLIENT);
+}
+
+/// What most browsers meet: TLS ends at the proxy, compression at the broker.
+#[test]
+fn a_page_reaches_the_broker_through_nginx_where_tls_ends() {
+    let site = Site::serve(r#"trusted_proxies = ["127.0.0.3"]"#);
+    let [certificate, key] = site.files();
+    let proxy = Proxy::nginx_tls(&certificate, &key, site.stage.broker.websocket());
+    let url = proxy.secure_websocket_url();
+    let page = Page::open("exchange", &json!({"urls": [url], "certificate": site.certificate}));
+    for client in ["MQTT.js", "stompjs"] {
+        let said = page.says();
+        assert_eq!(said["client"], client);
+        assert!(
+            said["extensions"].as_str().is_some_and(|text| text.starts_with("permessage-deflate")),
+            "{said}"
+        );
+    }
+    // The proxy's word has no port.
+    assert_eq!(origin(&site.stage.broker), "127.0.0.1");
 }
 
 #[test]
@@ -96,7 +118,7 @@ async fn a_proxy_header_from_who_is_no_proxy_is_refused() {
     }
 }
 
-/// Trusts what is at 127.0.0.1.
+/// Trusts proxies.
 fn stage() -> Stage {
     Stage::of(Broker::configured(LISTENERS, &[]))
 }
@@ -141,7 +163,7 @@ name = "plain"
 bind = "127.0.0.1:8080"
 transport = "ws"
 protocols = ["mqtt"]
-trusted_proxies = ["127.0.0.1"]
+trusted_proxies = ["127.0.0.3"]
 
 [[listeners]]
 name = "websocket behind headers"
@@ -149,7 +171,7 @@ bind = "127.0.0.1:1883"
 transport = "ws"
 protocols = ["mqtt"]
 proxy_protocol = true
-trusted_proxies = ["127.0.0.1"]
+trusted_proxies = ["127.0.0.3"]
 
 [[listeners]]
 name = "tcp behind headers"
@@ -157,5 +179,5 @@ bind = "127.0.0.1:61613"
 transport = "tcp"
 protocols = ["mqtt"]
 proxy_protocol = true
-trusted_proxies = ["127.0.0.1"]
+trusted_proxies = ["127.0.0.3"]
 "#;

@@ -1,6 +1,7 @@
 //! nginx or HAProxy in front of a broker, with a configuration and a port of its own.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,14 +17,19 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// nginx, which adds to X-Forwarded-For.
     pub(crate) fn nginx(broker: SocketAddr) -> Self {
-        // One process, in the foreground: it is killed as a whole.
-        Self::start(
-            "nginx",
-            &["-e", "stderr", "-p", "FOLDER", "-c", "FOLDER/configuration"],
-            NGINX,
-            &[],
-            broker,
-        )
+        Self::nginx_at("PROXY", broker)
+    }
+
+    /// nginx where TLS ends, with the certificate and the key of these files.
+    pub(crate) fn nginx_tls(certificate: &Path, key: &Path, broker: SocketAddr) -> Self {
+        let files =
+            format!("ssl_certificate {}; ssl_certificate_key {}", certificate.display(), key.display());
+        Self::nginx_at(&format!("PROXY ssl; {files}"), broker)
+    }
+
+    fn nginx_at(listen: &str, broker: SocketAddr) -> Self {
+        let arguments = ["-e", "stderr", "-p", "FOLDER", "-c", "FOLDER/configuration"];
+        Self::start("nginx", &arguments, NGINX, &[("LISTEN", listen)], broker)
     }
 
     /// HAProxy, which hands on bytes, and says first where they come from: `how` is `send-proxy` or `send-proxy-v2`.
@@ -51,7 +57,8 @@ impl Proxy {
         let path = folder.path().to_str().expect("its name is text");
         let address = free_port();
         let (here, there) = (address.to_string(), broker.to_string());
-        let known = [("FOLDER", path), ("PROXY", here.as_str()), ("BROKER", there.as_str())];
+        let known =
+            [("FOLDER", path), ("PROXY", here.as_str()), ("BROKER", there.as_str()), ("SOURCE", SOURCE)];
         let fill = |text: &str| {
             let words = words.iter().chain(&known);
             words.fold(text.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
@@ -73,6 +80,10 @@ impl Proxy {
 
     pub(crate) fn websocket_url(&self) -> String {
         format!("ws://{}/", self.address)
+    }
+
+    pub(crate) fn secure_websocket_url(&self) -> String {
+        format!("wss://{}/", self.address)
     }
 
     pub(crate) fn mqtt_url(&self) -> String {
@@ -104,6 +115,10 @@ fn free_port() -> SocketAddr {
     held.local_addr().expect("a listener has an address")
 }
 
+/// Where proxies connect to the broker from: another address than a browser's.
+const SOURCE: &str = "127.0.0.3";
+
+/// One process, in the foreground: it is killed as a whole.
 const NGINX: &str = r#"
 daemon off;
 master_process off;
@@ -117,8 +132,9 @@ http {
     uwsgi_temp_path FOLDER/uwsgi;
     scgi_temp_path FOLDER/scgi;
     server {
-        listen PROXY;
+        listen LISTEN;
         location / {
+            proxy_bind SOURCE;
             proxy_pass http://BROKER;
             proxy_http_version 1.1;
             proxy_set_header Host $http_host;
@@ -144,6 +160,7 @@ frontend clients
     bind PROXY
     default_backend broker
 backend broker
+    source SOURCE
     server broker BROKER HOW
 ";
 

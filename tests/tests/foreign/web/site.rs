@@ -19,6 +19,8 @@ pub(crate) struct Site {
     ca: String,
     /// The server's certificate.
     pub(crate) certificate: String,
+    /// Where that is in a file, and its key.
+    folder: TempDir,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +43,14 @@ impl Site {
     fn configured(listeners: &str) -> Self {
         let (ca, [certificate, key]) = issue();
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        let files = [write(&folder, "server.pem", &certificate), write(&folder, "server.key", &key)];
+        let files = [write(&folder, CERTIFICATE, &certificate), write(&folder, KEY, &key)];
         let broker = Broker::configured(listeners, &files);
-        Self { stage: Stage::of(broker), ca, certificate }
+        Self { stage: Stage::of(broker), ca, certificate, folder }
+    }
+
+    /// The server's certificate, and its key.
+    pub(crate) fn files(&self) -> [PathBuf; 2] {
+        [CERTIFICATE, KEY].map(|name| self.folder.path().join(name))
     }
 
     pub(crate) fn url(&self, scheme: Scheme) -> String {
@@ -84,6 +91,9 @@ fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     std::fs::write(&path, text).expect("a temporary directory can be written to");
     path
 }
+
+const CERTIFICATE: &str = "server.pem";
+const KEY: &str = "server.key";
 
 const LISTENERS: &str = r#"
 [[listeners]]
