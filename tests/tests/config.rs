@@ -156,6 +156,17 @@ fn every_fault_is_shown_at_its_line() {
     is_wrong_at(&listener("").replace("\"mqtt\"", ""), "5:1", &["\"mqtt\" and \"stomp\""]);
     is_wrong_at(&listener("").replace("127.0.0.1:0", "127.0.0.1"), "3:1", &["\"0.0.0.0:8080\""]);
     is_wrong_at(&listener("paths = [\"x\"]\n").replace("tcp", "ws"), "6:1", &["must begin with \"/\""]);
+    for (line, words) in [
+        ("http2 = true", "[listeners.tls]"),
+        ("compression = { level = 10 }", "1 to 9"),
+        ("compression = { window_bits = 8 }", "9 to 15"),
+        ("compression = \"yes\"", "true, false or a table"),
+        ("compression = { levl = 1 }", "did you mean \"level\""),
+    ] {
+        let error = the_error(load_text(&listener(&format!("{line}\n")).replace("tcp", "ws")));
+        assert!(error.place.contains("tidewire.toml:6:"), "{error}");
+        assert!(error.to_string().contains(words), "{words} is not in: {error}");
+    }
     let fixed = listener("").replace(":0", ":1883");
     is_wrong_at(&format!("{fixed}\n{fixed}"), "9:1", &["bound by another listener"]);
     for (section, line, words) in [

@@ -180,9 +180,25 @@ fn describe(message: &str) -> String {
     }
 }
 
-/// The place of `key` in the file, as far as its last name can be found under its section.
+/// The place of `key` in the file, or of the inline table that it stands in, as far as one can be found.
 fn locate_in_file(name: &Path, text: &str, key: &str, fault: String) -> ConfigError {
-    let (section, field) = key.rsplit_once('.').unwrap_or(("", key));
+    let mut path = key;
+    loop {
+        let (section, field) = path.rsplit_once('.').unwrap_or(("", path));
+        if let Some(start) = find_field(text, section, field) {
+            let excerpt = excerpt(text, start..start + field.len());
+            let fault = format!("{key}: {fault}");
+            return ConfigError { place: place(name, text, start), text: fault, excerpt: Some(excerpt) };
+        }
+        if section.is_empty() {
+            return at(format!("{}: {key}", name.display()), fault);
+        }
+        path = section;
+    }
+}
+
+/// Where the line of a field begins in its section.
+fn find_field(text: &str, section: &str, field: &str) -> Option<usize> {
     let mut cursor = Cursor::default();
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
@@ -192,14 +208,11 @@ fn locate_in_file(name: &Path, text: &str, key: &str, fault: String) -> ConfigEr
         }
         let is_field = trimmed.strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with('='));
         if is_field && cursor.section == section {
-            let start = offset + (line.len() - line.trim_start().len());
-            let excerpt = excerpt(text, start..start + field.len());
-            let fault = format!("{key}: {fault}");
-            return ConfigError { place: place(name, text, start), text: fault, excerpt: Some(excerpt) };
+            return Some(offset + (line.len() - line.trim_start().len()));
         }
         offset += line.len();
     }
-    at(format!("{}: {key}", name.display()), fault)
+    None
 }
 
 /// The section that a line of a file stands in, as faults name it: `listeners[1].tls.certificates[0]`.
