@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::Notify;
 
@@ -23,6 +23,7 @@ use super::admission::Admission;
 use super::begun::Begun;
 use super::handshake::{Refusal, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
+use super::open::no_place;
 use super::site::ListenerSite;
 use crate::session::Link;
 
@@ -37,8 +38,8 @@ struct Carrier {
     link: Arc<Link>,
     /// WebSockets that it carries.
     carried: AtomicUsize,
-    /// The last of them has ended.
-    is_idle: Notify,
+    /// Told whenever that changes.
+    changed: Notify,
 }
 
 /// Serves an HTTP/2 connection until it ends, or the broker stops, or it has carried nothing for as long as a client may
@@ -53,7 +54,7 @@ pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<L
         origin: address.map_or_else(|| "HTTP/2".to_owned(), |address| address.to_string()),
         link: Arc::clone(&link),
         carried: AtomicUsize::new(0),
-        is_idle: Notify::new(),
+        changed: Notify::new(),
     });
     let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(begin(&carrier, request))));
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -95,28 +96,27 @@ impl Carrier {
             let waited = async { if is_idle { tokio::time::sleep(timeout).await } else { pending().await } };
             tokio::select! {
                 () = waited => return,
-                () = self.is_idle.notified() => {}
+                () = self.changed.notified() => {}
             }
         }
-    }
-
-    fn note_begin(&self) {
-        self.carried.fetch_add(1, Ordering::AcqRel);
-        self.is_idle.notify_one();
-    }
-
-    fn note_end(&self) {
-        self.carried.fetch_sub(1, Ordering::AcqRel);
-        self.is_idle.notify_one();
     }
 }
 
 /// One of the WebSockets that a carrier carries, until this is dropped.
 struct Carried(Arc<Carrier>);
 
+impl Carried {
+    fn new(carrier: &Arc<Carrier>) -> Self {
+        carrier.carried.fetch_add(1, Ordering::AcqRel);
+        carrier.changed.notify_one();
+        Self(Arc::clone(carrier))
+    }
+}
+
 impl Drop for Carried {
     fn drop(&mut self) {
-        self.0.note_end();
+        self.0.carried.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.notify_one();
     }
 }
 
@@ -136,10 +136,7 @@ fn try_begin(
     mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let state = &carrier.state;
-    let place = Place::take(state).ok_or_else(|| {
-        let reason = "as many connections are open as there may be; try again later".to_owned();
-        (StatusCode::SERVICE_UNAVAILABLE, reason)
-    })?;
+    let place = Place::take(state).ok_or_else(no_place)?;
     let link = state.broker.new_link(&carrier.origin);
     if let Some(user) = carrier.link.user() {
         link.set_user(&user);
@@ -153,8 +150,7 @@ fn try_begin(
     let (agreement, answer) = examine(&request, &site)?;
     let visit = admission.into_visit();
     let upgrade = hyper::upgrade::on(&mut request);
-    carrier.note_begin();
-    let carried = Carried(Arc::clone(carrier));
+    let carried = Carried::new(carrier);
     tokio::spawn(async move {
         // The answer is on its way; what follows it on this stream is WebSocket.
         let Ok(upgraded) = upgrade.await else { return };

@@ -232,7 +232,8 @@ impl Opening<'_> {
     }
 }
 
-fn no_place() -> Refusal {
+/// What a client hears that there is no room for.
+pub(super) fn no_place() -> Refusal {
     let reason = "as many connections are open as there may be; try again later".to_owned();
     (hyper::StatusCode::SERVICE_UNAVAILABLE, reason)
 }
