@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use clap::{ArgAction, Parser};
-use hyper::Request;
+use hyper::{Request, StatusCode};
 use tidewire::config::Limits;
 use tidewire::net::{Agreement, Raw, Refusal, Site, Socket, Upgraded, upgrade};
 use tidewire_protocols::websocket::deflate::{Deflater, Policy, TRAILER, deflate};
@@ -61,7 +61,7 @@ async fn main() -> io::Result<()> {
         tokio::spawn(async move {
             let limits = Limits::default();
             let socket = Socket::from(Raw::tcp(stream, peer));
-            let upgrading = upgrade(socket, &arguments, &limits, "echo");
+            let upgrading = upgrade(socket, &arguments, &limits);
             if let Ok(Some(upgraded)) = tokio::time::timeout(limits.connect_timeout.0, upgrading).await {
                 // A connection that breaks is the peer's affair.
                 let _ = echo(upgraded, &arguments).await;
@@ -88,6 +88,8 @@ impl Site for Arguments {
     fn name(subprotocol: &Option<String>) -> Option<&str> {
         subprotocol.as_deref()
     }
+
+    fn note_refusal(&self, _: StatusCode, _: &str) {}
 
     fn compression(&self) -> Option<Policy> {
         let policy = Policy { context_takeover: self.context_takeover, window_bits: self.window_bits };

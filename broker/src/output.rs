@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
 /// How a stretch of output travels over WebSocket. Over TCP it makes no difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,17 +136,17 @@ impl Output {
 
     /// Forgets everything; memory beyond `keep` bytes is given back, so that idle connections hold none.
     pub fn clear(&mut self, keep: usize) {
-        if self.bytes.capacity() > keep {
+        self.bytes.clear();
+        // What has been advanced over shows in no capacity, and is memory all the same.
+        if self.bytes.try_reclaim(keep.saturating_add(1)) {
             self.bytes = BytesMut::new();
-        } else {
-            self.bytes.clear();
         }
         self.clear_marks(keep);
     }
 
     /// Drops the first `count` bytes, which have gone elsewhere, with the boundaries among them.
     pub fn advance(&mut self, count: usize) {
-        let _ = self.bytes.split_to(count);
+        self.bytes.advance(count);
         if self.bytes.is_empty() {
             self.clear_marks(usize::MAX);
             return;
@@ -205,6 +205,22 @@ mod tests {
             messages(&first),
             [(FrameKind::Text, b"one".to_vec()), (FrameKind::Binary, b"two".to_vec())]
         );
+    }
+
+    #[test]
+    fn what_was_sent_leaves_no_large_buffer_behind() {
+        for sent in [0, 1, 65_000, 65_536] {
+            let mut output = Output::default();
+            output.bytes.extend_from_slice(&[0; 65_536]);
+            output.advance(sent);
+            output.clear(1_024);
+            assert!(!output.bytes.try_reclaim(1_025), "after {sent} bytes were sent");
+        }
+        let mut small = Output::default();
+        small.bytes.extend_from_slice(&[0; 100]);
+        small.advance(100);
+        small.clear(1_024);
+        assert!(small.bytes.try_reclaim(100), "a small one is kept");
     }
 
     #[test]

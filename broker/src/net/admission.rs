@@ -61,6 +61,11 @@ impl<'a> Admission<'a> {
         self.take(client)
     }
 
+    /// Whose it is.
+    pub(super) fn link(&self) -> &Link {
+        self.link
+    }
+
     /// The place, to be kept as long as the connection.
     pub(super) fn into_visit(self) -> Option<Visit> {
         self.visit.into_inner()

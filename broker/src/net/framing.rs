@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use tidewire_protocols::websocket::deflate::{Deflater, TRAILER, encode_stored, end_stored};
+use tidewire_protocols::websocket::deflate::{Deflater, TRAILER, encode_stored, end_stored, stored_len};
 use tidewire_protocols::websocket::{HEAD_SIZE_MAX, Opcode, encode_head};
 
 use crate::broker::Broker;
@@ -72,7 +72,7 @@ impl Framing {
                 _ => append(message.kind, false, message.bytes, frames),
             }
         }
-        output.clear(0);
+        output.advance(output.len());
         false
     }
 }
@@ -84,29 +84,36 @@ impl Drop for Context {
 }
 
 fn append(kind: FrameKind, is_compressed: bool, payload: &[u8], frames: &mut BytesMut) {
-    let opcode = match kind {
-        FrameKind::Binary => Opcode::Binary,
-        FrameKind::Text => Opcode::Text,
-    };
-    encode_head(opcode, is_compressed, payload.len(), frames);
+    encode_head(opcode(kind), is_compressed, payload.len(), frames);
     frames.extend_from_slice(payload);
 }
 
 /// Puts a message together from DEFLATE blocks that others share and from its own bytes, in stored blocks.
 fn append_blocks(message: &OutputMessage<'_>, frames: &mut BytesMut) {
-    let mut payload = lend();
-    let mut ends_deflated = false;
+    let size = |(is_deflated, stretch): (bool, &[u8])| match is_deflated {
+        true => stretch.len(),
+        false => stored_len(stretch.len()),
+    };
+    let size: usize = message.stretches().map(size).sum();
+    let ends_deflated = message.stretches().last().is_some_and(|(is_deflated, _)| is_deflated);
+    let size = if ends_deflated { size - TRAILER.len() } else { size + 1 };
+    encode_head(opcode(message.kind), true, size, frames);
+    let end = frames.len() + size;
     for (is_deflated, stretch) in message.stretches() {
         match is_deflated {
-            true => payload.extend_from_slice(stretch),
-            false => encode_stored(stretch, &mut payload),
+            true => frames.extend_from_slice(stretch),
+            false => encode_stored(stretch, frames),
         }
-        ends_deflated = is_deflated;
     }
     match ends_deflated {
-        true => payload.truncate(payload.len() - TRAILER.len()),
-        false => end_stored(&mut payload),
+        true => frames.truncate(end),
+        false => end_stored(frames),
     }
-    append(message.kind, true, &payload, frames);
-    give_back(payload);
+}
+
+fn opcode(kind: FrameKind) -> Opcode {
+    match kind {
+        FrameKind::Binary => Opcode::Binary,
+        FrameKind::Text => Opcode::Text,
+    }
 }

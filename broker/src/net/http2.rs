@@ -14,17 +14,20 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tidewire_protocols::websocket::Subprotocol;
 use tokio::sync::Notify;
 
 use super::Socket;
 use super::admission::Admission;
 use super::begun::Begun;
-use super::handshake::{Refusal, examine, refusal};
+use super::handshake::{Agreement, Refusal, Site as _, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
 use super::open::no_place;
 use super::site::ListenerSite;
+use crate::broker::Visit;
 use crate::session::Link;
 
 /// WebSockets on one connection; a browser asks how many there may be.
@@ -123,36 +126,53 @@ impl Drop for Carried {
 /// Answers a request; a WebSocket that it begins is served by a task of its own.
 fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let version = request.version();
-    try_begin(carrier, request).unwrap_or_else(|(status, reason)| {
-        let name = &carrier.state.config.name;
-        tracing::info!(listener = name, link = %carrier.link, status = status.as_u16(), reason, "upgrade refused");
-        carrier.state.broker.counters.refused.add(1);
-        refusal(status, reason, version)
-    })
-}
-
-fn try_begin(
-    carrier: &Arc<Carrier>,
-    mut request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Refusal> {
     let state = &carrier.state;
-    let place = Place::take(state).ok_or_else(no_place)?;
     let link = state.broker.new_link(&carrier.origin);
     if let Some(user) = carrier.link.user() {
         link.set_user(&user);
     }
     let listed = Listed::new(&state.broker, Arc::clone(&link));
     let admission = Admission::new(&state.broker, &state.config, &link, carrier.peer);
-    admission.enter()?;
-    let begun = Begun { broker: &state.broker, listener: &state.config, link: &link };
-    let site =
-        ListenerSite { listener: &state.config, admission: &admission, policy: begun.compression_policy() };
-    let (agreement, answer) = examine(&request, &site)?;
-    let visit = admission.into_visit();
+    let policy = Begun { broker: &state.broker, listener: &state.config, link: &link }.compression_policy();
+    let site = ListenerSite { listener: &state.config, admission: &admission, policy };
+    match try_begin(carrier, &site, request) {
+        Ok((begun, answer)) => {
+            let visit = admission.into_visit();
+            tokio::spawn(begun.serve(link, listed, visit));
+            answer
+        }
+        Err((status, reason)) => {
+            site.note_refusal(status, &reason);
+            state.broker.counters.refused.add(1);
+            refusal(status, reason, version)
+        }
+    }
+}
+
+/// A WebSocket that was agreed on and has not begun.
+struct Agreed {
+    carried: Carried,
+    place: Place,
+    agreement: Agreement<Subprotocol>,
+    upgrade: OnUpgrade,
+}
+
+fn try_begin(
+    carrier: &Arc<Carrier>,
+    site: &ListenerSite<'_>,
+    mut request: Request<Incoming>,
+) -> Result<(Agreed, Response<Full<Bytes>>), Refusal> {
+    let place = Place::take(&carrier.state).ok_or_else(no_place)?;
+    site.admission.enter()?;
+    let (agreement, answer) = examine(&request, site)?;
     let upgrade = hyper::upgrade::on(&mut request);
-    let carried = Carried::new(carrier);
-    tokio::spawn(async move {
-        // The answer is on its way; what follows it on this stream is WebSocket.
+    Ok((Agreed { carried: Carried::new(carrier), place, agreement, upgrade }, answer))
+}
+
+impl Agreed {
+    /// Serves it, once the answer is on its way; what follows that on its stream is WebSocket.
+    async fn serve(self, link: Arc<Link>, listed: Listed, visit: Option<Visit>) {
+        let Self { carried, place, agreement, upgrade } = self;
         let Ok(upgraded) = upgrade.await else { return };
         let socket = Socket::Http2(Box::new(TokioIo::new(upgraded)));
         let state = &carried.0.state;
@@ -160,6 +180,5 @@ fn try_begin(
         let (stream, protocol) = begun.web_socket(socket, &agreement, &[]);
         let served = listed.begin_serving(stream, protocol, visit, Some(place));
         served.serving.await;
-    });
-    Ok(answer)
+    }
 }

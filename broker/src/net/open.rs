@@ -222,7 +222,7 @@ impl Opening<'_> {
         }
         let begun = self.begun();
         let site = ListenerSite { listener: self.listener, admission, policy: begun.compression_policy() };
-        let upgraded = upgrade(socket, &site, limits, &self.listener.name).await;
+        let upgraded = upgrade(socket, &site, limits).await;
         let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
         Ok(begun.web_socket(socket, &agreement, &unread))
     }

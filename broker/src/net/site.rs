@@ -59,6 +59,12 @@ impl Site for ListenerSite<'_> {
         Some(subprotocol.name())
     }
 
+    /// By then it is known whom a proxy speaks for.
+    fn note_refusal(&self, status: StatusCode, reason: &str) {
+        let (listener, link) = (&self.listener.name, self.admission.link());
+        tracing::info!(listener, %link, status = status.as_u16(), reason, "upgrade refused");
+    }
+
     fn compression(&self) -> Option<Policy> {
         self.policy
     }

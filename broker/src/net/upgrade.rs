@@ -29,15 +29,8 @@ pub struct Upgraded<P> {
 /// What was agreed on, and the socket once the answer has left.
 type Pending<P> = (OnUpgrade, Agreement<P>);
 
-/// Answers the HTTP request on `socket`. `None` if it was refused (and answered) or the peer went away; `name` says in
-/// the log where that was.
-pub async fn upgrade<S: Site>(
-    socket: Socket,
-    site: &S,
-    limits: &Limits,
-    name: &str,
-) -> Option<Upgraded<S::Subprotocol>> {
-    let peer = socket.peer_address();
+/// Answers the HTTP request on `socket`. `None` if it was refused (and answered) or the peer went away.
+pub async fn upgrade<S: Site>(socket: Socket, site: &S, limits: &Limits) -> Option<Upgraded<S::Subprotocol>> {
     let agreed = Arc::<Mutex<Option<Pending<S::Subprotocol>>>>::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let answer = match examine(&request, site) {
@@ -46,7 +39,7 @@ pub async fn upgrade<S: Site>(
                 answer
             }
             Err((status, reason)) => {
-                tracing::info!(listener = name, ?peer, status = status.as_u16(), reason, "upgrade refused");
+                site.note_refusal(status, &reason);
                 refusal(status, reason, request.version())
             }
         };
@@ -56,7 +49,7 @@ pub async fn upgrade<S: Site>(
     // take for an upgrade. Refusals say `close` themselves.
     let served = builder(limits).serve_connection(TokioIo::new(socket), service).with_upgrades().await;
     if let Err(error) = served {
-        tracing::debug!(listener = name, ?peer, %error, "no upgrade");
+        tracing::debug!(%error, "no upgrade");
         return None;
     }
     let (upgraded, agreement) = agreed.lock().take()?;

@@ -46,6 +46,12 @@ pub enum MessageKind {
     Binary,
 }
 
+/// Sees each event; `Break` ends a call of [`Decoder::decode`] early.
+pub type Visit<'v> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'v;
+
+/// Bytes that were used, and whether the visitor goes on.
+type Progress = (usize, ControlFlow<()>);
+
 /// Decodes one connection's input. See the module's picture.
 ///
 /// Holds no more than a cut frame head, a cut control frame, and, while a compressed message is incomplete or where the
@@ -118,11 +124,7 @@ impl Decoder {
     /// # Errors
     ///
     /// [`DecodeError`], after the events before it were visited; the connection is of no use any more.
-    pub fn decode(
-        &mut self,
-        input: &mut [u8],
-        visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<usize, DecodeError> {
+    pub fn decode(&mut self, input: &mut [u8], visit: &mut Visit<'_>) -> Result<usize, DecodeError> {
         let mut used = 0;
         while !self.is_closed {
             let Some(frame) = self.frame else {
@@ -227,8 +229,8 @@ impl Decoder {
         &mut self,
         frame: Frame,
         input: &mut [u8],
-        visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(usize, ControlFlow<()>), DecodeError> {
+        visit: &mut Visit<'_>,
+    ) -> Result<Progress, DecodeError> {
         let (piece, is_whole) = split_payload(frame, input);
         let size = piece.len();
         apply_mask(piece, frame.head.mask, frame.offset);
@@ -254,8 +256,8 @@ impl Decoder {
         &mut self,
         frame: Frame,
         input: &mut [u8],
-        visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(usize, ControlFlow<()>), DecodeError> {
+        visit: &mut Visit<'_>,
+    ) -> Result<Progress, DecodeError> {
         let (piece, is_whole) = split_payload(frame, input);
         let size = piece.len();
         let is_last = is_whole && frame.head.is_final;

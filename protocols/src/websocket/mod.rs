@@ -26,7 +26,7 @@ mod subprotocol;
 mod utf8;
 
 pub use self::close::{Closing, encode_close, is_code_allowed};
-pub use self::decoder::{Decoder, Event, MessageKind};
+pub use self::decoder::{Decoder, Event, MessageKind, Visit};
 pub use self::error::DecodeError;
 pub use self::head::{CONTROL_PAYLOAD_MAX, HEAD_SIZE_MAX, Opcode, encode_head};
 pub use self::subprotocol::Subprotocol;

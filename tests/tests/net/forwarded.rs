@@ -27,6 +27,15 @@ async fn a_trusted_proxy_says_where_a_client_comes_from() {
 }
 
 #[tokio::test]
+async fn who_is_refused_is_named_by_that_address_too() {
+    let site = Site::serve(behind(&["127.0.0.1"]));
+    let mut stream = site.connect().await;
+    let lines = ["X-Forwarded-For: 192.0.2.1", "Origin: https://evil.example"];
+    assert!(upgrades(&mut stream, &lines).await.starts_with("HTTP/1.1 403 "));
+    site.log.says_once("evil.example", &["from 192.0.2.1 ", "status=403"]);
+}
+
+#[tokio::test]
 async fn nobody_else_does() {
     let site = Site::serve(behind(&["10.0.0.0/8"]));
     let _client = connect(&site, &["X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1"]).await;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use super::{Decoder, Event, Frame, split_payload};
+use super::{Decoder, Event, Frame, Progress, Visit, split_payload};
 use crate::websocket::DecodeError;
 use crate::websocket::deflate::{Inflated, TRAILER};
 use crate::websocket::mask::apply_mask;
@@ -21,8 +21,8 @@ impl Decoder {
         &mut self,
         frame: Frame,
         input: &mut [u8],
-        visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(usize, ControlFlow<()>), DecodeError> {
+        visit: &mut Visit<'_>,
+    ) -> Result<Progress, DecodeError> {
         let mut inflated = INFLATED.take().unwrap_or_else(|| vec![0; INFLATED_BYTES].into());
         let result = self.inflate_frame(frame, input, &mut inflated, visit);
         INFLATED.set(Some(inflated));
@@ -34,8 +34,8 @@ impl Decoder {
         frame: Frame,
         input: &mut [u8],
         inflated: &mut [u8],
-        visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(usize, ControlFlow<()>), DecodeError> {
+        visit: &mut Visit<'_>,
+    ) -> Result<Progress, DecodeError> {
         let (piece, _) = split_payload(frame, input);
         apply_mask(piece, frame.head.mask, frame.offset);
         let (used, mut flow) = self.inflate(piece, inflated, visit)?;
@@ -83,8 +83,8 @@ impl Decoder {
         &mut self,
         input: &[u8],
         inflated: &mut [u8],
-        visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(usize, ControlFlow<()>), DecodeError> {
+        visit: &mut Visit<'_>,
+    ) -> Result<Progress, DecodeError> {
         let (Some(inflater), Some(message)) = (&mut self.inflater, &mut self.message) else {
             return Err(DecodeError::Deflate);
         };

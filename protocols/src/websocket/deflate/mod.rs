@@ -12,7 +12,7 @@ mod shared;
 pub use self::extension::MalformedExtensions;
 pub(super) use self::inflate::{Inflated, Inflater};
 pub use self::negotiate::{Agreed, Policy, negotiate};
-pub use self::shared::{Deflater, deflate, encode_stored, end_stored};
+pub use self::shared::{Deflater, deflate, encode_stored, end_stored, stored_len};
 
 /// What ends every compressed message and is not sent. (RFC 7692, section 7.2.1)
 pub const TRAILER: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];

@@ -10,6 +10,9 @@ use super::TRAILER;
 /// The most that a stored block holds. (RFC 1951, section 3.2.4)
 const STORED_MAX: usize = 65_535;
 
+/// What stands before them: the block's kind, and its length twice.
+const STORED_HEAD_LEN: usize = 5;
+
 thread_local! {
     /// One for each level and size of window that this thread has been asked for; some 270 KiB each.
     static POOL: RefCell<Vec<(u8, u8, Compress)>> = const { RefCell::new(Vec::new()) };
@@ -86,6 +89,11 @@ pub fn encode_stored(bytes: &[u8], out: &mut BytesMut) {
         out.put_u16_le(!length);
         out.put_slice(block);
     }
+}
+
+/// What [`encode_stored`] makes of so many bytes.
+pub fn stored_len(len: usize) -> usize {
+    len + STORED_HEAD_LEN * len.div_ceil(STORED_MAX)
 }
 
 /// Ends a message whose last block is a stored one: the first byte of the empty block whose rest is [`TRAILER`].
