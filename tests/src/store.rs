@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use tidewire::store::{Batch, CommitId, Record, Store, StoreError};
+use tidewire::store::{Batch, CommitId, Fetch, Record, Store, StoreError};
 use tokio::time::Instant;
 
 /// A store whose disk takes its time: a batch is durable only `delay` after it was applied, in virtual time. Keeps
@@ -71,7 +71,15 @@ impl Store for SlowStore {
         });
     }
 
-    fn promise(&self) -> &'static str {
-        "durable after a while"
+    fn applied(&self) -> CommitId {
+        CommitId(self.lock().applied.len() as u64)
+    }
+
+    fn fetch(&self, fetch: Fetch) {
+        fetch.find(|_| None);
+    }
+
+    fn promise(&self) -> String {
+        "durable after a while".to_owned()
     }
 }

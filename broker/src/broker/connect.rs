@@ -86,6 +86,7 @@ impl Broker {
                 session.mark_stored();
                 turn.record(|| Record::SessionOpened {
                     session: session.id().0,
+                    kind: session.key().protocol,
                     client_id: Arc::clone(&key.client_id),
                     expiry_secs,
                 });
@@ -158,6 +159,7 @@ impl Broker {
         session.mark_stored();
         turn.record(|| Record::SessionOpened {
             session: session.id().0,
+            kind: session.key().protocol,
             client_id: Arc::clone(&session.key().client_id),
             expiry_secs,
         });
@@ -195,7 +197,7 @@ impl Broker {
         self.put_back(turn, returned, None);
         self.let_go(turn, sources);
         let at_unix_ms = turn.now.unix_ms;
-        turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms });
+        turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms, sent_to: 0 });
         if let Some(will) = will_now {
             record_no_will(turn, session);
             self.publish_will(turn, session, &will);

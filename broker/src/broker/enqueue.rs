@@ -41,6 +41,7 @@ impl Placed {
                 priority: self.place.priority(),
                 sequence: self.place.sequence(),
                 message: Arc::clone(publication.keep()),
+                deliveries: 0,
             });
         }
     }

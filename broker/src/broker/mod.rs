@@ -215,7 +215,7 @@ mod tests {
     use crate::message::{Publication, Qos};
     use crate::router::testing::Nowhere;
     use crate::session::{ProtocolKind, Session, SessionKey, Will};
-    use crate::store::{Batch, CommitId, MemoryStore, StoreError};
+    use crate::store::{Batch, CommitId, Fetch, MemoryStore, StoreError};
 
     /// Panics at its first batch.
     #[derive(Default)]
@@ -239,8 +239,16 @@ mod tests {
             waker.wake_by_ref();
         }
 
-        fn promise(&self) -> &'static str {
-            "nothing"
+        fn applied(&self) -> CommitId {
+            CommitId(self.batches.load(Ordering::Relaxed))
+        }
+
+        fn fetch(&self, fetch: Fetch) {
+            fetch.find(|_| None);
+        }
+
+        fn promise(&self) -> String {
+            "nothing".to_owned()
         }
     }
 

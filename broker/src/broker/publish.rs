@@ -8,7 +8,7 @@ use super::share::choose_member;
 use crate::message::{Publication, Qos};
 use crate::router::{MatchSet, Target};
 use crate::session::{DeliveryOptions, Offered, Session, SessionState, Signal};
-use crate::store::{CommitId, Record, SettledState, StoreError};
+use crate::store::{CommitId, QueuedTerms, Record, SettledState, StoreError};
 use crate::turn::Turn;
 
 /// Why a message was not taken.
@@ -194,10 +194,13 @@ impl Broker {
             session: session.id().0,
             sequence: options.sequence,
             message: Arc::clone(publication.keep()),
-            qos: options.qos,
-            retain: options.retain,
-            identifiers: options.identifiers.to_vec(),
-            share: options.share.clone(),
+            terms: QueuedTerms {
+                qos: options.qos,
+                retain: options.retain,
+                identifiers: options.identifiers.clone(),
+                share: options.share.clone(),
+                origin: None,
+            },
         });
     }
 

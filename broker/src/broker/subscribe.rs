@@ -101,6 +101,7 @@ impl Broker {
                 qos: request.options.qos,
                 options: request.option_byte,
                 identifier: request.options.identifier.map_or(0, std::num::NonZeroU32::get),
+                selector: None,
             });
             turn.apply()?;
         }

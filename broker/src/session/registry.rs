@@ -5,17 +5,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 
 use super::Session;
-
-/// Which protocol a session belongs to: a STOMP client and an MQTT client may have the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProtocolKind {
-    /// MQTT, any version.
-    Mqtt,
-    /// STOMP, any version.
-    Stomp,
-    /// A durable subscription of a STOMP client, which outlives its sessions.
-    DurableSubscription,
-}
+pub use crate::store::SessionKind as ProtocolKind;
 
 /// Names a session among all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
-use super::{Batch, CommitId, Store, StoreError};
+use super::{Batch, CommitId, Fetch, Store, StoreError};
 
 /// Counts batches and forgets them.
 #[derive(Debug, Default)]
@@ -25,11 +25,21 @@ impl Store for MemoryStore {
         waker.wake_by_ref();
     }
 
+    fn applied(&self) -> CommitId {
+        CommitId(self.applied.load(Ordering::Relaxed))
+    }
+
+    /// Nothing that is stored here is ever let go of, and so nothing asked for.
+    fn fetch(&self, fetch: Fetch) {
+        fetch.find(|_| None);
+    }
+
     fn keeps_records(&self) -> bool {
         false
     }
 
-    fn promise(&self) -> &'static str {
+    fn promise(&self) -> String {
         "kept in memory only: sessions, queued and retained messages are gone when this process ends"
+            .to_owned()
     }
 }

@@ -4,14 +4,21 @@
 //! to the store before another task can see it; a byte that promises it leaves only when the store says that the
 //! commit is durable. The store knows nothing of sessions, routers or packets: it takes [`Record`]s.
 
+mod fetch;
 mod memory;
 mod record;
+mod recovered;
 
 use std::fmt;
 use std::task::Waker;
 
+pub use fetch::{Fetch, Fetched, Owner};
 pub use memory::MemoryStore;
-pub use record::{Record, SettledState};
+pub use record::{Origin, QueuedTerms, Record, SessionKind, SettledState};
+pub use recovered::{
+    Recovered, RecoveredDelivery, RecoveredMessage, RecoveredQueue, RecoveredSession, RecoveredSubscription,
+    RecoveredWill,
+};
 
 /// Names one applied batch; later batches have larger numbers. Durable up to `n` means that all batches up to and
 /// including `n` have survived.
@@ -86,11 +93,24 @@ pub trait Store: Send + Sync {
     /// Wakes `waker` once, as soon as `commit` is durable; at once if it is already.
     fn wake_when_durable(&self, commit: CommitId, waker: &Waker);
 
+    /// Whether so much waits to be written that no more should come: connections read nothing until
+    /// [`Store::applied`] is durable.
+    fn is_congested(&self) -> bool {
+        false
+    }
+
+    /// The last batch that was applied.
+    fn applied(&self) -> CommitId;
+
+    /// Reads stored messages back, and hands them to whoever asks on a thread of the store's own: it must not be kept
+    /// there for long. What was applied before this call is found, durable or not.
+    fn fetch(&self, fetch: Fetch);
+
     /// Whether records are kept at all. Where they are not, callers need not make them.
     fn keeps_records(&self) -> bool {
         true
     }
 
     /// What a person is told at start about what this store promises.
-    fn promise(&self) -> &'static str;
+    fn promise(&self) -> String;
 }

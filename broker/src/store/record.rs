@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::message::{Message, Qos};
 
 /// One change of what must survive.
@@ -12,6 +14,8 @@ pub enum Record {
     SessionOpened {
         /// The session.
         session: u64,
+        /// What it is.
+        kind: SessionKind,
         /// Its client identifier.
         client_id: Arc<str>,
         /// How long it outlives its connection, in seconds; `u32::MAX` is for ever.
@@ -23,6 +27,9 @@ pub enum Record {
         session: u64,
         /// When, in milliseconds since the epoch.
         at_unix_ms: u64,
+        /// The highest place in the session's order of what was sent to it; 0 is none. What is not settled up to there
+        /// may have arrived.
+        sent_to: u64,
     },
     /// The session is over, and all that it held with it.
     SessionEnded {
@@ -41,6 +48,8 @@ pub enum Record {
         options: u8,
         /// MQTT 5's subscription identifier; 0 is none.
         identifier: u32,
+        /// Which messages a durable subscription wants, as it was given; all, where there is none.
+        selector: Option<Arc<str>>,
     },
     /// A subscription was removed.
     Unsubscribed {
@@ -58,14 +67,8 @@ pub enum Record {
         sequence: u64,
         /// The message.
         message: Arc<Message>,
-        /// The QoS it will be delivered with.
-        qos: Qos,
-        /// The RETAIN flag of the delivery.
-        retain: bool,
-        /// MQTT 5's subscription identifiers of the subscriptions it answers.
-        identifiers: Vec<NonZeroU32>,
-        /// The filter of the shared subscription that it answers, if it answers one.
-        share: Option<Arc<str>>,
+        /// How it goes to the session.
+        terms: QueuedTerms,
     },
     /// A delivery went one step on, or was settled.
     Settled {
@@ -110,6 +113,17 @@ pub enum Record {
         sequence: u64,
         /// The message.
         message: Arc<Message>,
+        /// How often it has been delivered: more than 0 where it comes back from a session.
+        deliveries: u32,
+    },
+    /// A queue's message is with a consumer who must acknowledge it.
+    Delivered {
+        /// The queue's name.
+        queue: Arc<str>,
+        /// Its number.
+        sequence: u64,
+        /// How often it has been delivered, this time included.
+        deliveries: u32,
     },
     /// A message is the queue's no longer: acknowledged, consumed by being sent, or given up.
     Dequeued {
@@ -134,6 +148,45 @@ pub enum Record {
         /// The session.
         session: u64,
     },
+}
+
+/// What a session is, and with its client identifier its name: a STOMP client and an MQTT client may have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SessionKind {
+    /// An MQTT client's.
+    Mqtt,
+    /// A STOMP client's.
+    Stomp,
+    /// A durable subscription of a STOMP client; its client identifier is its queue's name.
+    DurableSubscription,
+}
+
+/// How a message goes to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedTerms {
+    /// The QoS it will be delivered with.
+    pub qos: Qos,
+    /// The RETAIN flag of the delivery.
+    pub retain: bool,
+    /// MQTT 5's subscription identifiers of the subscriptions it answers.
+    pub identifiers: SmallVec<[NonZeroU32; 2]>,
+    /// The filter of the shared subscription that it answers, if it answers one.
+    pub share: Option<Arc<str>>,
+    /// The work queue that it was taken from, if it was: where it goes back to if the session ends.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// A message's place in the work queue that it was taken from, for a session that must have it exactly once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The queue's name.
+    pub queue: Arc<str>,
+    /// Its priority there, 0 to 9.
+    pub priority: u8,
+    /// Its number there.
+    pub sequence: u64,
+    /// How often it has been delivered, this time included.
+    pub deliveries: u32,
 }
 
 /// How far a delivery is settled.
