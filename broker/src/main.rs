@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use tidewire::broker::Broker;
@@ -16,7 +16,7 @@ use tidewire::config::{
     Bind, Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load_with_warnings,
 };
 use tidewire::net;
-use tidewire::store::{MemoryStore, Store};
+use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -109,14 +109,17 @@ fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCo
 /// Binds every listener, serves until a signal, and stops: accepts nobody any more, tells every client, and waits for
 /// them to go. A second signal stops at once. SIGHUP reloads.
 async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitCode {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
-    tracing::warn!("{}", store.promise());
+    let (store, recovered) = match open_store(&config) {
+        Ok(opened) => opened,
+        Err(error) => return complain(&error.to_string()),
+    };
     let authority = match config.authority() {
         Ok(authority) => authority,
         Err(error) => return complain(&format!("auth.scram_file: {error}")),
     };
     let broker = Arc::new(Broker::new(config, authority, store, Clock::system()));
+    drop(recovered);
     let mut bound = Vec::new();
     for listener in &broker.config.listeners {
         match net::bind_or_take(listener.clone(), &mut passed) {
@@ -166,8 +169,33 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
         again = signals.next_stop() => tracing::warn!(signal = again, "stopping at once"),
     }
     schedule.abort();
+    broker.store().close();
     tracing::info!("stopped");
     ExitCode::SUCCESS
+}
+
+/// Opens the store that the configuration asks for, and says what it promises.
+fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Recovered), OpenError> {
+    let Some(options) = config.storage.options() else {
+        let store = MemoryStore::default();
+        tracing::warn!("{}", store.promise());
+        return Ok((Arc::new(store), Recovered::default()));
+    };
+    let started = Instant::now();
+    let (store, recovered) = DiskStore::open(&config.data_dir, options)?;
+    for damaged in store.damaged() {
+        tracing::error!("damaged and set aside: {damaged}");
+    }
+    tracing::info!(
+        sessions = recovered.sessions.len(),
+        queues = recovered.queues.len(),
+        retained = recovered.retained.len(),
+        damaged = store.damaged().len(),
+        took_ms = started.elapsed().as_millis() as u64,
+        "store opened: {}",
+        store.promise()
+    );
+    Ok((store, recovered))
 }
 
 /// Waits until no connection is left. Looks again at intervals: this happens once, and needs no machinery.

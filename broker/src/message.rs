@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 pub use tidewire_protocols::mqtt::Qos;
@@ -35,9 +36,73 @@ pub struct Message {
     retain: bool,
     expires_at: Option<u64>,
     publisher: SessionId,
+    stored_as: AtomicU64,
+}
+
+/// What a message is made of, for whoever stores it: see [`Message::of`].
+#[derive(Clone, Copy, Debug)]
+pub struct MessageParts<'a> {
+    /// Its topic name.
+    pub topic: TopicName<'a>,
+    /// Its payload.
+    pub payload: &'a [u8],
+    /// What travels with it, in the encoding of [`Attributes`].
+    pub attributes: &'a [u8],
+    /// The QoS it was published with.
+    pub qos: Qos,
+    /// The publisher's RETAIN flag.
+    pub retain: bool,
+    /// When it expires: milliseconds since the Unix epoch.
+    pub expires_at: Option<u64>,
+    /// Whose it is.
+    pub publisher: SessionId,
+}
+
+impl MessageParts<'_> {
+    /// What the message weighs against a limit in bytes: see [`Message::weight`].
+    pub fn weight(&self) -> usize {
+        self.payload.len() + self.attributes.len() + self.topic.as_str().len()
+    }
 }
 
 impl Message {
+    /// A message of these parts.
+    pub fn of(parts: &MessageParts<'_>) -> Self {
+        Self {
+            topic: parts.topic.to_buf(),
+            payload: Bytes::copy_from_slice(parts.payload),
+            attributes: Bytes::copy_from_slice(parts.attributes),
+            qos: parts.qos,
+            retain: parts.retain,
+            expires_at: parts.expires_at,
+            publisher: parts.publisher,
+            stored_as: AtomicU64::new(0),
+        }
+    }
+
+    /// What it is made of.
+    pub fn parts(&self) -> MessageParts<'_> {
+        MessageParts {
+            topic: self.topic(),
+            payload: &self.payload,
+            attributes: &self.attributes,
+            qos: self.qos,
+            retain: self.retain,
+            expires_at: self.expires_at,
+            publisher: self.publisher,
+        }
+    }
+
+    /// The number that a store has given it; 0 where none has. A message is stored once, however many wait for it.
+    pub fn stored_as(&self) -> u64 {
+        self.stored_as.load(Ordering::Relaxed)
+    }
+
+    /// The store says by which number it knows the message.
+    pub fn set_stored_as(&self, number: u64) {
+        self.stored_as.store(number, Ordering::Relaxed);
+    }
+
     /// A view of this message that can be delivered like one that has just arrived.
     pub fn publication(self: &Arc<Self>) -> Publication<'_> {
         let publication = self.publish_again(self.expires_at);
@@ -183,15 +248,15 @@ impl<'a> Publication<'a> {
     /// The message in a form that outlives the buffer; made at the first call, shared by all others.
     pub fn keep(&self) -> &Arc<Message> {
         self.kept.get_or_init(|| {
-            Arc::new(Message {
-                topic: self.topic.to_buf(),
-                payload: Bytes::copy_from_slice(self.payload),
-                attributes: Bytes::copy_from_slice(self.attributes.raw),
+            Arc::new(Message::of(&MessageParts {
+                topic: self.topic,
+                payload: self.payload,
+                attributes: self.attributes.raw,
                 qos: self.qos,
                 retain: self.retain,
                 expires_at: self.expires_at,
                 publisher: self.publisher,
-            })
+            }))
         })
     }
 

@@ -114,6 +114,8 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     let ranges = [
         ("limits.handshake_size_max", config.limits.handshake_size_max.0, 8 << 10, 1 << 20),
         ("limits.packet_size_max", config.limits.packet_size_max.0, 1 << 10, 268_435_460),
+        ("storage.journal_bytes_max", config.storage.journal_bytes_max.0, 5 << 20, 16 << 30),
+        ("storage.pending_bytes_max", config.storage.pending_bytes_max.0, 1 << 20, 16 << 30),
         ("limits.connect_packet_size_max", config.limits.connect_packet_size_max.0, 128, 268_435_460),
         ("limits.topic_levels_max", config.limits.topic_levels_max, 1, 1_000),
         // A header becomes an MQTT user property, which has 16 bits for its length.

@@ -10,6 +10,7 @@ mod listener;
 mod load;
 mod proxies;
 mod queues;
+mod storage;
 mod units;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
 pub use self::load::{ConfigError, Sources, load, load_with_warnings};
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
+pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
 use crate::auth::{Authority, Gate, ScramUsers, UserFileError};
 use crate::session::{OutboxLimits, Overflow};
@@ -233,28 +235,6 @@ pub enum DefaultAck {
     Client,
     /// Each message is acknowledged.
     ClientIndividual,
-}
-
-/// What survives.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StorageConfig {
-    /// When an acknowledgement is given.
-    pub sync: Sync,
-}
-
-impl Default for StorageConfig {
-    fn default() -> Self {
-        Self { sync: Sync::Memory }
-    }
-}
-
-/// When an acknowledgement is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sync {
-    /// At once; nothing is kept.
-    Memory,
 }
 
 /// Logs.

@@ -4,6 +4,7 @@
 //! to the store before another task can see it; a byte that promises it leaves only when the store says that the
 //! commit is durable. The store knows nothing of sessions, routers or packets: it takes [`Record`]s.
 
+mod disk;
 mod fetch;
 mod memory;
 mod record;
@@ -12,6 +13,7 @@ mod recovered;
 use std::fmt;
 use std::task::Waker;
 
+pub use disk::{DiskStore, OpenError, Options, Policy};
 pub use fetch::{Fetch, Fetched, Owner};
 pub use memory::MemoryStore;
 pub use record::{Origin, QueuedTerms, Record, SessionKind, SettledState};
@@ -110,6 +112,9 @@ pub trait Store: Send + Sync {
     fn keeps_records(&self) -> bool {
         true
     }
+
+    /// Makes everything durable that was applied. Nothing may be applied afterwards.
+    fn close(&self) {}
 
     /// What a person is told at start about what this store promises.
     fn promise(&self) -> String;

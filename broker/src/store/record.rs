@@ -150,6 +150,43 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// Whether it adds to what is stored. The others settle or end something, and must not be refused.
+    pub fn grows(&self) -> bool {
+        match self {
+            Self::SessionOpened { .. }
+            | Self::Subscribed { .. }
+            | Self::Queued { .. }
+            | Self::Received { .. }
+            | Self::Retained { .. }
+            | Self::Enqueued { .. }
+            | Self::WillSet { .. } => true,
+            Self::SessionClosed { .. }
+            | Self::SessionEnded { .. }
+            | Self::Unsubscribed { .. }
+            | Self::Settled { .. }
+            | Self::Released { .. }
+            | Self::RetainedCleared { .. }
+            | Self::Delivered { .. }
+            | Self::Dequeued { .. }
+            | Self::WillCleared { .. } => false,
+        }
+    }
+
+    /// Bytes that it holds in memory while it waits to be written, roughly. A message that many records share counts
+    /// with each.
+    pub(super) fn weight(&self) -> usize {
+        let message = match self {
+            Self::Queued { message, .. }
+            | Self::Enqueued { message, .. }
+            | Self::Retained { message }
+            | Self::WillSet { message, .. } => message.weight(),
+            _ => 0,
+        };
+        size_of::<Self>() + message
+    }
+}
+
 /// What a session is, and with its client identifier its name: a STOMP client and an MQTT client may have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SessionKind {

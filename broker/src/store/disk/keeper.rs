@@ -1,0 +1,176 @@
+//! The keeper: one thread that reads stored messages back, writes checkpoints, and is the only one to touch the archive.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::archive::Archive;
+use super::bodies::{Bodies, BodyError};
+use super::commit::Commits;
+use super::image::Image;
+use super::journal::Segments;
+use super::place::Location;
+use crate::store::CommitId;
+use crate::store::fetch::{Fetch, Fetched, Owner};
+use crate::store::record::QueuedTerms;
+
+/// How often is looked whether what is asked for has become durable.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// How long a checkpoint that failed is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What the keeper is asked for.
+pub(super) enum Job {
+    /// Messages, once everything up to that commit is durable.
+    Fetch(Fetch, CommitId),
+    /// The journal has grown.
+    Checkpoint,
+    /// Something that needs the keeper's things and may take long.
+    Run(Box<dyn FnOnce(&mut Keeper) + Send>),
+    Stop,
+}
+
+/// What the keeper has done.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) checkpoints: AtomicU64,
+    pub(super) checkpoint_failures: AtomicU64,
+    pub(super) unreadable: AtomicU64,
+}
+
+/// See the module.
+pub(super) struct Keeper {
+    pub(super) image: Arc<Mutex<Image>>,
+    pub(super) commits: Arc<Commits>,
+    pub(super) segments: Arc<Segments>,
+    pub(super) archive: Archive,
+    pub(super) bodies: Bodies,
+    pub(super) kept: Arc<Kept>,
+    /// Segments that the journal may have before the oldest is given up.
+    pub(super) segments_max: usize,
+    pub(super) next_chunk: u32,
+    pub(super) jobs: Receiver<Job>,
+    /// Fetches that wait for a commit.
+    pub(super) held: VecDeque<(CommitId, Fetch)>,
+    /// Jobs that came while a checkpoint was under way.
+    pub(super) later: VecDeque<Job>,
+}
+
+impl Keeper {
+    /// Works until it is told to stop.
+    pub(super) fn run(mut self) {
+        let mut retry_at: Option<Instant> = None;
+        loop {
+            let wait = match retry_at {
+                _ if !self.held.is_empty() => Some(LOOK_AGAIN),
+                Some(at) => Some(at.saturating_duration_since(Instant::now())),
+                None => None,
+            };
+            let mut is_checkpoint_due = false;
+            match self.next_job(wait) {
+                Ok(Job::Fetch(fetch, commit)) => self.held.push_back((commit, fetch)),
+                Ok(Job::Run(run)) => run(&mut self),
+                Ok(Job::Checkpoint) => is_checkpoint_due = retry_at.is_none(),
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.serve_held();
+            if is_checkpoint_due || retry_at.is_some_and(|at| at <= Instant::now()) {
+                retry_at = self.keep_short();
+            }
+        }
+    }
+
+    fn next_job(&mut self, wait: Option<Duration>) -> Result<Job, RecvTimeoutError> {
+        match (self.later.pop_front(), wait) {
+            (Some(job), _) => Ok(job),
+            (None, Some(wait)) => self.jobs.recv_timeout(wait),
+            (None, None) => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Writes checkpoints until the journal is short enough. Returns when to try again, if that failed.
+    fn keep_short(&mut self) -> Option<Instant> {
+        while self.segments.numbers().len() > self.segments_max {
+            if let Err(error) = self.checkpoint() {
+                tracing::error!(%error, "a checkpoint failed: the journal grows until one succeeds");
+                self.kept.checkpoint_failures.fetch_add(1, Ordering::Relaxed);
+                if let Err(error) = self.archive.reopen() {
+                    tracing::error!(%error, "the archive cannot be opened");
+                }
+                return Some(Instant::now() + RETRY_AFTER);
+            }
+            self.kept.checkpoints.fetch_add(1, Ordering::Relaxed);
+        }
+        None
+    }
+
+    /// Serves fetches between the pieces of something long.
+    pub(super) fn serve_between(&mut self) {
+        loop {
+            match self.jobs.try_recv() {
+                Ok(Job::Fetch(fetch, commit)) => self.held.push_back((commit, fetch)),
+                Ok(Job::Checkpoint) => {}
+                Ok(job) => self.later.push_back(job),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        self.serve_held();
+    }
+
+    /// Answers the fetches whose commits are durable.
+    fn serve_held(&mut self) {
+        for _ in 0..self.held.len() {
+            let Some((commit, fetch)) = self.held.pop_front() else { return };
+            if commit > self.commits.durable() {
+                self.held.push_back((commit, fetch));
+            } else {
+                self.serve(fetch);
+            }
+        }
+    }
+
+    fn serve(&mut self, fetch: Fetch) {
+        let found: Vec<_> = {
+            let image = self.image.lock();
+            fetch.sequences.iter().map(|sequence| find(&image, &fetch.owner, *sequence)).collect()
+        };
+        let mut found = found.into_iter();
+        fetch.find(|_| {
+            let Wanted { message, at, terms } = found.next().flatten()?;
+            match self.read(message, at) {
+                Ok(message) => Some(Fetched { message, terms }),
+                Err(error) => {
+                    tracing::error!(message, %error, "a stored message cannot be read");
+                    self.kept.unreadable.fetch_add(1, Ordering::Relaxed);
+                    None
+                }
+            }
+        });
+        if self.held.is_empty() && self.image.lock().messages.is_empty() {
+            self.bodies.clear();
+        }
+    }
+
+    /// Reads a message. A checkpoint of this thread cannot have moved it since it was found.
+    fn read(&mut self, message: u64, at: Location) -> Result<Arc<crate::message::Message>, BodyError> {
+        self.bodies.message(message, at, &self.segments, &self.archive)
+    }
+}
+
+struct Wanted {
+    message: u64,
+    at: Location,
+    terms: Option<QueuedTerms>,
+}
+
+fn find(image: &Image, owner: &Owner, sequence: u64) -> Option<Wanted> {
+    let entry = image.backlog(owner)?.entries.get(&sequence)?;
+    let at = image.messages.get(&entry.message)?.location;
+    let terms = matches!(owner, Owner::Session(_)).then(|| entry.terms());
+    Some(Wanted { message: entry.message, at, terms })
+}
