@@ -5,9 +5,11 @@
 //! test.
 
 pub mod binary;
+pub mod kept;
 pub mod mqtt;
 pub mod peer;
 pub mod random;
+pub mod records;
 pub mod stomp;
 pub mod store;
 pub mod world;

@@ -1,0 +1,3 @@
+//! The store on disk, by itself: whatever is applied to it is there after a restart, and no more.
+
+mod model;
