@@ -2,6 +2,7 @@
 
 mod passwd;
 mod reload;
+mod store_command;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ enum Command {
     Config(ConfigArgs),
     /// Add or change a user; asks for the password on the terminal, or reads it from standard input.
     Passwd(passwd::Arguments),
+    /// Look at a store that no broker has open, and copy it.
+    Store(store_command::Arguments),
 }
 
 #[derive(Args)]
@@ -69,10 +72,8 @@ fn main() -> ExitCode {
             Ok(text) => say(&text),
             Err(error) => complain(&error.to_string()),
         }),
-        Command::Passwd(arguments) => match passwd::run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => complain(&error),
-        },
+        Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
+        Command::Store(arguments) => succeed(store_command::run(&arguments)),
     }
 }
 
@@ -299,6 +300,13 @@ fn fail(errors: &[ConfigError]) -> ExitCode {
 fn say(text: &str) -> ExitCode {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     ExitCode::SUCCESS
+}
+
+fn succeed(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error),
+    }
 }
 
 fn complain(text: &str) -> ExitCode {

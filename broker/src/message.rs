@@ -161,6 +161,11 @@ impl<'a> Attributes<'a> {
         Self { raw: buffer.properties.raw() }
     }
 
+    /// Those that an earlier [`Attributes::encoded`] has given.
+    pub fn assume_valid(encoded: &'a [u8]) -> Self {
+        Self { raw: encoded }
+    }
+
     /// The attributes, in order.
     pub fn iter(self) -> impl Iterator<Item = Property<'a>> {
         Properties::assume_valid(self.raw).iter()

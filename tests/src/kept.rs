@@ -51,7 +51,9 @@ impl Kept {
             Record::Received { session, packet_id } => {
                 self.put_of(*session, &format!("packet {packet_id}"), String::new());
             }
-            Record::Released { session, packet_id } => self.remove_of(*session, &format!("packet {packet_id}")),
+            Record::Released { session, packet_id } => {
+                self.remove_of(*session, &format!("packet {packet_id}"));
+            }
             Record::Retained { message } => {
                 self.put(format!("retained {}", message.topic()), describe(message));
             }
@@ -125,7 +127,8 @@ impl Kept {
             let sequences = queue.messages.iter().map(|message| message.sequence).collect();
             let fetched = fetch(store, Owner::Queue(Arc::clone(&queue.name)), sequences);
             for ((sequence, fetched), known) in fetched.into_iter().zip(&queue.messages) {
-                let body = fetched.map_or_else(|| "not to be had".to_owned(), |fetched| describe(&fetched.message));
+                let body =
+                    fetched.map_or_else(|| "not to be had".to_owned(), |fetched| describe(&fetched.message));
                 let text = format!("{body} {} {}", known.priority, known.deliveries);
                 kept.put(in_queue(&queue.name, sequence), text);
             }
@@ -140,7 +143,10 @@ impl Kept {
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let names: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
         let differing = names.into_iter().filter(|name| self.0.get(*name) != other.0.get(*name));
-        differing.map(|name| format!("{name}: {:?} / {:?}", self.0.get(name), other.0.get(name))).take(10).collect()
+        differing
+            .map(|name| format!("{name}: {:?} / {:?}", self.0.get(name), other.0.get(name)))
+            .take(10)
+            .collect()
     }
 
     fn put(&mut self, name: String, value: String) {
@@ -183,7 +189,13 @@ fn describe(message: &Message) -> String {
     let beginning = String::from_utf8_lossy(&parts.payload[..parts.payload.len().min(12)]);
     format!(
         "{} \"{beginning}\" {} {sum:x} {:?} {:?} {} {:?} {}",
-        parts.topic, parts.payload.len(), parts.attributes, parts.qos, parts.retain, parts.expires_at, parts.publisher.0
+        parts.topic,
+        parts.payload.len(),
+        parts.attributes,
+        parts.qos,
+        parts.retain,
+        parts.expires_at,
+        parts.publisher.0
     )
 }
 

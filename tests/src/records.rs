@@ -104,7 +104,8 @@ impl Records {
             at = self.random.below(at);
         }
         let number = self.sessions[at].number;
-        let kind = if number % 5 == 0 { SessionKind::DurableSubscription } else { SessionKind::Mqtt };
+        let kind =
+            if number.is_multiple_of(5) { SessionKind::DurableSubscription } else { SessionKind::Mqtt };
         let client_id = format!("client-{number}").into();
         let expiry_secs = self.random.pick(&[10, 3_600, u32::MAX]);
         records.push(Record::SessionOpened { session: number, kind, client_id, expiry_secs });
@@ -137,7 +138,7 @@ impl Records {
         let filter = format!("{filter}{}", self.random.pick(&["", "", "/x"]));
         self.sessions[at].filters.retain(|known| *known != filter);
         self.sessions[at].filters.push(filter.clone());
-        let selector = if session % 5 == 0 { Some("colour = 'red'".into()) } else { None };
+        let selector = if session.is_multiple_of(5) { Some("colour = 'red'".into()) } else { None };
         records.push(Record::Subscribed {
             session,
             filter: filter.into(),
@@ -161,18 +162,17 @@ impl Records {
         }
     }
 
-    fn queue(
-        &mut self,
-        at: usize,
-        message: &Arc<Message>,
-        terms: QueuedTerms,
-        records: &mut Vec<Record>,
-    ) {
+    fn queue(&mut self, at: usize, message: &Arc<Message>, terms: QueuedTerms, records: &mut Vec<Record>) {
         let session = &mut self.sessions[at];
         let sequence = session.next_sequence;
         session.next_sequence += 1;
         session.waiting.push((sequence, terms.qos, false));
-        records.push(Record::Queued { session: session.number, sequence, message: Arc::clone(message), terms });
+        records.push(Record::Queued {
+            session: session.number,
+            sequence,
+            message: Arc::clone(message),
+            terms,
+        });
     }
 
     fn settle(&mut self, records: &mut Vec<Record>) {
@@ -255,7 +255,13 @@ impl Records {
         let sequence = self.queues[at].next_sequence;
         self.queues[at].waiting.push((sequence, 0));
         let priority = self.random.pick(&[4, 4, 0, 9]);
-        records.push(Record::Enqueued { queue: QUEUES[at].into(), priority, sequence, message, deliveries: 0 });
+        records.push(Record::Enqueued {
+            queue: QUEUES[at].into(),
+            priority,
+            sequence,
+            message,
+            deliveries: 0,
+        });
     }
 
     fn deliver_from_queue(&mut self, records: &mut Vec<Record>) {

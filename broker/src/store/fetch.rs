@@ -30,17 +30,16 @@ pub struct Fetch {
     pub owner: Owner,
     /// Which, in the order in which they are wanted.
     pub sequences: Vec<u64>,
-    deliver: Box<dyn FnOnce(Vec<(u64, Option<Fetched>)>) + Send>,
+    deliver: Box<dyn FnOnce(Answers) + Send>,
 }
+
+/// What there is of each message that was asked for.
+pub type Answers = Vec<(u64, Option<Fetched>)>;
 
 impl Fetch {
     /// Asks for these messages. `deliver` gets each, in the order of `sequences`, or nothing for one that is not there
     /// any more or cannot be read.
-    pub fn new(
-        owner: Owner,
-        sequences: Vec<u64>,
-        deliver: impl FnOnce(Vec<(u64, Option<Fetched>)>) + Send + 'static,
-    ) -> Self {
+    pub fn new(owner: Owner, sequences: Vec<u64>, deliver: impl FnOnce(Answers) + Send + 'static) -> Self {
         Self { owner, sequences, deliver: Box::new(deliver) }
     }
 

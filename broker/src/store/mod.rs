@@ -13,8 +13,8 @@ mod recovered;
 use std::fmt;
 use std::task::Waker;
 
-pub use disk::{DiskStore, OpenError, Options, Policy};
-pub use fetch::{Fetch, Fetched, Owner};
+pub use disk::{DiskStore, Exported, ImportError, OpenError, Options, Policy, Stats};
+pub use fetch::{Answers, Fetch, Fetched, Owner};
 pub use memory::MemoryStore;
 pub use record::{Origin, QueuedTerms, Record, SessionKind, SettledState};
 pub use recovered::{

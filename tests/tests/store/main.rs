@@ -1,3 +1,4 @@
 //! The store on disk, by itself: whatever is applied to it is there after a restart, and no more.
 
+mod copy;
 mod model;

@@ -147,16 +147,6 @@ impl Archive {
         Ok(())
     }
 
-    /// Bytes that it takes on disk.
-    pub(super) fn disk_bytes(&self) -> u64 {
-        let files = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        files
-            .filter_map(|entry| entry.metadata().ok())
-            .filter(fs::Metadata::is_file)
-            .map(|file| file.len())
-            .sum()
-    }
-
     fn parts_of(&self, key: &[u8]) -> Result<Vec<sled::IVec>, ArchiveError> {
         let keys = self.db()?.tree.scan_prefix(key).keys();
         let mut parts = Vec::new();

@@ -9,7 +9,7 @@ use crate::message::Qos;
 use crate::store::record::{QueuedTerms, SettledState};
 
 /// One delivery, or one message of a queue. There may be millions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     /// The stored message's number.
     pub(super) message: u64,
@@ -98,7 +98,7 @@ impl Entry {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Backlog {
     pub(super) entries: BTreeMap<u64, Entry>,
     /// The archive's chunks that hold entries of this backlog.

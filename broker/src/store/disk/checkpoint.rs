@@ -23,6 +23,9 @@ const CHUNK_ENTRIES: usize = 2_048;
 /// Chunks of which most is dead that one checkpoint packs anew, so that a checkpoint's length is bounded.
 const REPACKED_MAX: usize = 64;
 
+/// Entries that move, by owner.
+type Owners = HashMap<Owner, Vec<u64>>;
+
 /// A message that moves.
 struct Moving {
     message: u64,
@@ -85,8 +88,8 @@ impl Keeper {
     }
 
     /// What only this segment holds: messages, in the order in which their owners want them, and entries by owner.
-    fn alive_in(&self, segment: u32) -> Result<(Vec<Moving>, HashMap<Owner, Vec<u64>>), BodyError> {
-        let (mut messages, mut owners) = (Vec::new(), HashMap::<Owner, Vec<u64>>::new());
+    fn alive_in(&self, segment: u32) -> Result<(Vec<Moving>, Owners), BodyError> {
+        let (mut messages, mut owners) = (Vec::new(), Owners::new());
         if !self.image.lock().live_in_segment.contains_key(&segment) {
             return Ok((messages, owners));
         }
@@ -127,7 +130,7 @@ impl Keeper {
     }
 
     /// Puts messages that one owner waits for beside each other: they will be read and let go of together.
-    fn sort_by_owner(&self, messages: &mut [Moving], owners: &mut HashMap<Owner, Vec<u64>>) {
+    fn sort_by_owner(&self, messages: &mut [Moving], owners: &mut Owners) {
         let (image, mut ranks) = (self.image.lock(), HashMap::new());
         for (owner, sequences) in owners {
             sequences.sort_unstable();
@@ -200,7 +203,7 @@ impl Keeper {
         Ok(chunks)
     }
 
-    fn write_entries(&mut self, owners: HashMap<Owner, Vec<u64>>) -> Result<Vec<MovedChunk>, ArchiveError> {
+    fn write_entries(&mut self, owners: Owners) -> Result<Vec<MovedChunk>, ArchiveError> {
         let mut moved = Vec::new();
         for (owner, sequences) in owners {
             for piece in sequences.chunks(CHUNK_ENTRIES) {

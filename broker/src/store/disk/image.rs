@@ -19,7 +19,7 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 type Set<K> = HashSet<K, foldhash::fast::RandomState>;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Image {
     pub(super) sessions: Map<u64, SessionImage>,
     pub(super) queues: Map<Arc<str>, Backlog>,
@@ -39,7 +39,7 @@ pub(super) struct Image {
 }
 
 /// A session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SessionImage {
     pub(super) kind: SessionKind,
     pub(super) client_id: Arc<str>,
@@ -89,7 +89,7 @@ pub(super) struct MessageChunk {
 }
 
 /// What has changed since it was last written to the archive.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Unsaved {
     pub(super) sessions: Set<u64>,
     pub(super) wills: Set<u64>,

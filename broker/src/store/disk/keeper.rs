@@ -157,7 +157,11 @@ impl Keeper {
     }
 
     /// Reads a message. A checkpoint of this thread cannot have moved it since it was found.
-    fn read(&mut self, message: u64, at: Location) -> Result<Arc<crate::message::Message>, BodyError> {
+    pub(super) fn read(
+        &mut self,
+        message: u64,
+        at: Location,
+    ) -> Result<Arc<crate::message::Message>, BodyError> {
         self.bodies.message(message, at, &self.segments, &self.archive)
     }
 }

@@ -21,7 +21,7 @@ impl Image {
             queues.map(|(name, backlog)| self.recovered_queue(Arc::clone(name), backlog)).collect();
         queues.sort_unstable_by(|left, right| left.name.cmp(&right.name));
         let mut retained: Vec<_> = self.retained.iter().collect();
-        retained.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        retained.sort_unstable_by_key(|(topic, _)| *topic);
         let retained = retained.into_iter().map(|(_, message)| Arc::clone(message)).collect();
         Recovered { sessions, queues, retained, next_session: self.next_session.max(1) }
     }
