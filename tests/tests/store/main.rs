@@ -1,4 +1,5 @@
 //! The store on disk, by itself: whatever is applied to it is there after a restart, and no more.
 
 mod copy;
+mod full_disk;
 mod model;
