@@ -79,8 +79,12 @@ fn benches(criterion: &mut Criterion) {
         let stores: [(&str, &dyn Store); 2] = [("disk", disk.as_ref()), ("memory", &MemoryStore::default())];
         for (kind, store) in stores {
             let client_id = "bench".into();
-            let opened =
-                Record::SessionOpened { session: SESSION, kind: SessionKind::Mqtt, client_id, expiry_secs: 100 };
+            let opened = Record::SessionOpened {
+                session: SESSION,
+                kind: SessionKind::Mqtt,
+                client_id,
+                expiry_secs: 100,
+            };
             apply(store, &mut Batch::default(), opened);
             let mut sequence = 0;
             group.bench_function(format!("{name}/{kind}"), |bencher| {

@@ -1,5 +1,6 @@
 //! The store on disk, by itself: whatever is applied to it is there after a restart, and no more.
 
+mod amplification;
 mod copy;
 mod full_disk;
 mod model;

@@ -9,10 +9,13 @@
 //!   removed first.
 //! * `flush_async` can deadlock, and a background flush has no one to report to: both are left alone.
 //! * A failing disk puts it into a state that it never leaves: [`Archive::reopen`].
+//! * It does not give back or reuse all the room of what was removed: [`Archive::begin_anew`] makes a new one, into which
+//!   what is alive is copied.
 //!
 //! Every value has a version and a checksum over its key and itself.
 
 use std::fs::{self, File};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use super::codec::Malformed;
@@ -35,9 +38,17 @@ pub(super) enum ArchiveError {
     Io(#[from] std::io::Error),
 }
 
+/// What the folders are called, behind which stands their number; the highest counts.
+const NAME: &str = "archive-";
+/// A folder that is not finished has this behind its number.
+const UNFINISHED: &str = ".unfinished";
+
 /// See the module.
 pub(super) struct Archive {
-    dir: PathBuf,
+    /// Where the folders of archives are.
+    parent: PathBuf,
+    number: u32,
+    is_finished: bool,
     db: Option<Opened>,
 }
 
@@ -51,18 +62,83 @@ struct Opened {
 pub(super) type Row = (Vec<u8>, Result<Vec<u8>, Malformed>);
 
 impl Archive {
-    /// Opens the archive in `dir`, which is made if it is not there.
-    pub(super) fn open(dir: &Path) -> Result<Self, ArchiveError> {
-        let mut archive = Self { dir: dir.to_owned(), db: None };
+    /// Opens the archive in `parent`, which is made if it is not there.
+    pub(super) fn open(parent: &Path) -> Result<Self, ArchiveError> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(parent)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let Some(name) = name.strip_prefix(NAME) else { continue };
+            match name.parse() {
+                Ok(number) => numbers.push(number),
+                // It was to take the place of one that is still there.
+                Err(_) if name.ends_with(UNFINISHED) => fs::remove_dir_all(path)?,
+                Err(_) => {}
+            }
+        }
+        let newest = numbers.iter().copied().max().unwrap_or(1);
+        let mut archive = Self { parent: parent.to_owned(), number: newest, is_finished: true, db: None };
+        for number in numbers.into_iter().filter(|number| *number < newest) {
+            fs::remove_dir_all(archive.dir_of(number))?;
+        }
         archive.reopen()?;
         Ok(archive)
+    }
+
+    /// An archive that is empty, and takes the place of this one once it is [finished](Archive::finish).
+    pub(super) fn begin_anew(&self) -> Result<Self, ArchiveError> {
+        let number = self.number + 1;
+        let mut archive = Self { parent: self.parent.clone(), number, is_finished: false, db: None };
+        if archive.dir().exists() {
+            fs::remove_dir_all(archive.dir())?;
+        }
+        archive.reopen()?;
+        Ok(archive)
+    }
+
+    /// Makes everything in it durable, and from then on it is the one that counts.
+    pub(super) fn finish(&mut self) -> Result<(), ArchiveError> {
+        self.sync()?;
+        // sled knows its folder by name.
+        self.db = None;
+        let unfinished = self.dir();
+        self.is_finished = true;
+        fs::rename(unfinished, self.dir())?;
+        self.reopen()
+    }
+
+    /// Removes what is on disk: another one has taken its place.
+    pub(super) fn discard(mut self) -> Result<(), ArchiveError> {
+        self.db = None;
+        fs::remove_dir_all(self.dir())?;
+        Ok(sync_dir(&self.parent)?)
+    }
+
+    fn dir(&self) -> PathBuf {
+        let dir = self.dir_of(self.number);
+        if self.is_finished { dir } else { dir.with_added_extension(&UNFINISHED[1..]) }
+    }
+
+    fn dir_of(&self, number: u32) -> PathBuf {
+        self.parent.join(format!("{NAME}{number:06}"))
+    }
+
+    /// Bytes that it takes on disk.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        let files = fs::read_dir(self.dir()).into_iter().flatten().flatten();
+        files
+            .filter_map(|entry| entry.metadata().ok())
+            .filter(fs::Metadata::is_file)
+            .map(|file| file.len())
+            .sum()
     }
 
     /// Opens it anew: after an error sled takes nothing any more.
     pub(super) fn reopen(&mut self) -> Result<(), ArchiveError> {
         self.db = None;
-        if self.dir.exists() {
-            for entry in fs::read_dir(&self.dir)? {
+        let dir = self.dir();
+        if dir.exists() {
+            for entry in fs::read_dir(&dir)? {
                 let path = entry?.path();
                 if path.extension().is_some_and(|extension| extension == "generating") {
                     fs::remove_file(path)?;
@@ -70,15 +146,15 @@ impl Archive {
             }
         }
         let config = sled::Config::default()
-            .path(&self.dir)
+            .path(&dir)
             .cache_capacity(CACHE_BYTES)
-            .mode(sled::Mode::HighThroughput)
+            .mode(sled::Mode::LowSpace)
             .flush_every_ms(None);
         let tree = config.open()?;
-        let file = File::open(self.dir.join("db"))?;
+        let file = File::open(dir.join("db"))?;
         file.sync_all()?;
-        sync_dir(&self.dir)?;
-        self.dir.parent().map_or(Ok(()), sync_dir)?;
+        sync_dir(&dir)?;
+        sync_dir(&self.parent)?;
         self.db = Some(Opened { tree, file });
         Ok(())
     }
@@ -100,6 +176,25 @@ impl Archive {
             visit(row);
         }
         Ok(())
+    }
+
+    /// Copies up to `count` parts behind the key `from` into another archive; returns the last one's key, or nothing at the
+    /// end.
+    pub(super) fn copy(
+        &self,
+        from: Option<&[u8]>,
+        count: usize,
+        to: &Self,
+    ) -> Result<Option<Vec<u8>>, ArchiveError> {
+        let (mut batch, mut last) = (sled::Batch::default(), None);
+        let start = from.map_or(Bound::Unbounded, Bound::Excluded);
+        for part in self.db()?.tree.range::<&[u8], _>((start, Bound::Unbounded)).take(count) {
+            let (key, value) = part?;
+            last = Some(key.to_vec());
+            batch.insert(key, value);
+        }
+        to.db()?.tree.apply_batch(batch)?;
+        Ok(last)
     }
 
     /// The value of a key; `None` where there is none.

@@ -80,12 +80,12 @@ impl fmt::Display for Stats {
 impl DiskStore {
     /// Counts what there is.
     pub fn stats(&self) -> Stats {
-        let (disk, counted) = (self.dir.join(super::ARCHIVE), self.image.lock().stats());
+        let counted = self.image.lock().stats();
         let read =
             |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
         Stats {
             segments: self.segments.len(),
-            archive_disk_bytes: bytes_in(&disk),
+            archive_disk_bytes: read(&self.kept.archive_bytes),
             groups: read(&self.commits.groups),
             batches: read(&self.commits.batches),
             failures: read(&self.commits.failures),
@@ -150,15 +150,6 @@ impl DiskStore {
         self.jobs.send(job).map_err(|_| ended())?;
         answered.recv().map_err(|_| ended())
     }
-}
-
-fn bytes_in(dir: &Path) -> u64 {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let sizes = entries.filter_map(|entry| {
-        let metadata = entry.metadata().ok()?;
-        Some(if metadata.is_dir() { bytes_in(&entry.path()) } else { metadata.len() })
-    });
-    sizes.sum()
 }
 
 impl Image {

@@ -39,6 +39,8 @@ pub(super) enum Job {
 pub(super) struct Kept {
     pub(super) checkpoints: AtomicU64,
     pub(super) checkpoint_failures: AtomicU64,
+    /// Bytes of the archive on disk.
+    pub(super) archive_bytes: AtomicU64,
     pub(super) unreadable: AtomicU64,
 }
 
@@ -53,6 +55,8 @@ pub(super) struct Keeper {
     /// Segments that the journal may have before the oldest is given up.
     pub(super) segments_max: usize,
     pub(super) next_chunk: u32,
+    /// Bytes of the archive on disk when it was last made anew.
+    pub(super) renewed_bytes: u64,
     pub(super) jobs: Receiver<Job>,
     /// Fetches that wait for a commit.
     pub(super) held: VecDeque<(CommitId, Fetch)>,
@@ -106,6 +110,11 @@ impl Keeper {
             }
             self.kept.checkpoints.fetch_add(1, Ordering::Relaxed);
         }
+        let renewed = if self.wants_renewal() { self.renew() } else { Ok(()) };
+        if let Err(error) = renewed {
+            tracing::error!(%error, "the archive could not be made anew: it takes more room than it needs");
+        }
+        self.kept.archive_bytes.store(self.archive.disk_bytes(), Ordering::Relaxed);
         None
     }
 

@@ -34,6 +34,7 @@ mod keeper;
 mod place;
 mod recover;
 mod recovered;
+mod renew;
 mod rows;
 mod text;
 
@@ -108,7 +109,6 @@ pub struct DiskStore {
 }
 
 const JOURNAL: &str = "journal";
-const ARCHIVE: &str = "archive";
 const DAMAGED: &str = "damaged";
 const LOCK: &str = "lock";
 
@@ -123,7 +123,7 @@ impl DiskStore {
         let lock = lock(dir)?;
         let journal_dir = dir.join(JOURNAL);
         let segments = Arc::new(Segments::open(&journal_dir).map_err(OpenError::io(&journal_dir))?);
-        let archive = Archive::open(&dir.join(ARCHIVE))?;
+        let archive = Archive::open(dir)?;
         journal::sync_dir(dir).map_err(OpenError::io(dir))?;
         let mut damage = Damage::new(&dir.join(DAMAGED), true);
         let restarted = recover::restart(&archive, &segments, &mut damage)?;
@@ -132,6 +132,7 @@ impl DiskStore {
         let commits = Arc::new(Commits::new(options.pending_bytes_max));
         let (jobs, received) = channel();
         let kept = Arc::new(Kept::default());
+        kept.archive_bytes.store(archive.disk_bytes(), Ordering::Relaxed);
         let keeper = Keeper {
             image: Arc::clone(&image),
             commits: Arc::clone(&commits),
@@ -141,6 +142,7 @@ impl DiskStore {
             kept: Arc::clone(&kept),
             segments_max: options.segments_max.max(2),
             next_chunk: restarted.next_chunk,
+            renewed_bytes: 0,
             jobs: received,
             held: VecDeque::new(),
             later: VecDeque::new(),

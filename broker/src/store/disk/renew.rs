@@ -1,0 +1,59 @@
+//! The archive's room on disk is kept in proportion to what lives in it: when it takes too much, what is alive is copied
+//! into a new one, which then takes its place.
+
+use super::archive::ArchiveError;
+use super::image::Image;
+use super::keeper::Keeper;
+
+/// Room that an archive may take whatever is in it.
+const SMALL_BYTES: u64 = 4 << 20;
+/// Parts that are copied at once, before others are served.
+const PARTS_BETWEEN: usize = 64;
+
+impl Keeper {
+    /// Whether the archive takes more than one and three quarters of what it needs, and has grown so since it was made.
+    pub(super) fn wants_renewal(&self) -> bool {
+        let bytes = self.archive.disk_bytes();
+        let is_too_large = |needed: u64| bytes > SMALL_BYTES + needed + needed / 4 * 3;
+        is_too_large(self.image.lock().archived_bytes()) && is_too_large(self.renewed_bytes)
+    }
+
+    /// Copies the archive. Nothing is removed before the copy is on disk and has its name.
+    pub(super) fn renew(&mut self) -> Result<(), ArchiveError> {
+        let mut fresh = self.archive.begin_anew()?;
+        let mut last = None;
+        loop {
+            last = self.archive.copy(last.as_deref(), PARTS_BETWEEN, &fresh)?;
+            if last.is_none() {
+                break;
+            }
+            self.serve_between();
+        }
+        fresh.finish()?;
+        self.renewed_bytes = fresh.disk_bytes();
+        std::mem::replace(&mut self.archive, fresh).discard()
+    }
+}
+
+impl Image {
+    /// Bytes that the archive needs, roughly.
+    fn archived_bytes(&self) -> u64 {
+        /// A session without its subscriptions; a subscription; an entry in a chunk.
+        const SESSION: usize = 64;
+        const SUBSCRIPTION: usize = 32;
+        const ENTRY: usize = 16;
+        let chunks: u64 = self.chunks.values().map(|chunk| u64::from(chunk.bytes)).sum();
+        let retained: usize = self.retained.values().map(|message| message.weight()).sum();
+        let backlogs = self.sessions.values().map(|session| &session.backlog).chain(self.queues.values());
+        let entries: u64 = backlogs
+            .flat_map(|backlog| backlog.chunks.values())
+            .map(|chunk| u64::from(chunk.live) * ENTRY as u64)
+            .sum();
+        let sessions: usize = self
+            .sessions
+            .values()
+            .map(|session| SESSION + session.subscriptions.len() * SUBSCRIPTION + session.client_id.len())
+            .sum();
+        chunks + entries + (retained + sessions) as u64
+    }
+}
