@@ -11,7 +11,8 @@ use tidewire::config::Config;
 use tidewire::message::{Message, Publication, Qos, SessionId};
 use tidewire::output::Output;
 use tidewire::queue::{Acknowledged, ConsumerTerms, Queue, QueueLimits, Queues};
-use tidewire::session::{Claim, Deliver, Delivered, DeliveryOptions, Feed, Link};
+use tidewire::session::{Claim, Deliver, Delivered, DeliveryOptions, Feed, Link, Transmit};
+use tidewire::store::CommitId;
 use tidewire_protocols::topic::TopicName;
 
 const DEPTHS: [usize; 2] = [1_000, 1_000_000];
@@ -88,7 +89,8 @@ impl Bench {
     }
 
     fn take(&mut self) -> Vec<(Arc<Message>, Arc<Claim>)> {
-        self.feed.pull(self.now, &mut self.hand, &mut Output::default(), usize::MAX);
+        let mut transmit = Transmit::new(self.now, CommitId::NONE, None);
+        self.feed.pull(&mut transmit, &mut self.hand, &mut Output::default(), usize::MAX);
         std::mem::take(&mut self.hand.taken)
     }
 }

@@ -208,7 +208,7 @@ impl Connection {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Lost> {
         loop {
             if self.output.is_empty() {
-                self.fill_output(cx);
+                self.fill_output(cx)?;
                 if self.output.is_empty() && !self.stream.has_unsent() {
                     return Ok(Poll::Ready(()));
                 }
@@ -227,9 +227,14 @@ impl Connection {
         }
     }
 
-    fn fill_output(&mut self, cx: &mut Context<'_>) {
+    fn fill_output(&mut self, cx: &mut Context<'_>) -> Result<(), Lost> {
         let store = self.broker.store();
-        let held = self.protocol.poll_transmit(self.now, store.durable(), &mut self.output);
+        let mut turn = Turn::new(self.now, store);
+        let held = self.protocol.poll_transmit(&mut turn, &mut self.output);
+        if let Err(error) = turn.finish() {
+            tracing::error!(link = %self.link, %error, "the connection ends, since what became of its deliveries was not stored");
+            return Err(Lost);
+        }
         if let Some(commit) = held.filter(|commit| *commit != self.awaited) {
             self.awaited = commit;
             store.wake_when_durable(commit, cx.waker());
@@ -237,6 +242,7 @@ impl Connection {
         if held.is_none() {
             self.awaited = CommitId::NONE;
         }
+        Ok(())
     }
 
     fn is_timeout_due(&mut self, cx: &mut Context<'_>) -> bool {

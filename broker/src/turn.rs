@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::session::Link;
+use crate::session::{Link, Transmit};
 use crate::store::{Batch, CommitId, Record, Store, StoreError};
 
 /// What a turn gathers: records for the store, and the connections to wake once it is over. Waking inside a fan-out
@@ -78,6 +78,12 @@ impl<'s> Turn<'s> {
                 Err(error)
             }
         }
+    }
+
+    /// What a session goes by that sends what waits for its client.
+    pub fn transmit(&mut self) -> Transmit<'_> {
+        let batch = self.store.keeps_records().then_some(&mut self.batch);
+        Transmit::new(self.now, self.durable, batch)
     }
 
     /// How far the store was durable when the turn began.

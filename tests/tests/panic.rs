@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tidewire::clock::Now;
 use tidewire::connection::{Flow, Protocol, serve};
 use tidewire::mqtt::Mqtt;
 use tidewire::output::Output;
@@ -45,8 +44,8 @@ impl Protocol for Faulty {
         self.0.poll_timeout()
     }
 
-    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
-        self.0.poll_transmit(now, durable, output)
+    fn poll_transmit(&mut self, turn: &mut Turn<'_>, output: &mut Output) -> Option<CommitId> {
+        self.0.poll_transmit(turn, output)
     }
 
     fn handle_blocked(&mut self) {}

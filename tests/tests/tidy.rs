@@ -38,7 +38,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("session", &["clock", "message", "output", "store"]),
     ("router", &["clock", "message", "session"]),
     ("selection", &["message"]),
-    ("queue", &["clock", "message", "output", "selection", "session"]),
+    ("queue", &["clock", "message", "output", "selection", "session", "store"]),
     ("turn", &["clock", "session", "store"]),
     ("replies", &["output", "store"]),
     ("tls", &[]),

@@ -23,10 +23,10 @@ impl Broker {
     pub(super) fn bury(&self, turn: &mut Turn<'_>, queue: &Arc<str>, letter: &DeadLetter) {
         let reason = letter.reason.as_str();
         let topic = self.config.queues.dead_letter_topic(queue);
-        let is_buried = topic.is_some_and(|topic| {
+        let is_buried = topic.zip(letter.message.as_ref()).is_some_and(|(topic, message)| {
             let Ok(topic) = TopicName::parse(&topic) else { return false };
             let mut attributes = AttributesBuf::default();
-            let original = letter.message.publication();
+            let original = message.publication();
             for property in original.attributes.iter().filter(|property| !is_own(property)) {
                 attributes.push(property);
             }

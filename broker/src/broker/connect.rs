@@ -1,11 +1,12 @@
 //! A client comes, is replaced by another of its name, or goes: the life of sessions and their wills.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
 
 use super::Broker;
+use super::follow_up::for_others;
 use super::publish::record_settled;
 use crate::message::{QUEUE_PREFIX, Qos, SessionId};
 use crate::queue::ConsumerTerms;
@@ -84,12 +85,7 @@ impl Broker {
             // What ends with its connection need not survive anything.
             if expiry_secs > 0 || session.is_stored() {
                 session.mark_stored();
-                turn.record(|| Record::SessionOpened {
-                    session: session.id().0,
-                    kind: session.key().protocol,
-                    client_id: Arc::clone(&key.client_id),
-                    expiry_secs,
-                });
+                turn.record(|| opened(&session, expiry_secs));
                 turn.record(|| match &will {
                     Some(will) => Record::WillSet {
                         session: session.id().0,
@@ -157,12 +153,7 @@ impl Broker {
         session.set_expiry_secs(expiry_secs);
         drop(state);
         session.mark_stored();
-        turn.record(|| Record::SessionOpened {
-            session: session.id().0,
-            kind: session.key().protocol,
-            client_id: Arc::clone(&session.key().client_id),
-            expiry_secs,
-        });
+        turn.record(|| opened(session, expiry_secs));
     }
 
     /// Detaches a connection from its session. What follows from it is for the session's expiry and the will's delay
@@ -176,6 +167,7 @@ impl Broker {
         state.link = None;
         state.detached_at = Some(turn.now.instant);
         record_settled(turn, session, &mut state);
+        let sent_to = state.deliver.sent_to();
         if departure == Departure::Normal {
             state.will = None;
             record_no_will(turn, session);
@@ -186,18 +178,15 @@ impl Broker {
         }
         state.outbox.discard_ready();
         state.outbox.retain(|delivery| delivery.options.qos != Qos::AtMostOnce);
+        state.outbox.let_go();
         let (sources, returned) = (state.take_sources(), state.deliver.release());
         let will_now = state.will.take_if(|will| will.delay_secs == 0);
-        let will_later = state.will.as_ref().map(|will| will.delay_secs);
-        let due_after =
-            |secs: u32| (secs != EXPIRY_NEVER).then(|| turn.now.instant + Duration::from_secs(secs.into()));
-        let will_due = will_later.filter(|delay_secs| *delay_secs < expiry_secs).and_then(due_after);
-        self.schedule.set(session, state.attachments, [will_due, due_after(expiry_secs)]);
+        self.schedule_end(session, &state, turn.now.instant);
         drop(state);
         self.put_back(turn, returned, None);
         self.let_go(turn, sources);
         let at_unix_ms = turn.now.unix_ms;
-        turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms, sent_to: 0 });
+        turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms, sent_to });
         if let Some(will) = will_now {
             record_no_will(turn, session);
             self.publish_will(turn, session, &will);
@@ -211,7 +200,7 @@ impl Broker {
     pub(super) fn end_session(
         &self,
         turn: &mut Turn<'_>,
-        session: &Session,
+        session: &Arc<Session>,
         mut state: MutexGuard<'_, SessionState>,
     ) {
         if std::mem::replace(&mut state.ended, true) {
@@ -223,7 +212,9 @@ impl Broker {
             state.deliver.abandon().into_iter().partition(|(_, options)| options.claim.is_some());
         // QoS 0 is lost with its connection, as always.
         let waits = |options: &DeliveryOptions| options.share.is_some() && options.qos != Qos::AtMostOnce;
-        let waiting = state.outbox.take_all().into_iter().filter(|delivery| waits(&delivery.options));
+        let (waiting, absent) = state.outbox.take_all();
+        let waiting = waiting.into_iter().filter(|delivery| waits(&delivery.options));
+        let absent = for_others(absent);
         shared.extend(waiting.map(|delivery| (delivery.message, delivery.options)));
         let subscriptions = std::mem::take(&mut state.subscriptions);
         let (will, link) = (state.will.take(), state.link.take());
@@ -234,7 +225,6 @@ impl Broker {
             self.router.unsubscribe(key.filter.as_filter(), session.id(), key.local, || ());
         }
         self.registry.remove(session);
-        record_end(turn, session);
         if session.is_durable_subscription() {
             self.remove_queue(turn, &session.key().client_id);
         }
@@ -243,8 +233,25 @@ impl Broker {
         }
         self.pass_on(turn, session, &shared);
         if let Some(will) = will {
+            record_no_will(turn, session);
             self.publish_will(turn, session, &will);
         }
+        // After what others have in its place: a crash in between finds the session again, and it ends again.
+        match absent.is_empty() {
+            true => record_end(turn, session),
+            false => self.pass_on_absent(session, absent),
+        }
+    }
+
+    /// Sets when a session's will is published and when it ends, if nobody comes back: its connection ended at
+    /// `detached_at`.
+    pub(super) fn schedule_end(&self, session: &Arc<Session>, state: &SessionState, detached_at: Instant) {
+        let expiry_secs = session.expiry_secs();
+        let due_after =
+            |secs: u32| (secs != EXPIRY_NEVER).then(|| detached_at + Duration::from_secs(secs.into()));
+        let delay_secs = state.will.as_ref().map(|will| will.delay_secs);
+        let will_due = delay_secs.filter(|delay_secs| *delay_secs < expiry_secs).and_then(due_after);
+        self.schedule.set(session, state.attachments, [will_due, due_after(expiry_secs)]);
     }
 
     /// Deals with one entry of the schedule.
@@ -296,11 +303,25 @@ impl Broker {
     }
 }
 
-fn is_of_queue(key: &SubscriptionKey) -> bool {
+/// A session begins, or is used again.
+pub(super) fn record_opened(turn: &mut Turn<'_>, session: &Session) {
+    turn.record(|| opened(session, session.expiry_secs()));
+}
+
+fn opened(session: &Session, expiry_secs: u32) -> Record {
+    Record::SessionOpened {
+        session: session.id().0,
+        kind: session.key().protocol,
+        client_id: Arc::clone(&session.key().client_id),
+        expiry_secs,
+    }
+}
+
+pub(super) fn is_of_queue(key: &SubscriptionKey) -> bool {
     key.filter.as_filter().as_str().starts_with(QUEUE_PREFIX)
 }
 
-fn record_end(turn: &mut Turn<'_>, session: &Session) {
+pub(super) fn record_end(turn: &mut Turn<'_>, session: &Session) {
     if session.is_stored() {
         turn.record(|| Record::SessionEnded { session: session.id().0 });
     }

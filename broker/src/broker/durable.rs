@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::Broker;
+use super::connect::record_opened;
 use super::enqueue::Placed;
 use super::subscribe::{SubscribeRefused, SubscribeRequest};
 use crate::clock::Now;
@@ -15,6 +16,7 @@ use crate::message::Publication;
 use crate::output::Output;
 use crate::selection::Selection;
 use crate::session::{Deliver, Delivered, DeliveryOptions, Offered, ProtocolKind, Session, SessionKey};
+use crate::store::Record;
 use crate::turn::Turn;
 
 /// What the names of their queues begin with; no client can name one.
@@ -102,9 +104,11 @@ impl Broker {
                 state.attachments += 1;
                 state.detached_at = None;
             }
+            session.mark_stored();
+            record_opened(turn, &session);
             if made {
-                session.mark_stored();
-                let subscription = SubscribeRequest { local: 0, ..request.subscription };
+                let selector = request.selection.as_deref().map(Selection::as_str);
+                let subscription = SubscribeRequest { local: 0, selector, ..request.subscription };
                 if let Err(refused) = self.subscribe(turn, &session, subscription) {
                     self.end_durable(turn, request.queue);
                     return Err(refused);
@@ -155,7 +159,7 @@ impl Broker {
     }
 
     /// A queue has lost a consumer. If it was a durable subscription's, that begins to age.
-    pub(super) fn rest_durable(&self, turn: &Turn<'_>, queue: &str) {
+    pub(super) fn rest_durable(&self, turn: &mut Turn<'_>, queue: &str) {
         if !queue.starts_with(DURABLE) {
             return;
         }
@@ -165,11 +169,25 @@ impl Broker {
             state.detached_at = Some(turn.now.instant);
             let ends_at = turn.now.instant + self.config.session.expiry_max.0;
             self.schedule.set(&session, state.attachments, [None, Some(ends_at)]);
+            let at_unix_ms = turn.now.unix_ms;
+            turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms, sent_to: 0 });
         }
     }
 }
 
-fn durable_key(queue: &str) -> SessionKey {
+/// The half that delivers of a durable subscription that the store has found.
+pub(super) fn durable_half(selector: Option<&str>) -> Box<dyn Deliver> {
+    let selection = selector.and_then(|text| match Selection::parse(text) {
+        Ok(selection) => Some(Arc::new(selection)),
+        Err(error) => {
+            tracing::error!(%error, selector = text, "a stored selector is none: all messages are taken");
+            None
+        }
+    });
+    Box::new(IntoQueue { selection })
+}
+
+pub(super) fn durable_key(queue: &str) -> SessionKey {
     SessionKey { protocol: ProtocolKind::DurableSubscription, client_id: queue.into() }
 }
 

@@ -8,7 +8,9 @@ use super::Broker;
 use super::durable::DURABLE;
 use super::publish::PublishRefused;
 use crate::message::{Attributes, Message, Publication, Qos};
-use crate::queue::{DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow};
+use crate::queue::{
+    DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow, dequeued,
+};
 use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
 use crate::store::Record;
 use crate::turn::Turn;
@@ -123,7 +125,7 @@ impl Broker {
         &self,
         turn: &mut Turn<'_>,
         deliveries: Vec<(Arc<Message>, DeliveryOptions)>,
-        mut act: impl FnMut(&Queue, Vec<(Arc<Message>, Arc<Claim>)>) -> Outcome,
+        mut act: impl FnMut(&Arc<Queue>, Vec<(Arc<Message>, Arc<Claim>)>) -> Outcome,
     ) {
         let claimed = deliveries.into_iter().filter_map(|(message, options)| Some((message, options.claim?)));
         let mut claimed = claimed.filter(|(_, claim)| claim.is_owed).peekable();
@@ -144,10 +146,7 @@ impl Broker {
     /// Looks after the queues that want it: messages that have expired, and what connections left behind.
     pub(super) fn sweep_queues(&self, turn: &mut Turn<'_>) {
         for queue in self.queues.that_want_attention(turn.now) {
-            let (outcome, consumed) = queue.sweep(turn.now);
-            for place in consumed {
-                turn.record(|| dequeued(queue.name(), place));
-            }
+            let outcome = queue.sweep(turn.now);
             self.follow(turn, &queue, outcome);
         }
     }
@@ -175,11 +174,14 @@ impl Broker {
 
     /// Does what follows from a change of a queue: wakes connections at the end of the turn, and sends dead letters on
     /// their way.
-    pub(super) fn follow(&self, turn: &mut Turn<'_>, queue: &Queue, outcome: Outcome) {
+    pub(super) fn follow(&self, turn: &mut Turn<'_>, queue: &Arc<Queue>, outcome: Outcome) {
         outcome.wake.iter().for_each(|link| turn.touch(link));
         for letter in outcome.dead {
             turn.record(|| dequeued(queue.name(), letter.place));
             self.bury(turn, queue.name(), &letter);
+        }
+        if let Some(fetch) = outcome.fetch {
+            self.store.fetch(fetch);
         }
         if outcome.is_idle {
             self.remove_queue_if_idle(turn, queue.name());
@@ -189,7 +191,11 @@ impl Broker {
     /// The limits of the queue of that name. Dead letters are kept however often they were looked at, and the oldest
     /// make room for new ones.
     pub(super) fn queue_limits(&self, name: &str) -> QueueLimits {
-        let limits = QueueLimits { is_stored: self.store.keeps_records(), ..self.config.queues.limits() };
+        let limits = QueueLimits {
+            is_stored: self.store.keeps_records(),
+            buries: self.config.queues.dead_letter_topic(name).is_some(),
+            ..self.config.queues.limits()
+        };
         if name.starts_with(DURABLE) {
             let outbox = self.config.session.outbox_limits();
             return QueueLimits {
@@ -207,10 +213,6 @@ impl Broker {
             false => limits,
         }
     }
-}
-
-fn dequeued(queue: &Arc<str>, place: Place) -> Record {
-    Record::Dequeued { queue: Arc::clone(queue), sequence: place.sequence() }
 }
 
 /// What a message says of its own urgency: the user property `priority`, 0 to 9.

@@ -8,9 +8,12 @@ mod connect;
 mod consume;
 mod durable;
 mod enqueue;
+mod follow_up;
 mod publish;
+mod restore;
 mod share;
 mod subscribe;
+mod transmit;
 mod visitors;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +25,7 @@ use dashmap::DashMap;
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
+use self::follow_up::FollowUps;
 pub use self::publish::PublishRefused;
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 pub use self::visitors::{Visit, Visitors};
@@ -58,6 +62,7 @@ pub struct Broker {
     queues: Queues,
     registry: Registry,
     schedule: Schedule,
+    follow_ups: Arc<FollowUps>,
     links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
     next_session: AtomicU64,
     next_link: AtomicU64,
@@ -80,6 +85,7 @@ impl Broker {
             queues: Queues::default(),
             registry: Registry::default(),
             schedule: Schedule::default(),
+            follow_ups: Arc::default(),
             links: DashMap::default(),
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),
@@ -153,13 +159,17 @@ impl Broker {
         self.queues.len()
     }
 
-    /// Publishes delayed wills, ends sessions and gives up expired messages of queues as they fall due, for as long as
-    /// it is polled.
+    /// Publishes delayed wills, ends sessions and gives up expired messages of queues as they fall due, and goes on with
+    /// what waited for the store, for as long as it is polled.
     pub async fn run_schedule(&self) {
         loop {
             tokio::select! {
                 () = self.schedule.wait() => {}
                 () = self.queues.wait(|| self.now()) => self.handle_sweep(),
+                () = self.follow_ups.wait() => {}
+            }
+            while self.handle_follow_up() {
+                tokio::task::yield_now().await;
             }
             // After a loss of the network many sessions end at once: the connections that share this thread have a
             // turn in between.

@@ -309,12 +309,20 @@ pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -
         sequence: 0,
         share: None,
         claim: None,
+        is_repeat: false,
     })
 }
 
 /// Tells the store of deliveries that ended without an acknowledgement: dropped, expired, or too large for the client.
 pub(super) fn record_settled(turn: &mut Turn<'_>, session: &Session, state: &mut SessionState) {
     for sequence in state.outbox.take_settled() {
+        record_done(turn, session, sequence);
+    }
+}
+
+/// Tells the store that a delivery is over, if it is one that is stored.
+pub(super) fn record_done(turn: &mut Turn<'_>, session: &Session, sequence: u64) {
+    if sequence > 0 {
         turn.record(|| Record::Settled { session: session.id().0, sequence, state: SettledState::Done });
     }
 }

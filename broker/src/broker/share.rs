@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Broker;
-use super::publish::delivery_options;
+use super::publish::{delivery_options, record_done};
 use crate::message::{Message, Publication};
 use crate::router::{ShareGroup, Target};
 use crate::session::{DeliveryOptions, Session};
@@ -61,11 +61,24 @@ impl Broker {
         deliveries: &[(Arc<Message>, DeliveryOptions)],
     ) {
         for (message, options) in deliveries {
-            let Some(share) = &options.share else { continue };
-            if let Err(error) = self.offer_to_others(turn, from, &message.publication(), share) {
-                let client_id = &from.key().client_id;
-                tracing::warn!(%client_id, %share, %error, "a message could not be passed on to another member");
+            if let Some(share) = &options.share {
+                record_done(turn, from, options.sequence);
+                self.pass_on_one(turn, from, message, share);
             }
+        }
+    }
+
+    /// The same with one message.
+    pub(super) fn pass_on_one(
+        &self,
+        turn: &mut Turn<'_>,
+        from: &Session,
+        message: &Arc<Message>,
+        share: &Arc<str>,
+    ) {
+        if let Err(error) = self.offer_to_others(turn, from, &message.publication(), share) {
+            let client_id = &from.key().client_id;
+            tracing::warn!(%client_id, %share, %error, "a message could not be passed on to another member");
         }
     }
 }

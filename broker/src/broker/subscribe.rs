@@ -23,6 +23,8 @@ pub struct SubscribeRequest<'a> {
     pub option_byte: u8,
     /// The subscription's own number: 0 in MQTT.
     pub local: u32,
+    /// Which messages it is for, where it is a durable one.
+    pub selector: Option<&'a str>,
 }
 
 /// Why there is no subscription.
@@ -101,7 +103,7 @@ impl Broker {
                 qos: request.options.qos,
                 options: request.option_byte,
                 identifier: request.options.identifier.map_or(0, std::num::NonZeroU32::get),
-                selector: None,
+                selector: request.selector.map(Into::into),
             });
             turn.apply()?;
         }
@@ -157,6 +159,7 @@ impl Broker {
                 sequence: 0,
                 share: None,
                 claim: None,
+                is_repeat: false,
             };
             self.record_queued(turn, session, &message.publication(), &mut options);
             deliveries.push(Delivery { message, options, commit: CommitId::NONE });
@@ -168,17 +171,17 @@ impl Broker {
         }
         // A client that subscribes again and again without reading must not make the broker hold the same messages
         // as often: the bounds are passed by one subscription's at most.
-        let is_bounded = state.outbox.is_full();
+        let (is_bounded, is_attached) = (state.outbox.is_full(), state.link.is_some());
         for mut delivery in deliveries {
             if delivery.options.qos == Qos::ExactlyOnce {
                 delivery.commit = commit;
             }
             if is_bounded {
-                if let Offered::Dropped | Offered::Overflowed = state.outbox.push(delivery) {
+                if let Offered::Dropped | Offered::Overflowed = state.outbox.push(delivery, is_attached) {
                     self.counters.dropped.add(1);
                 }
             } else {
-                state.outbox.push_unbounded(delivery);
+                state.outbox.push_unbounded(delivery, is_attached);
             }
         }
         Ok(())

@@ -46,6 +46,7 @@ impl QueuesConfig {
             overflow: self.overflow,
             deliveries_max: Some(self.deliveries_max),
             is_stored: false,
+            buries: false,
         }
     }
 

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use crate::clock::Now;
 use crate::output::Output;
 use crate::store::CommitId;
 use crate::turn::Turn;
@@ -35,9 +34,9 @@ pub trait Protocol: Send {
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// Writes what may leave now that the store is durable up to `durable`: replies first, then deliveries. Returns
-    /// the commit that the next held reply or delivery waits for, if any is held.
-    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId>;
+    /// Writes what may leave now that the store is durable up to [`Turn::durable`]: replies first, then deliveries.
+    /// Returns the commit that the next held reply or delivery waits for, if any is held. The turn is this call's own.
+    fn poll_transmit(&mut self, turn: &mut Turn<'_>, output: &mut Output) -> Option<CommitId>;
 
     /// The socket did not take all that was written. Called at each attempt.
     fn handle_blocked(&mut self);

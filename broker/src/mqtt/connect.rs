@@ -16,7 +16,7 @@ use super::{Client, Mqtt, State};
 use crate::auth::{Action, Credentials, Identity};
 use crate::broker::{Connected, NewConnection};
 use crate::message::{AttributesBuf, Publication, SessionId};
-use crate::session::{Deliver, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
+use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
 use crate::store::StoreError;
 use crate::turn::Turn;
 
@@ -161,6 +161,9 @@ impl Mqtt {
                 link: Arc::clone(&self.link),
                 make: || -> Box<dyn Deliver> { Box::new(MqttDeliver::default()) },
                 attach: |state: &mut SessionState| {
+                    if let Some(dormant) = state.deliver_as::<Dormant>() {
+                        state.deliver = Box::new(MqttDeliver::awoken(dormant));
+                    }
                     if let Some(deliver) = state.deliver_as::<MqttDeliver>() {
                         deliver.attach(terms);
                     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidewire_protocols::mqtt::{Ack, PacketId, PacketType, Qos, Version};
 
@@ -12,7 +13,7 @@ use super::layout::Layout;
 use crate::clock::Now;
 use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
-use crate::session::{Deliver, Delivered, DeliveryOptions, Inflight, InflightState, Step};
+use crate::session::{Deliver, Delivered, DeliveryOptions, Dormant, Inflight, InflightState, Step};
 
 /// Bytes of resent packets that may stand ready at once.
 const RESEND_BYTES_MAX: usize = 64 * 1024;
@@ -34,6 +35,10 @@ pub(super) struct Terms {
 pub struct MqttDeliver {
     terms: Terms,
     inflight: Inflight,
+    /// Numbers deliveries: see [`Deliver::share_sequence`].
+    sequence: Arc<AtomicU64>,
+    /// The highest number that was sent.
+    sent_to: u64,
     /// Deliveries that may still be sent before one is acknowledged; per connection. [MQTT-4.9.0-1]
     quota: u16,
     /// Deliveries of earlier connections wait to be sent again.
@@ -48,7 +53,15 @@ impl Default for MqttDeliver {
         let aliases = OutboundAliases::default();
         let (version, packet_size_max) = (Version::V5, usize::MAX);
         let terms = Terms { version, receive_maximum: 0, packet_size_max, aliases, deflating: None };
-        Self { terms, inflight: Inflight::new(), quota: 0, must_resend: false, received: HashMap::default() }
+        Self {
+            terms,
+            inflight: Inflight::new(),
+            sequence: Arc::default(),
+            sent_to: 0,
+            quota: 0,
+            must_resend: false,
+            received: HashMap::default(),
+        }
     }
 }
 
@@ -79,6 +92,18 @@ pub(super) enum Received {
 }
 
 impl MqttDeliver {
+    /// What a session had before the broker began.
+    pub(super) fn awoken(dormant: &Dormant) -> Self {
+        let mut deliver =
+            Self { sequence: Arc::clone(&dormant.sequence), sent_to: dormant.sent_to, ..Self::default() };
+        for number in &dormant.released {
+            deliver.inflight.push_released(*number, Dormant::released_options(*number));
+        }
+        let received = dormant.received.iter().filter_map(|id| PacketId::new(*id));
+        deliver.received.extend(received.map(|packet_id| (packet_id, false)));
+        deliver
+    }
+
     /// Fits the session to a new connection; what was sent on an earlier one will be sent again [MQTT-4.4.0-1].
     pub(super) fn attach(&mut self, terms: Terms) {
         self.quota = terms.receive_maximum;
@@ -143,6 +168,23 @@ impl MqttDeliver {
         }
     }
 
+    /// The number of a delivery that is about to be sent; `None` while there is no packet identifier for it.
+    fn number(&self, sequence: u64) -> Option<u64> {
+        if sequence > 0 {
+            return self.inflight.has_room_for(sequence).then_some(sequence);
+        }
+        let next = |last: u64| self.inflight.has_room_for(last + 1).then_some(last + 1);
+        let last = self.sequence.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
+        Some(last + 1)
+    }
+
+    /// It was not sent after all: the next one takes its number, unless that has been passed already.
+    fn give_number_back(&self, sequence: u64, number: u64) {
+        if number > sequence {
+            let _ = self.sequence.compare_exchange(number, number - 1, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
     fn remove(&mut self, packet_id: PacketId) -> Settled {
         let Some(step) = self.inflight.settle(packet_id) else { return Settled::Unknown };
         self.quota += u16::from(step.holds_place);
@@ -167,21 +209,29 @@ impl Deliver for MqttDeliver {
             return Delivered::WindowClosed;
         }
         let needs_ack = options.qos != Qos::AtMostOnce;
-        if needs_ack && (self.quota == 0 || self.inflight.is_exhausted()) {
-            return Delivered::WindowClosed;
+        let mut number = 0;
+        if needs_ack {
+            if self.quota == 0 {
+                return Delivered::WindowClosed;
+            }
+            let Some(free) = self.number(options.sequence) else { return Delivered::WindowClosed };
+            number = free;
         }
         let aliased = self.terms.aliases.look_up(publication.topic);
         let Terms { version, deflating, .. } = self.terms;
-        let layout = Layout { version, options, aliased, dup: false, deflating };
+        let layout = Layout { version, options, aliased, dup: options.is_repeat, deflating };
         let Some(packet_id_at) = layout.write(now, publication, self.terms.packet_size_max, output) else {
             // Too large for this client: as if it had been delivered. [MQTT-3.1.2-25]
+            self.give_number_back(options.sequence, number);
             return Delivered::Discarded;
         };
         if let Aliased::Introduced(alias) = aliased {
             self.terms.aliases.introduce(publication.topic, alias);
         }
         if needs_ack {
-            let packet_id = self.inflight.push(Arc::clone(publication.keep()), options.clone());
+            let message = Arc::clone(publication.keep());
+            let packet_id = self.inflight.push(number, message, options.clone());
+            self.sent_to = self.sent_to.max(number);
             output.bytes[packet_id_at..packet_id_at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
             self.quota -= 1;
         }
@@ -262,6 +312,14 @@ impl Deliver for MqttDeliver {
             InflightState::Released => None,
         });
         sent.collect()
+    }
+
+    fn share_sequence(&mut self, sequence: &Arc<AtomicU64>) {
+        self.sequence = Arc::clone(sequence);
+    }
+
+    fn sent_to(&self) -> u64 {
+        self.sent_to
     }
 
     fn window(&self) -> usize {

@@ -31,7 +31,6 @@ pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
 use crate::auth::{Exchange, Identity};
 use crate::broker::{Broker, Departure};
-use crate::clock::Now;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::message::AttributesBuf;
 use crate::output::Output;
@@ -268,19 +267,14 @@ impl Protocol for Mqtt {
         }
     }
 
-    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
-        let reply_waits = self.replies.transmit(durable, output);
+    fn poll_transmit(&mut self, turn: &mut Turn<'_>, output: &mut Output) -> Option<CommitId> {
+        let reply_waits = self.replies.transmit(turn.durable(), output);
         let State::Connected(client) = &self.state else { return reply_waits };
         // CONNACK comes first, whatever else is due. [MQTT-3.2.0-1]
         if !self.replies.is_greeted() {
             return reply_waits;
         }
-        let mut session = client.session.lock();
-        // Another connection may have taken the session over since this turn began: what waits is for that one.
-        if !session.is_attached(&self.link) {
-            return reply_waits;
-        }
-        let delivery_waits = session.transmit(now, durable, output);
+        let delivery_waits = self.broker.transmit(turn, &client.session, &self.link, output);
         crate::replies::earlier(reply_waits, delivery_waits)
     }
 

@@ -73,6 +73,7 @@ impl Context<'_, '_, '_> {
             },
             option_byte: wanted.as_u8(),
             local: 0,
+            selector: None,
         };
         let queue = filter.as_str().strip_prefix(QUEUE_PREFIX);
         let subscribed = match queue {

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::first_bytes;
 use crate::broker::Broker;
-use crate::clock::Now;
 use crate::config::ProtocolName;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::mqtt::Mqtt;
@@ -100,8 +99,8 @@ impl Protocol for Detect {
         }
     }
 
-    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
-        self.decided.as_mut()?.poll_transmit(now, durable, output)
+    fn poll_transmit(&mut self, turn: &mut Turn<'_>, output: &mut Output) -> Option<CommitId> {
+        self.decided.as_mut()?.poll_transmit(turn, output)
     }
 
     fn handle_blocked(&mut self) {

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::dispatch::Slot;
 use super::state::State;
 use super::{Gone, Queue};
-use crate::clock::Now;
 use crate::message::{Qos, SessionId};
 use crate::output::Output;
 use crate::selection::Selection;
-use crate::session::{Deliver, Feed, Identifiers, Link, Pulled, Source, SubscriptionOptions};
+use crate::session::{Deliver, Feed, Identifiers, Link, Pulled, Source, SubscriptionOptions, Transmit};
 
 /// On what terms a consumer takes messages.
 #[derive(Clone, Debug)]
@@ -133,8 +132,14 @@ impl Queue {
 }
 
 impl Source for Consumer {
-    fn pull(&self, now: Now, deliver: &mut dyn Deliver, ready: &mut Output, bytes_max: usize) -> Pulled {
-        self.queue.pull(self, now, deliver, ready, bytes_max)
+    fn pull(
+        &self,
+        transmit: &mut Transmit<'_>,
+        deliver: &mut dyn Deliver,
+        ready: &mut Output,
+        bytes_max: usize,
+    ) -> Pulled {
+        self.queue.pull(self, transmit, deliver, ready, bytes_max)
     }
 
     fn stall(&self) {

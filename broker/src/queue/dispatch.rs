@@ -26,6 +26,8 @@ pub(super) struct Slot {
     pub(super) is_in_line: bool,
     /// Its connection has been woken and has not come yet.
     pub(super) is_awake: bool,
+    /// It has come, to a message that has to be fetched from the store first.
+    pub(super) waits_for_store: bool,
 }
 
 impl Slot {
@@ -40,6 +42,7 @@ impl Slot {
             is_stalled: false,
             is_in_line: false,
             is_awake: false,
+            waits_for_store: false,
         }
     }
 

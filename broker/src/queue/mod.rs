@@ -19,6 +19,7 @@
 //! A queue knows sessions only by their [`Feed`](crate::session::Feed). Its lock comes after a session's in the order;
 //! no method calls out to a session while it holds it, and connections to wake are returned to the caller.
 
+mod absent;
 mod attention;
 mod consumer;
 mod dispatch;
@@ -33,12 +34,14 @@ use parking_lot::Mutex;
 
 use self::attention::{Attention, NEVER};
 pub use self::consumer::{Acknowledged, Consumer, ConsumerTerms, JoinRefused};
+pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;
 pub use self::state::{DeadLetter, DeadReason, QueueLimits, QueueOverflow};
 use crate::clock::Now;
-use crate::message::{Message, SessionId};
+use crate::message::{Message, Qos, SessionId};
 use crate::session::{Claim, Link, Place};
+use crate::store::Fetch;
 
 /// One queue; see the module.
 pub struct Queue {
@@ -67,6 +70,8 @@ pub struct Outcome {
     pub wake: Vec<Arc<Link>>,
     /// Messages that are the queue's no longer.
     pub dead: Vec<DeadLetter>,
+    /// Messages that are wanted from the store.
+    pub fetch: Option<Fetch>,
     /// There is nothing to remember of it: it may be removed.
     pub is_idle: bool,
 }
@@ -74,7 +79,9 @@ pub struct Outcome {
 impl Queue {
     fn new(name: Arc<str>, owner: Option<SessionId>, limits: QueueLimits, attention: Arc<Attention>) -> Self {
         let attention_at = AtomicU64::new(NEVER);
-        Self { name, owner, limits, attention_at, attention, state: Mutex::default() }
+        let mut state = State::default();
+        state.absence.buries = limits.buries;
+        Self { name, owner, limits, attention_at, attention, state: Mutex::new(state) }
     }
 
     /// Its name, without `/queue/` or `$queue/`.
@@ -117,16 +124,17 @@ impl Queue {
     }
 
     /// Puts a message into the place that was taken for it.
-    pub fn push(&self, place: Place, message: Arc<Message>) -> Outcome {
+    pub fn push(self: &Arc<Self>, place: Place, message: Arc<Message>) -> Outcome {
         let mut state = self.state.lock();
         state.give_up_place(message.weight());
-        state.insert(place, message, 0);
+        let is_stored = self.keeps(&message);
+        state.insert(place, message, 0, is_stored);
         state.shorten(&self.limits);
         self.outcome(&mut state)
     }
 
     /// A consumer has acknowledged messages.
-    pub fn settle(&self, settled: &[(Arc<Message>, Arc<Claim>)]) -> Outcome {
+    pub fn settle(self: &Arc<Self>, settled: &[(Arc<Message>, Arc<Claim>)]) -> Outcome {
         let mut state = self.state.lock();
         for (message, claim) in settled {
             state.settle(claim, message.weight());
@@ -136,7 +144,11 @@ impl Queue {
 
     /// Messages come back that their consumer will not or cannot process: to their places, or, after too many
     /// deliveries or where `reason` says so, to the dead letters.
-    pub fn put_back(&self, returned: Vec<(Arc<Message>, Arc<Claim>)>, reason: Option<DeadReason>) -> Outcome {
+    pub fn put_back(
+        self: &Arc<Self>,
+        returned: Vec<(Arc<Message>, Arc<Claim>)>,
+        reason: Option<DeadReason>,
+    ) -> Outcome {
         let mut state = self.state.lock();
         for (message, claim) in returned {
             state.settle(&claim, message.weight());
@@ -145,9 +157,12 @@ impl Queue {
             match reason.or(is_worn_out.then_some(DeadReason::Deliveries)) {
                 Some(reason) => {
                     let (place, deliveries) = (claim.place, claim.deliveries);
-                    state.dead.push(DeadLetter { place, message, deliveries, reason });
+                    state.dead.push(DeadLetter { place, message: Some(message), deliveries, reason });
                 }
-                None => state.insert(claim.place, message, claim.deliveries),
+                None => {
+                    let is_stored = self.keeps(&message);
+                    state.insert(claim.place, message, claim.deliveries, is_stored);
+                }
             }
         }
         self.outcome(&mut state)
@@ -158,12 +173,11 @@ impl Queue {
         self.attention_at.load(Ordering::Relaxed) <= now.unix_ms
     }
 
-    /// Takes out what has expired, and what was given up or consumed where nobody could see to it.
-    pub fn sweep(&self, now: Now) -> (Outcome, Vec<Place>) {
+    /// Takes out what has expired, and what was given up where nobody could see to it.
+    pub fn sweep(self: &Arc<Self>, now: Now) -> Outcome {
         let mut state = self.state.lock();
         state.expire(now);
-        let consumed = std::mem::take(&mut state.consumed);
-        (self.outcome(&mut state), consumed)
+        self.outcome(&mut state)
     }
 
     /// Takes all messages out, unsettled ones excepted.
@@ -175,13 +189,19 @@ impl Queue {
     }
 
     /// Hands out work, and gathers what follows.
-    fn outcome(&self, state: &mut State) -> Outcome {
+    fn outcome(self: &Arc<Self>, state: &mut State) -> Outcome {
         let mut outcome = Outcome::default();
         state.dispatch(&mut outcome.wake);
         outcome.dead = std::mem::take(&mut state.dead);
+        outcome.fetch = state.next_fetch(false).map(|sequences| self.fetch(sequences));
         outcome.is_idle = state.is_idle() || state.is_abandoned(self.owner.is_some());
         self.attend(state);
         outcome
+    }
+
+    /// Whether the store keeps that message.
+    fn keeps(&self, message: &Message) -> bool {
+        self.limits.is_stored && message.qos() > Qos::AtMostOnce
     }
 
     fn attend(&self, state: &State) {

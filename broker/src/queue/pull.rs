@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::Queue;
 use super::consumer::{Acknowledged, Consumer};
 use super::state::{DeadReason, State};
-use crate::clock::Now;
-use crate::message::Qos;
+use crate::message::{Message, Qos};
 use crate::output::Output;
-use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Link, Place, Pulled};
+use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Link, Place, Pulled, Transmit};
+use crate::store::Record;
 
 impl Queue {
     /// See [`Source::pull`](crate::session::Source::pull).
     pub(super) fn pull(
-        &self,
+        self: &Arc<Self>,
         consumer: &Consumer,
-        now: Now,
+        transmit: &mut Transmit<'_>,
         deliver: &mut dyn Deliver,
         ready: &mut Output,
         bytes_max: usize,
@@ -25,13 +25,14 @@ impl Queue {
         let pulled = {
             let mut state = self.state.lock();
             let pulled = match consumer.terms.is_browser {
-                true => browse(&mut state, consumer, now, deliver, ready, bytes_max),
+                true => browse(&mut state, consumer, transmit, deliver, ready, bytes_max),
                 false => {
                     state.resume(consumer.id, &mut wake);
-                    consume(&mut state, self, consumer, now, deliver, ready, bytes_max)
+                    consume(&mut state, self, consumer, transmit, deliver, ready, bytes_max)
                 }
             };
             state.dispatch(&mut wake);
+            transmit.fetches.extend(state.next_fetch(true).map(|sequences| self.fetch(sequences)));
             self.attend(&state);
             pulled
         };
@@ -47,7 +48,7 @@ fn consume(
     state: &mut State,
     queue: &Queue,
     consumer: &Consumer,
-    now: Now,
+    transmit: &mut Transmit<'_>,
     deliver: &mut dyn Deliver,
     ready: &mut Output,
     bytes_max: usize,
@@ -67,13 +68,14 @@ fn consume(
             return Pulled::Everything;
         };
         let Some(entry) = state.ready.get(&place) else { return Pulled::Everything };
-        if entry.message.is_expired(now) {
+        if entry.is_expired(transmit.now) {
             state.kill(place, DeadReason::Expired);
             continue;
         }
-        let options = delivery_options(queue, consumer, place, &entry.message, entry.deliveries + 1);
+        let Some(message) = &entry.message else { return state.wait_for(consumer.id, place) };
+        let options = delivery_options(queue, consumer, place, message, entry.deliveries + 1);
         let is_owed = options.claim.as_ref().is_some_and(|claim| claim.is_owed);
-        match deliver.deliver(now, &entry.message.publication(), &options, ready) {
+        match deliver.deliver(transmit.now, &message.publication(), &options, ready) {
             Delivered::WindowClosed | Delivered::SubscriptionClosed => {
                 state.stall(consumer.id);
                 return Pulled::Part;
@@ -84,9 +86,10 @@ fn consume(
                 if is_owed {
                     state.unsettled += 1;
                 } else {
-                    state.forget_bytes(entry.map_or(0, |entry| entry.message.weight()));
-                    if queue.limits.is_stored {
-                        state.consumed.push(place);
+                    let Some(entry) = entry else { continue };
+                    state.forget_bytes(entry.weight());
+                    if entry.is_stored {
+                        transmit.record(|| dequeued(&queue.name, place));
                     }
                 }
             }
@@ -106,7 +109,9 @@ fn next_place(state: &mut State, consumer: &Consumer) -> Option<Place> {
     let slot = state.consumers.get_mut(&consumer.id)?;
     for (place, entry) in state.ready.range(slot.looked_to..) {
         slot.looked_to = *place;
-        if selection.selects(&entry.message.publication()) {
+        // What is not in memory must be looked at first.
+        let is_for = |message: &Arc<Message>| selection.selects(&message.publication());
+        if entry.message.as_ref().is_none_or(is_for) {
             return Some(*place);
         }
     }
@@ -117,7 +122,7 @@ fn next_place(state: &mut State, consumer: &Consumer) -> Option<Place> {
 fn browse(
     state: &mut State,
     consumer: &Consumer,
-    now: Now,
+    transmit: &mut Transmit<'_>,
     deliver: &mut dyn Deliver,
     ready: &mut Output,
     bytes_max: usize,
@@ -132,14 +137,19 @@ fn browse(
         if ready.len() >= bytes_max {
             return Pulled::Part;
         }
-        let publication = entry.message.publication();
         // What has come since is for the next who browses: this one must come to an end.
-        let is_shown = place.sequence() <= consumer.newest
-            && !entry.message.is_expired(now)
-            && selection.is_none_or(|selection| selection.selects(&publication));
-        if is_shown {
-            let options = base_options(consumer, &entry.message);
-            match deliver.deliver(now, &publication, &options, ready) {
+        if place.sequence() > consumer.newest || entry.is_expired(transmit.now) {
+            slot.looked_to = *place;
+            continue;
+        }
+        let Some(message) = &entry.message else {
+            let place = *place;
+            return state.wait_for(consumer.id, place);
+        };
+        let publication = message.publication();
+        if selection.is_none_or(|selection| selection.selects(&publication)) {
+            let options = base_options(consumer, message);
+            match deliver.deliver(transmit.now, &publication, &options, ready) {
                 Delivered::WindowClosed | Delivered::SubscriptionClosed => return Pulled::Part,
                 Delivered::Sent | Delivered::Discarded => {}
             }
@@ -152,6 +162,15 @@ fn browse(
 }
 
 impl State {
+    /// A consumer has come to a message that only the store holds.
+    fn wait_for(&mut self, id: u64, place: Place) -> Pulled {
+        if let Some(slot) = self.consumers.get_mut(&id) {
+            slot.waits_for_store = true;
+        }
+        self.absence.wanted = Some(self.absence.wanted.map_or(place, |wanted| wanted.min(place)));
+        Pulled::Later
+    }
+
     fn note_fetched(&mut self, id: u64, is_owed: bool) {
         let Some(slot) = self.consumers.get_mut(&id) else { return };
         slot.granted -= 1;
@@ -161,7 +180,12 @@ impl State {
     }
 }
 
-fn base_options(consumer: &Consumer, message: &crate::message::Message) -> DeliveryOptions {
+/// A message was consumed, or given up.
+pub fn dequeued(queue: &Arc<str>, place: Place) -> Record {
+    Record::Dequeued { queue: Arc::clone(queue), sequence: place.sequence() }
+}
+
+fn base_options(consumer: &Consumer, message: &Message) -> DeliveryOptions {
     DeliveryOptions {
         qos: message.qos().min(consumer.terms.qos),
         retain: false,
@@ -170,6 +194,7 @@ fn base_options(consumer: &Consumer, message: &crate::message::Message) -> Deliv
         sequence: 0,
         share: None,
         claim: None,
+        is_repeat: false,
     }
 }
 
@@ -177,7 +202,7 @@ fn delivery_options(
     queue: &Queue,
     consumer: &Consumer,
     place: Place,
-    message: &crate::message::Message,
+    message: &Message,
     deliveries: u32,
 ) -> DeliveryOptions {
     let options = base_options(consumer, message);

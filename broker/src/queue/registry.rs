@@ -74,6 +74,11 @@ impl Queues {
         waiting.map(|queue| Arc::clone(&queue)).collect()
     }
 
+    /// All their names.
+    pub fn names(&self) -> Vec<Arc<str>> {
+        self.queues.iter().map(|queue| Arc::clone(queue.name())).collect()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.queues.len()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::absent::{Absence, Dying};
 use super::attention::NEVER;
 use super::dispatch::Slot;
 use crate::clock::Now;
@@ -22,8 +23,10 @@ pub struct QueueLimits {
     pub overflow: QueueOverflow,
     /// Deliveries of one message, after which it is given up; `None`: it never is.
     pub deliveries_max: Option<u32>,
-    /// Whether a store is to be told of what is consumed by being sent.
+    /// Whether a store keeps what it holds.
     pub is_stored: bool,
+    /// Whether its dead letters go anywhere.
+    pub buries: bool,
 }
 
 /// What happens to a message that finds a queue full.
@@ -49,6 +52,8 @@ pub enum DeadReason {
     Length,
     /// It cannot be sent to its consumer, being larger than that takes.
     TooLarge,
+    /// The store cannot give it back.
+    Unreadable,
 }
 
 impl DeadReason {
@@ -60,6 +65,7 @@ impl DeadReason {
             Self::Expired => "expired",
             Self::Length => "length",
             Self::TooLarge => "too-large",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -68,8 +74,8 @@ impl DeadReason {
 pub struct DeadLetter {
     /// The place it had.
     pub place: Place,
-    /// The message.
-    pub message: Arc<Message>,
+    /// The message, where it is known and anybody wants it.
+    pub message: Option<Arc<Message>>,
     /// How often it was delivered.
     pub deliveries: u32,
     /// Why.
@@ -78,9 +84,25 @@ pub struct DeadLetter {
 
 /// A message that waits for a consumer.
 pub(super) struct Entry {
-    pub(super) message: Arc<Message>,
+    /// Absent where only the store holds it: see [`absent`](super::absent).
+    pub(super) message: Option<Arc<Message>>,
+    pub(super) weight: u32,
     /// How often it was delivered.
     pub(super) deliveries: u32,
+    /// In milliseconds since the epoch; [`NEVER`] if it does not expire.
+    pub(super) expires_at: u64,
+    /// The store keeps it.
+    pub(super) is_stored: bool,
+}
+
+impl Entry {
+    pub(super) fn weight(&self) -> usize {
+        self.weight as usize
+    }
+
+    pub(super) fn is_expired(&self, now: Now) -> bool {
+        self.expires_at <= now.unix_ms
+    }
 }
 
 /// See the module.
@@ -101,8 +123,6 @@ pub(super) struct State {
     last_sequence: u64,
     /// Given up, and to be seen to.
     pub(super) dead: Vec<DeadLetter>,
-    /// Consumed by being sent; the store is still to be told.
-    pub(super) consumed: Vec<Place>,
     pub(super) consumers: HashMap<u64, Slot, foldhash::fast::RandomState>,
     /// Consumers with credit, in turn.
     pub(super) line: VecDeque<u64>,
@@ -112,6 +132,7 @@ pub(super) struct State {
     pub(super) selective: usize,
     /// It goes with its last consumer.
     pub(super) is_auto_delete: bool,
+    pub(super) absence: Absence,
 }
 
 impl State {
@@ -127,7 +148,7 @@ impl State {
 
     /// Whether there is nothing to remember.
     pub(super) fn is_idle(&self) -> bool {
-        self.len() == 0 && self.consumers.is_empty() && self.dead.is_empty() && self.consumed.is_empty()
+        self.len() == 0 && self.consumers.is_empty() && self.dead.is_empty() && self.absence.dying.is_empty()
     }
 
     /// Whether it was to go with its last consumer, and that has gone.
@@ -156,22 +177,43 @@ impl State {
         self.bytes -= weight;
     }
 
-    /// Puts a message in its place.
-    pub(super) fn insert(&mut self, place: Place, message: Arc<Message>, deliveries: u32) {
-        self.bytes += message.weight();
-        if let Some(at) = message.expires_at() {
-            self.expiries.insert((at, place));
-        }
+    /// Puts a message in its place. `is_stored` says whether the store keeps it.
+    pub(super) fn insert(&mut self, place: Place, message: Arc<Message>, deliveries: u32, is_stored: bool) {
         self.note_arrival(place, &message);
-        self.ready.insert(place, Entry { message, deliveries });
+        // One that comes back was in memory all the time.
+        let is_near = !is_stored || deliveries > 0 || self.absence.has_room();
+        let entry = Entry {
+            weight: u32::try_from(message.weight()).unwrap_or(u32::MAX),
+            deliveries,
+            expires_at: message.expires_at().unwrap_or(NEVER),
+            is_stored,
+            message: is_near.then_some(message),
+        };
+        self.insert_entry(place, entry);
+    }
+
+    pub(super) fn insert_entry(&mut self, place: Place, entry: Entry) {
+        self.bytes += entry.weight();
+        if entry.expires_at != NEVER {
+            self.expiries.insert((entry.expires_at, place));
+        }
+        self.absence.note_inserted(&entry);
+        self.last_sequence = self.last_sequence.max(place.sequence());
+        self.ready.insert(place, entry);
+    }
+
+    /// Numbers go on from here.
+    pub(super) fn set_next_sequence(&mut self, next: u64) {
+        self.last_sequence = self.last_sequence.max(next.saturating_sub(1));
     }
 
     /// Takes a message out of its place. Its bytes count until it is settled.
     pub(super) fn remove(&mut self, place: Place) -> Option<Entry> {
         let entry = self.ready.remove(&place)?;
-        if let Some(at) = entry.message.expires_at() {
-            self.expiries.remove(&(at, place));
+        if entry.expires_at != NEVER {
+            self.expiries.remove(&(entry.expires_at, place));
         }
+        self.absence.note_removed(&entry);
         Some(entry)
     }
 
@@ -180,11 +222,16 @@ impl State {
         self.bytes -= weight;
     }
 
-    /// Gives a message up that waits.
+    /// Gives a message up that waits. Where its message is wanted and absent, it must be fetched first.
     pub(super) fn kill(&mut self, place: Place, reason: DeadReason) {
-        let Some(Entry { message, deliveries }) = self.remove(place) else { return };
-        self.forget_bytes(message.weight());
-        self.dead.push(DeadLetter { place, message, deliveries, reason });
+        let Some(entry) = self.remove(place) else { return };
+        self.forget_bytes(entry.weight());
+        let Entry { message, deliveries, weight, .. } = entry;
+        if message.is_none() && self.absence.buries && reason != DeadReason::Unreadable {
+            self.absence.dying.insert(place, Dying { deliveries, weight, reason });
+        } else {
+            self.dead.push(DeadLetter { place, message, deliveries, reason });
+        }
     }
 
     /// A message that a consumer had is its no longer.
@@ -213,15 +260,21 @@ impl State {
     }
 
     pub(super) fn purge(&mut self) -> Vec<DeadLetter> {
-        while let Some((place, _)) = self.ready.first_key_value() {
-            self.kill(*place, DeadReason::Rejected);
+        let mut purged = std::mem::take(&mut self.dead);
+        let dying = std::mem::take(&mut self.absence.dying).into_keys();
+        let waiting: Vec<_> = self.ready.keys().copied().collect();
+        for place in dying.chain(waiting) {
+            if let Some(entry) = self.remove(place) {
+                self.forget_bytes(entry.weight());
+            }
+            purged.push(DeadLetter { place, message: None, deliveries: 0, reason: DeadReason::Rejected });
         }
-        std::mem::take(&mut self.dead)
+        purged
     }
 
     /// When somebody should look after the queue.
     pub(super) fn attention_at(&self) -> u64 {
-        if !self.dead.is_empty() || !self.consumed.is_empty() {
+        if !self.dead.is_empty() {
             return 0;
         }
         self.expiries.first().map_or(NEVER, |(at, _)| *at)

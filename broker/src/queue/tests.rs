@@ -13,7 +13,8 @@ use crate::clock::Now;
 use crate::message::{Attributes, AttributesBuf, Publication, Qos};
 use crate::output::Output;
 use crate::selection::Selection;
-use crate::session::{Deliver, Delivered, DeliveryOptions, Feed, Source};
+use crate::session::{Deliver, Delivered, DeliveryOptions, Feed, Source, Transmit};
+use crate::store::CommitId;
 
 const STEPS: usize = 4_000;
 const PREFETCH: usize = 3;
@@ -85,6 +86,7 @@ impl World {
             overflow: QueueOverflow::Reject,
             deliveries_max: None,
             is_stored: false,
+            buries: false,
         };
         let queue = Queues::default().with("q", None, limits, |queue| Ok(Arc::clone(queue)));
         let now = Now { instant: Instant::now(), unix_ms: 1 };
@@ -127,7 +129,8 @@ impl World {
     fn fetch(&mut self, index: usize, room: usize) {
         let client = &mut self.clients[index];
         let mut hand = Hand { room, taken: Vec::new() };
-        client.feed.pull(self.now, &mut hand, &mut Output::default(), usize::MAX);
+        let mut transmit = Transmit::new(self.now, CommitId::NONE, None);
+        client.feed.pull(&mut transmit, &mut hand, &mut Output::default(), usize::MAX);
         for (message, claim) in hand.taken {
             let is_for = |colour: usize| client.colour.is_none_or(|wanted| wanted == colour);
             let first = self.waiting.iter().find(|(_, colour)| is_for(**colour)).map(|(place, _)| *place);

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use smallvec::SmallVec;
 
@@ -31,6 +32,8 @@ pub struct DeliveryOptions {
     pub share: Option<Arc<str>>,
     /// The work queue that it comes from.
     pub claim: Option<Arc<Claim>>,
+    /// It may have been sent already, before this process began.
+    pub is_repeat: bool,
 }
 
 /// A message of a work queue that was given to a consumer.
@@ -127,6 +130,15 @@ pub trait Deliver: Any + Send {
     /// The connection is gone and the session stays: gives up what work queues are owed, as far as others may have it.
     fn release(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
         Vec::new()
+    }
+
+    /// The session's count of places in the order of its deliveries, for a protocol that numbers what it sends: what is
+    /// not stored, and so has no place, takes the next one when it is sent.
+    fn share_sequence(&mut self, _sequence: &Arc<AtomicU64>) {}
+
+    /// The highest place among what was sent; 0 is none.
+    fn sent_to(&self) -> u64 {
+        0
     }
 
     /// Deliveries that the client may have unacknowledged.

@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Deliver, Link};
-use crate::clock::Now;
+use super::{Deliver, Link, Transmit};
 use crate::output::Output;
 
 /// Something that a connection takes messages from.
 pub trait Source: Send + Sync {
     /// Delivers what it may, as long as the client's window is open and less than `bytes_max` stand ready.
-    fn pull(&self, now: Now, deliver: &mut dyn Deliver, ready: &mut Output, bytes_max: usize) -> Pulled;
+    fn pull(
+        &self,
+        transmit: &mut Transmit<'_>,
+        deliver: &mut dyn Deliver,
+        ready: &mut Output,
+        bytes_max: usize,
+    ) -> Pulled;
 
     /// The connection has no room: what was to be for this source is for others, until it comes again.
     fn stall(&self);
@@ -36,6 +41,8 @@ pub enum Pulled {
     Everything,
     /// There is more, once there is room or the client has acknowledged something.
     Part,
+    /// There is more, once it has come from the store. The source puts itself into the line again.
+    Later,
 }
 
 /// The sources of one connection that have something for it. Its lock is the last in the order: it is taken under the
@@ -62,11 +69,17 @@ impl Feed {
     }
 
     /// Delivers from the sources in the line, in turn, until there is no more or no room.
-    pub fn pull(&self, now: Now, deliver: &mut dyn Deliver, ready: &mut Output, bytes_max: usize) {
+    pub fn pull(
+        &self,
+        transmit: &mut Transmit<'_>,
+        deliver: &mut dyn Deliver,
+        ready: &mut Output,
+        bytes_max: usize,
+    ) {
         while ready.len() < bytes_max {
             // The lock is not held while a source delivers.
             let Some(source) = self.pop() else { return };
-            if source.pull(now, deliver, ready, bytes_max) == Pulled::Part {
+            if source.pull(transmit, deliver, ready, bytes_max) == Pulled::Part {
                 self.line.lock().push_front(source);
                 return;
             }

@@ -36,22 +36,25 @@ pub struct Step {
     pub holds_place: bool,
 }
 
-/// The window. Packet identifiers are handed out in order, so they are positions in a queue: look-up is one index,
-/// and a slot that was settled out of order stays empty until those before it are settled.
-#[derive(Debug)]
+/// The window. Deliveries are numbered in the order of the session's sequence, and a packet identifier follows from a
+/// number, so that after a crash a delivery is sent again under the identifier it had: sending costs no write. A number
+/// is a position in a queue: look-up is one index. Slots are empty where a delivery was settled before those in front of
+/// it, and where a number was never sent.
+#[derive(Debug, Default)]
 pub struct Inflight {
     slots: VecDeque<Option<Step>>,
-    first: PacketId,
+    /// The number of the first slot.
+    first: u64,
     used: usize,
 }
 
 /// All packet identifiers there are.
-const IDENTIFIERS: usize = 65_535;
+const IDENTIFIERS: u64 = 65_535;
 
 impl Inflight {
-    /// An empty window; the first packet identifier is 1.
+    /// An empty window.
     pub fn new() -> Self {
-        Self { slots: VecDeque::new(), first: PacketId::FIRST, used: 0 }
+        Self::default()
     }
 
     /// Deliveries that are not settled.
@@ -64,44 +67,67 @@ impl Inflight {
         self.used == 0
     }
 
-    /// Whether every packet identifier from the oldest unsettled one on is taken.
-    pub fn is_exhausted(&self) -> bool {
-        self.slots.len() >= IDENTIFIERS
+    /// Whether a delivery of that number has a packet identifier that no other one has.
+    pub fn has_room_for(&self, number: u64) -> bool {
+        let end = self.first + self.slots.len() as u64;
+        self.slots.is_empty() || (number < self.first + IDENTIFIERS && number + IDENTIFIERS >= end)
     }
 
-    /// Adds a delivery at the end and gives it the next packet identifier. The caller has made sure that there is
-    /// one: see [`Inflight::is_exhausted`].
-    pub fn push(&mut self, message: Arc<Message>, options: DeliveryOptions) -> PacketId {
-        let id = self.id_at(self.slots.len());
+    /// Adds a delivery that was sent. The caller has made sure that there is room: see [`Inflight::has_room_for`].
+    pub fn push(&mut self, number: u64, message: Arc<Message>, options: DeliveryOptions) -> PacketId {
         let state = InflightState::Sent(message);
-        self.slots.push_back(Some(Step { state, options, sent_here: true, holds_place: true }));
+        self.insert(number, Step { state, options, sent_here: true, holds_place: true });
+        packet_id(number)
+    }
+
+    /// Adds a delivery that was received on an earlier connection, so that only its PUBREL is owed.
+    pub fn push_released(&mut self, number: u64, options: DeliveryOptions) {
+        let state = InflightState::Released;
+        self.insert(number, Step { state, options, sent_here: false, holds_place: false });
+    }
+
+    fn insert(&mut self, number: u64, step: Step) {
+        if self.slots.is_empty() {
+            self.first = number;
+        }
+        // Two publishers may have numbered their messages in one order, and delivered them in the other.
+        while number < self.first {
+            self.slots.push_front(None);
+            self.first -= 1;
+        }
+        let position = self.position(number);
+        while self.slots.len() < position {
+            self.slots.push_back(None);
+        }
+        match self.slots.get_mut(position) {
+            Some(slot) => *slot = Some(step),
+            None => self.slots.push_back(Some(step)),
+        }
         self.used += 1;
-        id
     }
 
     /// The delivery with that packet identifier.
     pub fn find(&mut self, id: PacketId) -> Option<&mut Step> {
-        let position = self.position(id);
+        let position = self.position_of(id);
         self.slots.get_mut(position)?.as_mut()
     }
 
     /// Settles a delivery: PUBACK of QoS 1, PUBCOMP of QoS 2, or a refusal. `None` if there is no such delivery.
     pub fn settle(&mut self, id: PacketId) -> Option<Step> {
-        let position = self.position(id);
+        let position = self.position_of(id);
         let step = self.slots.get_mut(position)?.take()?;
         self.used -= 1;
         while let Some(None) = self.slots.front() {
             self.slots.pop_front();
-            self.first = self.first.next();
+            self.first += 1;
         }
         Some(step)
     }
 
-    /// The deliveries in the order in which they were sent.
+    /// The deliveries in the order of their numbers, which is that in which they were sent.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (PacketId, &mut Step)> {
-        let first = self.first;
-        let numbered = self.slots.iter_mut().enumerate();
-        numbered.filter_map(move |(position, slot)| Some((offset(first, position), slot.as_mut()?)))
+        let numbered = (self.first..).zip(self.slots.iter_mut());
+        numbered.filter_map(|(number, slot)| Some((packet_id(number), slot.as_mut()?)))
     }
 
     /// The deliveries that are not settled, in order.
@@ -109,24 +135,20 @@ impl Inflight {
         self.slots.into_iter().flatten()
     }
 
-    fn id_at(&self, position: usize) -> PacketId {
-        offset(self.first, position)
+    fn position(&self, number: u64) -> usize {
+        usize::try_from(number - self.first).unwrap_or(usize::MAX)
     }
 
-    fn position(&self, id: PacketId) -> usize {
-        (usize::from(id.get()) + IDENTIFIERS - usize::from(self.first.get())) % IDENTIFIERS
-    }
-}
-
-impl Default for Inflight {
-    fn default() -> Self {
-        Self::new()
+    fn position_of(&self, id: PacketId) -> usize {
+        let first = usize::from(packet_id(self.first).get());
+        let all = usize::from(u16::MAX);
+        (usize::from(id.get()) + all - first) % all
     }
 }
 
-/// The packet identifier `distance` after `first`, in the circle 1 to 65,535.
-fn offset(first: PacketId, distance: usize) -> PacketId {
-    let index = (usize::from(first.get()) - 1 + distance) % IDENTIFIERS;
+/// The packet identifier of the delivery with that number: they go round the circle 1 to 65,535.
+fn packet_id(number: u64) -> PacketId {
+    let index = (number + IDENTIFIERS - 1) % IDENTIFIERS;
     u16::try_from(index + 1).ok().and_then(PacketId::new).unwrap_or(PacketId::FIRST)
 }
 
@@ -153,6 +175,7 @@ mod tests {
             sequence: 0,
             share: None,
             claim: None,
+            is_repeat: false,
         }
     }
 
@@ -160,9 +183,11 @@ mod tests {
     fn packet_identifiers_start_at_one_and_skip_zero() {
         let mut inflight = Inflight::new();
         let message = message();
+        let mut number = 0;
         for round in 0..2 {
             for expected in 1..=u16::MAX {
-                let id = inflight.push(Arc::clone(&message), options());
+                number += 1;
+                let id = inflight.push(number, Arc::clone(&message), options());
                 assert_eq!(id.get(), expected, "round {round}");
                 assert!(inflight.settle(id).is_some());
             }
@@ -173,15 +198,17 @@ mod tests {
     fn an_unsettled_delivery_keeps_its_identifier_from_being_used_again() {
         let mut inflight = Inflight::new();
         let message = message();
-        let oldest = inflight.push(Arc::clone(&message), options());
-        while !inflight.is_exhausted() {
-            let id = inflight.push(Arc::clone(&message), options());
+        let oldest = inflight.push(7, Arc::clone(&message), options());
+        let mut number = 8;
+        while inflight.has_room_for(number) {
+            let id = inflight.push(number, Arc::clone(&message), options());
             assert_ne!(id, oldest);
             assert!(inflight.settle(id).is_some());
+            number += 1;
         }
-        assert_eq!(inflight.len(), 1);
+        assert_eq!((inflight.len(), number), (1, 7 + IDENTIFIERS));
         assert!(inflight.settle(oldest).is_some());
-        assert!(!inflight.is_exhausted());
+        assert!(inflight.has_room_for(number));
         assert!(inflight.settle(oldest).is_none());
     }
 
@@ -189,7 +216,8 @@ mod tests {
     fn deliveries_are_settled_in_any_order_and_keep_theirs() {
         let mut inflight = Inflight::new();
         let message = message();
-        let ids: Vec<_> = (0..5).map(|_| inflight.push(Arc::clone(&message), options())).collect();
+        let ids: Vec<_> =
+            (1..=5).map(|number| inflight.push(number, Arc::clone(&message), options())).collect();
         inflight.settle(ids[1]);
         inflight.settle(ids[3]);
         let left: Vec<_> = inflight.iter_mut().map(|(id, _)| id.get()).collect();
@@ -197,5 +225,23 @@ mod tests {
         inflight.settle(ids[0]);
         assert!(inflight.find(ids[2]).is_some());
         assert!(inflight.find(ids[1]).is_none());
+    }
+
+    #[test]
+    fn numbers_may_be_skipped_and_come_out_of_order() {
+        let mut inflight = Inflight::new();
+        let message = message();
+        for number in [10, 14, 8, 12, 9] {
+            let id = inflight.push(number, Arc::clone(&message), options());
+            assert_eq!(u64::from(id.get()), number);
+        }
+        inflight.push_released(3, options());
+        let all: Vec<_> = inflight.iter_mut().map(|(id, _)| id.get()).collect();
+        assert_eq!(all, [3, 8, 9, 10, 12, 14]);
+        assert!(!inflight.has_room_for(3 + IDENTIFIERS), "3 has that identifier");
+        for id in [3, 8, 12, 9, 10, 14] {
+            assert!(inflight.settle(PacketId::new(id).unwrap()).is_some());
+        }
+        assert!(inflight.is_empty() && inflight.has_room_for(1) && inflight.has_room_for(1_000_000));
     }
 }

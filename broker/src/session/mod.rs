@@ -12,13 +12,16 @@
 //! A session's data lives inside its one mutex. Locks are taken in the order registry, router, session, schedule; never two
 //! sessions at once, and none is held across an await.
 
+mod backlog;
 mod deliver;
+mod dormant;
 mod feed;
 mod inflight;
 mod link;
 mod outbox;
 mod registry;
 mod schedule;
+mod transmit;
 mod will;
 
 use std::any::Any;
@@ -31,7 +34,9 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tidewire_protocols::topic::TopicFilterBuf;
 
+pub use self::backlog::{AbsentDelivery, chunk};
 pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Identifiers, Place};
+pub use self::dormant::Dormant;
 pub use self::feed::{Feed, Pulled, Source};
 pub use self::inflight::{Inflight, InflightState, Step};
 pub use self::link::{Link, Signal};
@@ -39,12 +44,13 @@ use self::outbox::READY_BYTES_MAX;
 pub use self::outbox::{Outbox, OutboxLimits, Overflow};
 pub use self::registry::{ProtocolKind, Registry, SessionKey};
 pub use self::schedule::{Due, Schedule};
+pub use self::transmit::Transmit;
 pub use self::will::Will;
 use crate::clock::Now;
 pub use crate::message::SessionId;
 use crate::message::{Publication, Qos};
 use crate::output::Output;
-use crate::store::CommitId;
+use crate::store::{CommitId, Fetched};
 
 /// A session expiry interval that never ends.
 pub const EXPIRY_NEVER: u32 = u32::MAX;
@@ -55,7 +61,7 @@ pub struct Session {
     key: SessionKey,
     expiry_secs: AtomicU32,
     is_stored: AtomicBool,
-    sequence: AtomicU64,
+    sequence: Arc<AtomicU64>,
     state: Mutex<SessionState>,
 }
 
@@ -137,14 +143,16 @@ impl Session {
         key: SessionKey,
         expiry_secs: u32,
         limits: OutboxLimits,
-        deliver: Box<dyn Deliver>,
+        mut deliver: Box<dyn Deliver>,
     ) -> Self {
+        let sequence = Arc::default();
+        deliver.share_sequence(&sequence);
         Self {
             id,
             key,
             expiry_secs: AtomicU32::new(expiry_secs),
             is_stored: AtomicBool::new(false),
-            sequence: AtomicU64::new(0),
+            sequence,
             state: Mutex::new(SessionState {
                 ended: false,
                 link: None,
@@ -207,6 +215,26 @@ impl Session {
         self.sequence.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Goes on counting places behind those that it had before this process began: `next` is the next one.
+    pub fn set_next_sequence(&self, next: u64) {
+        self.sequence.fetch_max(next.saturating_sub(1), Ordering::Relaxed);
+    }
+
+    /// Messages of its backlog have come from the store: see [`Outbox::fill`].
+    pub fn fill(&self, answers: Vec<(u64, Option<Fetched>)>, commit: CommitId) {
+        let mut state = self.lock();
+        let is_attached = state.link.is_some();
+        let lost = state.outbox.fill(answers, commit, is_attached);
+        let link = state.to_wake().cloned();
+        drop(state);
+        if lost > 0 {
+            tracing::error!(client_id = %self.key.client_id, lost, "stored messages cannot be read, and are dropped");
+        }
+        if let Some(link) = link {
+            link.wake();
+        }
+    }
+
     /// Locks its state. Keep it short, and touch no other session meanwhile.
     pub fn lock(&self) -> parking_lot::MutexGuard<'_, SessionState> {
         self.state.lock()
@@ -245,19 +273,20 @@ impl SessionState {
             }
         }
         let commit = if waits { commit } else { CommitId::NONE };
-        self.outbox.push(Delivery { message: Arc::clone(publication.keep()), options, commit })
+        let delivery = Delivery { message: Arc::clone(publication.keep()), options, commit };
+        self.outbox.push(delivery, self.link.is_some())
     }
 
     /// Moves what may go now into `output`: first what must be sent again, then the backlog in its order, then what
     /// work queues have for it. Returns the commit that the head of the backlog waits for, if it does.
-    pub fn transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
+    pub fn transmit(&mut self, transmit: &mut Transmit<'_>, output: &mut Output) -> Option<CommitId> {
         self.wake_pending = false;
-        let waits_for = self.outbox.refill(now, durable, self.deliver.as_mut());
+        let waits_for = self.outbox.refill(transmit.now, transmit.durable, self.deliver.as_mut());
         if let Some(feed) = &self.feed {
             if std::mem::take(&mut self.is_blocked) {
                 self.sources.values().for_each(|source| source.resume());
             }
-            feed.pull(now, self.deliver.as_mut(), self.outbox.ready(), READY_BYTES_MAX);
+            feed.pull(transmit, self.deliver.as_mut(), self.outbox.ready(), READY_BYTES_MAX);
         }
         output.append(self.outbox.ready());
         waits_for

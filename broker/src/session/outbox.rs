@@ -1,14 +1,13 @@
 //! One session's deliveries that are not yet sent, in two stages: bytes for a client that keeps up, and behind them
 //! a bounded backlog of messages for clients that are away, slow, or at the end of their window.
 
-use std::collections::VecDeque;
-
 use serde::Deserialize;
 
+use super::backlog::{AbsentDelivery, Backlog};
 use super::{Deliver, Delivered, Delivery, Offered};
 use crate::clock::Now;
 use crate::output::Output;
-use crate::store::CommitId;
+use crate::store::{CommitId, Fetched};
 
 /// Bytes that may stand ready before further messages go to the backlog. Larger batches save no system calls that
 /// matter, and cost memory for every slow socket.
@@ -41,13 +40,14 @@ pub enum Overflow {
 #[derive(Debug)]
 pub struct Outbox {
     ready: Output,
-    backlog: VecDeque<Delivery>,
-    backlog_bytes: usize,
+    backlog: Backlog,
     /// So many at the front wait for subscriptions whose windows were closed, when there had been so many openings.
     closed: (usize, u64),
     limits: OutboxLimits,
-    /// Places of stored deliveries that ended without an acknowledgement; the store must still hear of them.
+    /// Places of stored deliveries that ended without an acknowledgement; whoever has changed the outbox tells the store.
     settled: Vec<u64>,
+    /// Messages that the store could not give back, and that are not counted yet.
+    lost: u64,
 }
 
 impl Outbox {
@@ -55,11 +55,11 @@ impl Outbox {
     pub fn new(limits: OutboxLimits) -> Self {
         Self {
             ready: Output::default(),
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
+            backlog: Backlog::default(),
             closed: (0, 0),
             limits,
             settled: Vec::new(),
+            lost: 0,
         }
     }
 
@@ -73,14 +73,15 @@ impl Outbox {
         &mut self.ready
     }
 
-    /// Puts a delivery at the end of the backlog, within the limits.
-    pub fn push(&mut self, delivery: Delivery) -> Offered {
+    /// Puts a delivery at the end of the backlog, within the limits. Whether its message stays in memory where it is stored
+    /// depends on whether somebody `is_attached` who will take it.
+    pub fn push(&mut self, delivery: Delivery, is_attached: bool) -> Offered {
         let weight = delivery.message.weight();
         // What would not fit into an empty outbox must not empty it first.
         let may_displace = self.limits.overflow == Overflow::DropOldest && weight <= self.limits.bytes_max;
         let mut displaced = 0;
         while !self.has_room(weight) {
-            if !may_displace || !self.settle(0) {
+            if !may_displace || !self.drop_oldest() {
                 self.note_settled(delivery.options.sequence);
                 return match self.limits.overflow {
                     Overflow::Disconnect => Offered::Overflowed,
@@ -89,7 +90,7 @@ impl Outbox {
             }
             displaced += 1;
         }
-        self.push_unbounded(delivery);
+        self.push_unbounded(delivery, is_attached);
         Offered::Taken { displaced }
     }
 
@@ -100,9 +101,42 @@ impl Outbox {
 
     /// Puts a delivery at the end of the backlog whatever the limits: retained messages at SUBSCRIBE, of which the
     /// broker holds the only copy anyway and which no publisher can make come faster.
-    pub fn push_unbounded(&mut self, delivery: Delivery) {
-        self.backlog_bytes += delivery.message.weight();
-        self.backlog.push_back(delivery);
+    pub fn push_unbounded(&mut self, delivery: Delivery, is_attached: bool) {
+        self.backlog.push(delivery, is_attached);
+    }
+
+    /// Puts a delivery at the end whose message the store holds, whatever the limits: it waited before this process began.
+    pub fn push_absent(&mut self, delivery: AbsentDelivery) {
+        self.backlog.push_absent(delivery);
+    }
+
+    /// The places of the messages that should be fetched from the store now, if any should; [`Outbox::fill`] takes them.
+    pub fn next_fetch(&mut self) -> Option<Vec<u64>> {
+        self.backlog.next_fetch()
+    }
+
+    /// Messages have come from the store; what is of QoS 2 goes no further before `commit` is durable. Returns how many
+    /// the store does not have: those are given up. `is_attached` says whether somebody is there to take the others.
+    pub fn fill(
+        &mut self,
+        answers: Vec<(u64, Option<Fetched>)>,
+        commit: CommitId,
+        is_attached: bool,
+    ) -> usize {
+        if !is_attached {
+            self.backlog.forget_fetch();
+            return 0;
+        }
+        let lost = self.backlog.fill(answers, commit);
+        self.lost += lost.len() as u64;
+        let count = lost.len();
+        self.settled.extend(lost);
+        count
+    }
+
+    /// Takes the number of messages that the store could not give back.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     /// Moves deliveries from the backlog into the ready bytes until those are full or the window closes. Expired
@@ -160,37 +194,47 @@ impl Outbox {
     }
 
     /// Takes everything that waits: the session is over.
-    pub fn take_all(&mut self) -> VecDeque<Delivery> {
+    pub fn take_all(&mut self) -> (Vec<Delivery>, Vec<AbsentDelivery>) {
         self.discard_ready();
-        self.backlog_bytes = 0;
         self.closed.0 = 0;
-        std::mem::take(&mut self.backlog)
+        self.backlog.take_all()
     }
 
-    /// Removes deliveries that `keep` refuses: QoS 0 when a client goes away.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Delivery) -> bool) {
-        self.backlog.retain(|delivery| keep(delivery));
+    /// Removes deliveries that `keep` refuses: QoS 0 when a client goes away. Stored ones may not be asked about.
+    pub fn retain(&mut self, keep: impl FnMut(&Delivery) -> bool) {
+        self.backlog.retain(keep);
         self.closed.0 = 0;
-        self.backlog_bytes = self.backlog.iter().map(|delivery| delivery.message.weight()).sum();
+    }
+
+    /// Lets go of messages that the store holds as well: nobody is there to take them.
+    pub fn let_go(&mut self) {
+        self.backlog.let_go();
+        self.closed.0 = 0;
     }
 
     fn has_room(&self, weight: usize) -> bool {
-        self.backlog.len() < self.limits.messages_max && self.backlog_bytes + weight <= self.limits.bytes_max
+        self.backlog.len() < self.limits.messages_max
+            && self.backlog.bytes() + weight <= self.limits.bytes_max
     }
 
-    /// Removes a delivery that will not be made; whether there was one.
-    fn settle(&mut self, position: usize) -> bool {
-        let removed = self.remove(position);
-        if let Some(delivery) = &removed {
+    /// Removes the oldest; whether there was one.
+    fn drop_oldest(&mut self) -> bool {
+        let dropped = self.backlog.drop_oldest();
+        self.closed.0 = self.closed.0.saturating_sub(1);
+        self.note_settled(dropped.unwrap_or(0));
+        dropped.is_some()
+    }
+
+    /// Removes a delivery that will not be made.
+    fn settle(&mut self, position: usize) {
+        if let Some(delivery) = self.remove(position) {
             self.note_settled(delivery.options.sequence);
         }
-        removed.is_some()
     }
 
     fn remove(&mut self, position: usize) -> Option<Delivery> {
         let delivery = self.backlog.remove(position)?;
         self.closed.0 -= usize::from(position < self.closed.0);
-        self.backlog_bytes -= delivery.message.weight();
         Some(delivery)
     }
 }
@@ -248,6 +292,7 @@ mod tests {
             sequence: 0,
             share: None,
             claim: None,
+            is_repeat: false,
         };
         Delivery { message: std::sync::Arc::clone(publication.keep()), options, commit: CommitId::NONE }
     }
@@ -258,16 +303,16 @@ mod tests {
         let (mut outbox, mut window) = (Outbox::new(limits), Window::default());
         let now = Now { instant: Instant::now(), unix_ms: 1 };
         for _ in 0..2_000 {
-            outbox.push(delivery(1));
+            outbox.push(delivery(1), true);
         }
         for round in 1..=100 {
             // The oldest makes room.
-            outbox.push(delivery(2));
+            outbox.push(delivery(2), true);
             outbox.refill(now, CommitId::NONE, &mut window);
             assert_eq!(window.sent, round);
         }
         assert_eq!(window.looks, 1_999 + 100);
-        outbox.push(delivery(1));
+        outbox.push(delivery(1), true);
         window.openings = 1;
         outbox.refill(now, CommitId::NONE, &mut window);
         assert_eq!((window.sent, outbox.backlog.len()), (100 + 2_000, 0));

@@ -34,7 +34,6 @@ use self::subscribe::Subscribed;
 use self::transaction::Transactions;
 use crate::auth::Identity;
 use crate::broker::{Broker, Departure};
-use crate::clock::Now;
 use crate::config::WebSocketFrame;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::message::AttributesBuf;
@@ -302,15 +301,15 @@ impl Protocol for Stomp {
         }
     }
 
-    fn poll_transmit(&mut self, now: Now, durable: CommitId, output: &mut Output) -> Option<CommitId> {
-        let reply_waits = self.replies.transmit(durable, output);
+    fn poll_transmit(&mut self, turn: &mut Turn<'_>, output: &mut Output) -> Option<CommitId> {
+        let reply_waits = self.replies.transmit(turn.durable(), output);
         if !self.replies.is_greeted() {
             return reply_waits;
         }
         let State::Connected(client) = &mut self.state else { return reply_waits };
-        let delivery_waits = client.session.lock().transmit(now, durable, output);
+        let delivery_waits = self.broker.transmit(turn, &client.session, &self.link, output);
         if !output.is_empty() {
-            client.heart_beats.sent(now.instant);
+            client.heart_beats.sent(turn.now.instant);
         }
         crate::replies::earlier(reply_waits, delivery_waits)
     }

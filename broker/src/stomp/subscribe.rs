@@ -266,7 +266,7 @@ fn request<'f>(filter: TopicFilter<'f>, wanted: &Wanted, local: u32) -> Subscrib
         SubscribeOptions { qos, no_local, retain_as_published, retain_handling: wanted.retain_handling }
             .as_u8();
     let options = SubscriptionOptions { qos, no_local, retain_as_published, identifier: None };
-    SubscribeRequest { filter, options, option_byte, local }
+    SubscribeRequest { filter, options, option_byte, local, selector: None }
 }
 
 fn refusal(refused: SubscribeRefused, destination: &str) -> Refusal {

@@ -8,7 +8,7 @@ use tidewire::config::{Config, ListenerConfig, ProtocolName, Size, Transport};
 use tidewire::net::{bind, serve};
 use tidewire_tests::mqtt::{MqttPeer, Say, connect, publish, sub_ack, subscribe};
 use tidewire_tests::peer::{PATIENCE, QUIET, Wire};
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::{World, broker_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -50,7 +50,7 @@ async fn a_close_frame_is_answered_though_a_reply_is_due() {
 /// Nor does a reply that waits for the disk.
 #[tokio::test(start_paused = true)]
 async fn a_close_frame_is_answered_though_a_reply_is_held() {
-    let world = World::with_store(Wire::Ws, Arc::new(SlowStore::new(Duration::from_secs(2))), |_| ());
+    let world = World::with_store(Wire::Ws, Arc::new(KeepingStore::new(Duration::from_secs(2))), |_| ());
     let mut alice = world.client_with(connect("alice").expiry(60), false).await;
     alice.subscribes(subscribe("t", 1)).await;
     let publish = publish("t", "last words").qos1(1).bytes(alice.version);

@@ -11,7 +11,7 @@ use tidewire_tests::mqtt::{
     PingReq, PingResp, connect, disconnect, pub_ack, pub_comp, pub_rec, pub_rel, publish, sub_ack, subscribe,
 };
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 use tokio::time::Instant;
 
@@ -31,7 +31,7 @@ async fn time<T>(conversation: impl Future<Output = T>) -> Duration {
 }
 
 fn slow_world(wire: Wire) -> World {
-    World::with_store(wire, Arc::new(SlowStore::new(DISK)), |_| ())
+    World::with_store(wire, Arc::new(KeepingStore::new(DISK)), |_| ())
 }
 
 async fn acknowledgements_wait_for_the_disk(wire: Wire) {
@@ -72,7 +72,7 @@ async fn nothing_else_waits(wire: Wire) {
 }
 
 /// What the records say is still owed to sessions: queued, and neither acknowledged nor given up.
-fn owed(store: &SlowStore) -> Vec<u64> {
+fn owed(store: &KeepingStore) -> Vec<u64> {
     let mut owed = Vec::new();
     for record in store.records() {
         match record {
@@ -88,7 +88,7 @@ fn owed(store: &SlowStore) -> Vec<u64> {
 
 /// Dropped, expired, too large, acknowledged: the store hears of each end, or it would bring the message back.
 async fn every_end_is_recorded(wire: Wire) {
-    let store = Arc::new(SlowStore::new(Duration::ZERO));
+    let store = Arc::new(KeepingStore::new(Duration::ZERO));
     let world = World::with_store(wire, Arc::clone(&store) as Arc<dyn Store>, |config| {
         config.session.outbox_messages_max = 3;
     });

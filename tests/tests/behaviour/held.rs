@@ -8,7 +8,7 @@ use tidewire_protocols::mqtt::Version;
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{PingReq, PingResp, Say, connect, pub_ack, publish, sub_ack, subscribe};
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 
 conversations! {
@@ -18,7 +18,7 @@ conversations! {
 }
 
 async fn keep_alive_stands_still(wire: Wire) {
-    let store = Arc::new(SlowStore::new(Duration::from_secs(5)));
+    let store = Arc::new(KeepingStore::new(Duration::from_secs(5)));
     let world = World::with_store(wire, store, |config| config.limits.held_bytes_max = Size(1));
     let mut alice = world.mqtt().await;
     alice.connects(connect("alice").expiry(60).keep_alive(1), false).await;
@@ -32,7 +32,7 @@ async fn keep_alive_stands_still(wire: Wire) {
 /// More than a turn handles arrives at once, and the replies to its first part are held.
 async fn many_in_one_piece_are_all_acknowledged(wire: Wire) {
     const MANY: u16 = 3_000;
-    let store = Arc::new(SlowStore::new(Duration::from_secs(5)));
+    let store = Arc::new(KeepingStore::new(Duration::from_secs(5)));
     let world = World::with_store(wire, store, |config| config.limits.held_bytes_max = Size(1024));
     let mut alice = world.mqtt().await;
     alice.connects(connect("alice").v311(), false).await;
@@ -46,7 +46,7 @@ async fn many_in_one_piece_are_all_acknowledged(wire: Wire) {
 
 /// STOMP, everything in one piece: what is stored holds CONNECTED up, and no MESSAGE may come before it.
 async fn no_message_before_connected(wire: Wire) {
-    let world = World::with_store(wire, Arc::new(SlowStore::new(Duration::from_secs(5))), |_| ());
+    let world = World::with_store(wire, Arc::new(KeepingStore::new(Duration::from_secs(5))), |_| ());
     let mut alice = world.stomp().await;
     let frames = "CONNECT\naccept-version:1.2\nhost:x\n\n^SUBSCRIBE\nid:s\ndestination:/topic/t\n\n^\
                   SEND\ndestination:/topic/t\nretain:true\n\nhello^";

@@ -41,6 +41,11 @@ impl SubscribeOptions {
             | (self.retain_handling as u8) << 4
     }
 
+    /// The options that [`SubscribeOptions::as_u8`] wrote; `None` where it cannot have.
+    pub fn from_u8(bits: u8) -> Option<Self> {
+        Self::check(Version::V5, bits).ok()
+    }
+
     pub(super) fn check(version: Version, bits: u8) -> Body<Self> {
         if !version.is_v5() {
             // 3.1.1: [MQTT-3.8.3-4]

@@ -6,7 +6,7 @@ use tidewire_tests::mqtt::{
     PingReq, PingResp, Raw, Say, conn_ack, connect, pub_ack, publish, sub_ack, subscribe,
 };
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 
 use super::{SECOND, nothing_else};
@@ -113,7 +113,7 @@ async fn packets_behind_connect(wire: Wire) {
 }
 
 async fn connack_is_first(wire: Wire) {
-    let world = World::with_store(wire, std::sync::Arc::new(SlowStore::new(2 * SECOND)), |_| ());
+    let world = World::with_store(wire, std::sync::Arc::new(KeepingStore::new(2 * SECOND)), |_| ());
     let mut alice = world.mqtt().await;
     let mut bytes = connect("alice").v311().resume().bytes(Version::V311);
     bytes.extend(PingReq.bytes(Version::V311));

@@ -10,7 +10,7 @@ use tidewire_tests::mqtt::{
     subscribe,
 };
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 
 use super::SECOND;
@@ -235,7 +235,7 @@ async fn burst(wire: Wire) {
 
 /// What the disk has not got yet counts, and what is behind it waits; nobody is disconnected.
 async fn burst_and_disk(wire: Wire) {
-    let store = Arc::new(SlowStore::new(SECOND * 5));
+    let store = Arc::new(KeepingStore::new(SECOND * 5));
     let world = World::with_store(wire, store, |config| config.session.receive_maximum = 2);
     let mut bob = world.mqtt().await;
     bob.connects(connect("bob").expiry(600), false).await;

@@ -4,7 +4,7 @@ use tidewire_protocols::mqtt::{Packet, ReasonCode, Version};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{Raw, Say, connect, pub_ack, publish, subscribe};
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 
 use super::SECOND;
@@ -136,7 +136,7 @@ async fn text(wire: Wire) {
 }
 
 async fn last_word(wire: Wire) {
-    let world = World::with_store(wire, std::sync::Arc::new(SlowStore::new(2 * SECOND)), |_| ());
+    let world = World::with_store(wire, std::sync::Arc::new(KeepingStore::new(2 * SECOND)), |_| ());
     let mut alice = world.client("alice").await;
     let mut bytes = publish("t", "kept").qos1(1).retained().bytes(Version::V5);
     bytes.extend(connect("alice").bytes(Version::V5));

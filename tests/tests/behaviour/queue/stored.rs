@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidewire::store::Record;
 use tidewire_tests::conversations;
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ conversations! {
 const DISK: Duration = Duration::from_secs(2);
 
 async fn receipts_wait(wire: Wire) {
-    let world = World::with_store(wire, Arc::new(SlowStore::new(DISK)), |_| ());
+    let world = World::with_store(wire, Arc::new(KeepingStore::new(DISK)), |_| ());
     let (mut alice, mut bob) = (connected(&world).await, consumer(&world, "ack:client\n").await);
     let start = Instant::now();
     alice.says("SEND\ndestination:/queue/q\nreceipt:r\n\n1^").await.hears_receipt("r").await;
@@ -33,7 +33,7 @@ async fn receipts_wait(wire: Wire) {
 }
 
 /// The records of queues, in short.
-fn told_of(store: &SlowStore) -> Vec<String> {
+fn told_of(store: &KeepingStore) -> Vec<String> {
     let short = |record| match record {
         Record::Enqueued { queue, sequence, .. } => Some(format!("+{queue}{sequence}")),
         Record::Dequeued { queue, sequence } => Some(format!("-{queue}{sequence}")),
@@ -43,7 +43,7 @@ fn told_of(store: &SlowStore) -> Vec<String> {
 }
 
 async fn told(wire: Wire) {
-    let store = Arc::new(SlowStore::new(Duration::ZERO));
+    let store = Arc::new(KeepingStore::new(Duration::ZERO));
     let world = World::with_store(wire, Arc::clone(&store) as _, |_| ());
     let mut alice = connected(&world).await;
     super::sends(&mut alice, &["1", "2", "3", "4"]).await;
@@ -65,7 +65,7 @@ async fn told(wire: Wire) {
 }
 
 async fn not_stored(wire: Wire) {
-    let store = Arc::new(SlowStore::new(Duration::ZERO));
+    let store = Arc::new(KeepingStore::new(Duration::ZERO));
     let world = World::with_store(wire, Arc::clone(&store) as _, |_| ());
     let (mut alice, mut bob) = (connected(&world).await, consumer(&world, "").await);
     store.fail(true);

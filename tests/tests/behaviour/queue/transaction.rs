@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidewire_tests::conversations;
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 
 use super::{connected, consumer, hears, redelivery, sends};
@@ -74,7 +74,7 @@ async fn full(wire: Wire) {
 }
 
 async fn failing_store(wire: Wire) {
-    let store = Arc::new(SlowStore::new(Duration::ZERO));
+    let store = Arc::new(KeepingStore::new(Duration::ZERO));
     let world = World::with_store(wire, Arc::clone(&store) as _, |_| ());
     let mut alice = connected(&world).await;
     let mut bob = consumer(&world, "ack:client\n").await;

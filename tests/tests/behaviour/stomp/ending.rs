@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidewire::session::Overflow;
 use tidewire_tests::conversations;
 use tidewire_tests::peer::Wire;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 
 use super::{connected, sender_and_subscriber, sends};
@@ -113,7 +113,7 @@ async fn client_closes(wire: Wire) {
 }
 
 async fn store_fails(wire: Wire) {
-    let store = Arc::new(SlowStore::new(Duration::ZERO));
+    let store = Arc::new(KeepingStore::new(Duration::ZERO));
     let world = World::with_store(wire, Arc::clone(&store) as _, |_| ());
     let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
     store.fail(true);

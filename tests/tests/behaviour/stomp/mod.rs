@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use tidewire_tests::peer::Wire;
 use tidewire_tests::stomp::StompPeer;
-use tidewire_tests::store::SlowStore;
+use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::World;
 use tokio::time::Instant;
 
@@ -69,7 +69,7 @@ async fn hears_to_acknowledge(bob: &mut StompPeer, bodies: &[&str]) -> Vec<Strin
 const DISK: Duration = Duration::from_secs(2);
 
 fn slow_world(wire: Wire) -> World {
-    World::with_store(wire, Arc::new(SlowStore::new(DISK)), |_| ())
+    World::with_store(wire, Arc::new(KeepingStore::new(DISK)), |_| ())
 }
 
 /// How long something took, in virtual time.

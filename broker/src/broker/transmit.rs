@@ -1,0 +1,47 @@
+//! A connection can write: what waits for its client goes out.
+
+use std::sync::Arc;
+
+use super::Broker;
+use super::publish::record_settled;
+use crate::output::Output;
+use crate::session::{Link, Session};
+use crate::store::{CommitId, Fetch, Owner};
+use crate::turn::Turn;
+
+impl Broker {
+    /// Moves what may go now into `output`, unless another connection has taken the session over since the turn began:
+    /// what waits is for that one. Returns the commit that the next delivery waits for, if it does.
+    pub fn transmit(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        link: &Link,
+        output: &mut Output,
+    ) -> Option<CommitId> {
+        let mut state = session.lock();
+        if !state.is_attached(link) {
+            return None;
+        }
+        let mut transmit = turn.transmit();
+        let waits_for = state.transmit(&mut transmit, output);
+        let fetches = std::mem::take(&mut transmit.fetches);
+        record_settled(turn, session, &mut state);
+        self.counters.dropped.add(state.outbox.take_lost());
+        let wanted = state.outbox.next_fetch();
+        drop(state);
+        if let Some(sequences) = wanted {
+            self.fetch_backlog(session, sequences);
+        }
+        for fetch in fetches {
+            self.store.fetch(fetch);
+        }
+        waits_for
+    }
+
+    fn fetch_backlog(&self, session: &Arc<Session>, sequences: Vec<u64>) {
+        let (commit, asking) = (self.store.applied(), Arc::clone(session));
+        let owner = Owner::Session(session.id().0);
+        self.store.fetch(Fetch::new(owner, sequences, move |answers| asking.fill(answers, commit)));
+    }
+}
