@@ -120,7 +120,7 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
         Err(error) => return complain(&format!("auth.scram_file: {error}")),
     };
     let broker = Arc::new(Broker::new(config, authority, store, Clock::system()));
-    drop(recovered);
+    broker.restore(recovered);
     let mut bound = Vec::new();
     for listener in &broker.config.listeners {
         match net::bind_or_take(listener.clone(), &mut passed) {
@@ -191,7 +191,6 @@ fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Recovered), OpenError>
         sessions = recovered.sessions.len(),
         queues = recovered.queues.len(),
         retained = recovered.retained.len(),
-        damaged = store.damaged().len(),
         took_ms = started.elapsed().as_millis() as u64,
         "store opened: {}",
         store.promise()

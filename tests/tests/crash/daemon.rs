@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tidewire_tests::binary::binary;
 
-use crate::random::Random;
+use tidewire_tests::random::Random;
 
 const SIGKILL: i32 = 9;
 /// The end of all patience; a slow start that is still a start is for the report.

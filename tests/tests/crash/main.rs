@@ -31,9 +31,6 @@
 
 mod daemon;
 mod load;
-#[path = "../storm/random.rs"]
-#[allow(dead_code, reason = "shared with the storm, which asks for more")]
-mod random;
 mod report;
 
 use std::path::Path;
@@ -41,9 +38,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
+use tidewire_tests::random::Random;
+
 use crate::daemon::Daemon;
 use crate::load::{DEADLINE, Load, python};
-use crate::random::Random;
 use crate::report::Report;
 
 /// How the clients lose their connections.
@@ -56,7 +54,6 @@ enum Loss {
 }
 
 #[test]
-#[ignore = "there is no store on disk yet"]
 fn what_was_acknowledged_survives_kills() {
     let rounds = setting("KILLS").unwrap_or(12);
     play("always", Loss::Kill, rounds, |report| report.hold());

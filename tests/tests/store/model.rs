@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidewire::store::{Batch, CommitId, DiskStore, Options, Record, Recovered, Store};
-use tidewire_tests::kept::Kept;
+use tidewire::store::{Batch, CommitId, DiskStore, Options, Owner, Record, Recovered, Store};
+use tidewire_tests::kept::{Kept, fetch};
 use tidewire_tests::records::Records;
 
 /// Small segments, so that checkpoints come often.
@@ -67,4 +67,30 @@ fn run(seed: u64) {
     let found = Kept::of(&recovered, store.as_ref());
     assert_eq!(found.differences(&kept), [""; 0], "seed {seed}, at the end");
     assert!(format!("{store:?}").contains("checkpoints: 0"), "nothing is moved before anything is applied");
+}
+
+/// What is asked for while the journal goes on is what was written last, not what lay there before.
+#[test]
+fn messages_can_be_read_while_more_are_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, _) = open(dir.path());
+    let (mut records, mut kept, mut queued) = (Records::new(31), Kept::default(), Vec::new());
+    for _ in 0..3_000 {
+        let batch = records.batch();
+        for record in &batch {
+            kept.apply(record);
+            if let Record::Queued { session, sequence, message, .. } = record {
+                queued.push((*session, *sequence, format!("{:?}", message.parts())));
+            }
+        }
+        apply(&store, batch);
+        let Some((session, sequence, expected)) = queued.last().cloned() else { continue };
+        let found = fetch(store.as_ref(), Owner::Session(session), vec![sequence]).remove(0).1;
+        // It may be settled by now, or its session over.
+        if let Some(found) = found {
+            let is_same = format!("{:?}", found.message.parts()) == expected;
+            assert!(is_same, "message {sequence} of session {session} is another one");
+        }
+    }
+    assert!(format!("{:?}", store.stats()).contains("unreadable: 0"), "{:?}", store.stats());
 }

@@ -102,10 +102,10 @@ impl<'a> Scan<'a> {
             return Found::Frame(frame);
         }
         let from = self.offset;
-        let further = (from + ALIGNMENT..self.bytes.len()).step_by(ALIGNMENT);
+        let further = self.bytes.get(from + ALIGNMENT..).unwrap_or_default();
         let magic = FRAME_MAGIC.to_le_bytes();
-        let mut candidates = further.filter(|at| self.bytes.get(*at..*at + 4) == Some(&magic[..]));
-        match candidates.find(|at| self.frame_at(*at).is_some()) {
+        let mut candidates = memchr::memmem::find_iter(further, &magic).map(|at| from + ALIGNMENT + at);
+        match candidates.find(|at| at.is_multiple_of(ALIGNMENT) && self.frame_at(*at).is_some()) {
             Some(at) => {
                 self.offset = at;
                 Found::Damage(from, at)

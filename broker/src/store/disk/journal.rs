@@ -26,6 +26,8 @@ pub(super) struct Segments {
     dir: PathBuf,
     files: Mutex<BTreeMap<u32, Arc<File>>>,
     spares: Mutex<Vec<PathBuf>>,
+    /// The segment that is written, and how far.
+    written: Mutex<(u32, u64)>,
 }
 
 impl Segments {
@@ -45,7 +47,12 @@ impl Segments {
                 spares.push(path);
             }
         }
-        Ok(Self { dir: dir.to_owned(), files: Mutex::new(files), spares: Mutex::new(spares) })
+        Ok(Self {
+            dir: dir.to_owned(),
+            files: Mutex::new(files),
+            spares: Mutex::new(spares),
+            written: Mutex::default(),
+        })
     }
 
     /// The numbers of the segments there are, in order.
@@ -61,6 +68,12 @@ impl Segments {
     /// A segment's file. Whoever holds it can read it, even if the segment is given up meanwhile.
     pub(super) fn file(&self, segment: u32) -> Option<Arc<File>> {
         self.files.lock().get(&segment).cloned()
+    }
+
+    /// Where what is in a segment ends, as far as it is known: behind that, it may be written at any moment.
+    pub(super) fn end(&self, segment: u32) -> u64 {
+        let (written, end) = *self.written.lock();
+        if written == segment { end } else { u64::MAX }
     }
 
     /// Where a segment lies.
@@ -191,6 +204,7 @@ impl Journal {
             return Err(error);
         }
         current.len += len;
+        *self.segments.written.lock() = (current.number, current.len);
         self.next_group += 1;
         Ok(written)
     }
