@@ -70,8 +70,8 @@ class Jobs:
         return f"{', '.join(said)}, delivered {job.deliveries} times"
 
     def owed(self):
-        """What must come (again)."""
-        return (job for job in self.jobs.values() if (job.accepted or job.deliveries) and not job.ack_sent)
+        """What must come (again). One whose SEND was never acknowledged may have gone with the broker, though it came."""
+        return (job for job in self.jobs.values() if job.accepted and not job.ack_sent)
 
     def settle(self):
         for job in self.owed():

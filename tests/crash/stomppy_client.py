@@ -5,9 +5,13 @@ import itertools
 import socket
 
 import stomp
+import websocket
 from stomp.adapter.ws import WSStompConnection
 
 from member import DEADLINE_SECONDS, Gone
+
+# What the libraries raise where a connection has ended; an AttributeError, since they take the socket away at any time.
+ENDINGS = (OSError, stomp.exception.StompException, websocket.WebSocketException, AttributeError)
 
 
 class StompClient:
@@ -36,7 +40,9 @@ class StompClient:
         self.receipts["connected"] = _resolver(answer)
         try:
             self.connection.connect(headers=self.headers)
-        except (OSError, stomp.exception.StompException) as error:
+        except ENDINGS as error:
+            # The library says nothing of a connection that never was.
+            self.hear(self.connection, "ended", None)
             raise Gone from error
         async with asyncio.timeout(DEADLINE_SECONDS):
             await answer
@@ -60,8 +66,7 @@ class StompClient:
             headers["content-length"] = len(body)
         try:
             self.connection.send_frame(command, headers, body or b"")
-        except (OSError, stomp.exception.StompException, AttributeError) as error:
-            # The library takes its socket away at any time.
+        except ENDINGS as error:
             raise Gone from error
 
     def is_connected(self):
