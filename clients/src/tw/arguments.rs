@@ -224,7 +224,8 @@ mod tests {
             ("tw sub -t a -c 0", "0 is not in"),
             ("tw sub -t a -v --json", "cannot be used with"),
             ("tw bench", "subcommand"),
-            ("tw bench pairs -q 2", "QoS is 0 or 1"),
+            ("tw bench pairs -q 3", "QoS is 0, 1 or 2"),
+            ("tw bench pairs --messages 1 --duration 1", "cannot be used with"),
             ("tw bench pairs --payload 7", "7 is not in"),
         ] {
             let said = parse(line).expect_err(line);

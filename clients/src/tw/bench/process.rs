@@ -1,4 +1,4 @@
-//! The CPU time of another process, as Linux counts it.
+//! The CPU time and the memory of another process, as Linux counts them.
 
 use std::fs;
 use std::time::Duration;
@@ -13,6 +13,16 @@ pub(super) fn cpu_time(pid: u32) -> Result<Duration, Failure> {
         Failure::Other(format!("cannot read {path}: {error}; --pid is the broker's process"))
     })?;
     parse(&text).ok_or_else(|| Failure::Other(format!("{path} does not have the form that Linux gives it")))
+}
+
+/// Resident memory, in KiB: at present, and at most so far.
+pub(super) fn resident_kib(pid: u32) -> Option<(u64, u64)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_ascii_whitespace().next()?.parse().ok()
+    };
+    Some((field("VmRSS:")?, field("VmHWM:")?))
 }
 
 fn parse(stat: &str) -> Option<Duration> {
@@ -44,5 +54,7 @@ mod tests {
     #[test]
     fn this_process_has_one() {
         assert!(cpu_time(std::process::id()).is_ok());
+        let (now, most) = resident_kib(std::process::id()).unwrap();
+        assert!(0 < now && now <= most, "{now} {most}");
     }
 }

@@ -21,16 +21,26 @@ impl Tally {
         Self { seen: vec![0; words], count, received: 0, next: 0, duplicates: 0, out_of_order: 0, foreign: 0 }
     }
 
-    pub(super) fn record(&mut self, number: u64) {
-        let word = usize::try_from(number / 64).ok().and_then(|index| self.seen.get_mut(index));
-        let Some(word) = word.filter(|_| number < self.count) else {
+    /// For a row whose length shows only at its end.
+    pub(super) fn unbounded() -> Self {
+        Self { count: u64::MAX, ..Self::new(0) }
+    }
+
+    /// Returns whether the message had not arrived before.
+    pub(super) fn record(&mut self, number: u64) -> bool {
+        if number >= self.count {
             self.foreign += 1;
-            return;
-        };
+            return false;
+        }
+        let index = usize::try_from(number / 64).unwrap_or(usize::MAX);
+        if index >= self.seen.len() {
+            self.seen.resize((index + 1).max(self.seen.len() * 2), 0);
+        }
+        let word = &mut self.seen[index];
         let bit = 1 << (number % 64);
         if *word & bit != 0 {
             self.duplicates += 1;
-            return;
+            return false;
         }
         *word |= bit;
         self.received += 1;
@@ -39,6 +49,7 @@ impl Tally {
         } else {
             self.next = number + 1;
         }
+        true
     }
 
     /// A message whose payload has no number of ours.
@@ -67,10 +78,6 @@ impl Tally {
     pub(super) fn foreign(&self) -> u64 {
         self.foreign
     }
-
-    pub(super) fn is_complete(&self) -> bool {
-        self.received == self.count
-    }
 }
 
 #[cfg(test)]
@@ -85,8 +92,17 @@ mod tests {
         }
         assert_eq!((tally.received(), tally.next()), (5, 70));
         assert_eq!((tally.duplicates(), tally.out_of_order(), tally.foreign()), (1, 1, 2));
-        assert!(!tally.is_complete());
-        (0..70).for_each(|number| tally.record(number));
-        assert!(tally.is_complete());
+        (0..70).for_each(|number| {
+            tally.record(number);
+        });
+        assert_eq!(tally.received(), 70);
+    }
+
+    #[test]
+    fn an_unbounded_row_grows() {
+        let mut tally = Tally::unbounded();
+        assert!(tally.record(100_000));
+        assert!(!tally.record(100_000));
+        assert_eq!((tally.received(), tally.next(), tally.foreign()), (1, 100_001, 0));
     }
 }

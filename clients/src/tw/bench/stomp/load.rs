@@ -144,7 +144,9 @@ impl Consumer {
             received += 1;
             let digits = frame.body.get(..DIGITS).and_then(|digits| std::str::from_utf8(digits).ok());
             match digits.and_then(|digits| digits.parse().ok()) {
-                Some(number) => tally.record(number),
+                Some(number) => {
+                    tally.record(number);
+                }
                 None => tally.record_foreign(),
             }
             if is_acknowledging && let Some(id) = frame.headers.get("ack") {
