@@ -14,7 +14,7 @@ use super::connect::record_end;
 use super::publish::record_done;
 use crate::message::Qos;
 use crate::session::{AbsentDelivery, Session, chunk};
-use crate::store::{Fetch, Fetched, Owner};
+use crate::store::{Answers, Fetch, Owner};
 use crate::turn::Turn;
 
 /// What has come from the store and waits for its turn.
@@ -27,7 +27,7 @@ pub(super) struct FollowUps {
 /// Messages that a session which is over was owed by shared subscriptions.
 struct FollowUp {
     session: Arc<Session>,
-    answers: Vec<(u64, Option<Fetched>)>,
+    answers: Answers,
     /// What else is to be fetched.
     left: VecDeque<AbsentDelivery>,
 }

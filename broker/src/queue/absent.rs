@@ -11,7 +11,7 @@ use super::Queue;
 use super::attention::NEVER;
 use super::state::{DeadLetter, DeadReason, Entry, State};
 use crate::session::{Link, Place, chunk};
-use crate::store::{Fetch, Fetched, Owner, RecoveredMessage};
+use crate::store::{Answers, Fetch, Owner, RecoveredMessage};
 
 /// Stored messages that are held in memory while they wait. Those that consumers have come on top.
 const RESIDENT_MESSAGES_MAX: usize = 1_000;
@@ -101,7 +101,7 @@ impl State {
     }
 
     /// What was asked for has come; `None` for what the store does not have. Returns how many those are.
-    fn fill(&mut self, answers: Vec<(u64, Option<Fetched>)>, wake: &mut Vec<Arc<Link>>) -> usize {
+    fn fill(&mut self, answers: Answers, wake: &mut Vec<Arc<Link>>) -> usize {
         self.let_go();
         let mut lost = 0;
         let asked = std::mem::take(&mut self.absence.asked);
@@ -174,7 +174,7 @@ impl Queue {
         Fetch::new(Owner::Queue(Arc::clone(&self.name)), sequences, move |answers| queue.fill(answers))
     }
 
-    fn fill(&self, answers: Vec<(u64, Option<Fetched>)>) {
+    fn fill(&self, answers: Answers) {
         let mut wake = Vec::new();
         let lost = {
             let mut state = self.state.lock();

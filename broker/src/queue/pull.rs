@@ -81,16 +81,18 @@ fn consume(
                 return Pulled::Part;
             }
             Delivered::Sent => {
-                let entry = state.remove(place);
+                let Some(entry) = state.remove(place) else { continue };
                 state.note_fetched(consumer.id, is_owed);
                 if is_owed {
                     state.unsettled += 1;
                 } else {
-                    let Some(entry) = entry else { continue };
                     state.forget_bytes(entry.weight());
-                    if entry.is_stored {
-                        transmit.record(|| dequeued(&queue.name, place));
-                    }
+                }
+                if entry.is_stored {
+                    transmit.record(|| match is_owed {
+                        true => delivered(&queue.name, place, entry.deliveries + 1),
+                        false => dequeued(&queue.name, place),
+                    });
                 }
             }
             Delivered::Discarded => {
@@ -183,6 +185,10 @@ impl State {
 /// A message was consumed, or given up.
 pub fn dequeued(queue: &Arc<str>, place: Place) -> Record {
     Record::Dequeued { queue: Arc::clone(queue), sequence: place.sequence() }
+}
+
+fn delivered(queue: &Arc<str>, place: Place, deliveries: u32) -> Record {
+    Record::Delivered { queue: Arc::clone(queue), sequence: place.sequence(), deliveries }
 }
 
 fn base_options(consumer: &Consumer, message: &Message) -> DeliveryOptions {

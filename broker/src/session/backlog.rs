@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::{Delivery, DeliveryOptions};
 use crate::message::Qos;
-use crate::store::{CommitId, Fetched};
+use crate::store::{Answers, CommitId, Fetched};
 
 /// Messages that are held in memory for a client that is there. What comes beyond them stays in the store, where there is
 /// one that keeps it, and is fetched when half of them have gone.
@@ -186,7 +186,7 @@ impl Backlog {
 
     /// Messages have come from the store, in order. What has been dropped meanwhile is passed over. Returns the places of
     /// those that the store does not have.
-    pub(super) fn fill(&mut self, answers: Vec<(u64, Option<Fetched>)>, commit: CommitId) -> Vec<u64> {
+    pub(super) fn fill(&mut self, answers: Answers, commit: CommitId) -> Vec<u64> {
         self.is_fetching = false;
         let mut lost = Vec::new();
         let mut answers = answers.into_iter();

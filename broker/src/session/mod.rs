@@ -50,7 +50,7 @@ use crate::clock::Now;
 pub use crate::message::SessionId;
 use crate::message::{Publication, Qos};
 use crate::output::Output;
-use crate::store::{CommitId, Fetched};
+use crate::store::{Answers, CommitId};
 
 /// A session expiry interval that never ends.
 pub const EXPIRY_NEVER: u32 = u32::MAX;
@@ -221,7 +221,7 @@ impl Session {
     }
 
     /// Messages of its backlog have come from the store: see [`Outbox::fill`].
-    pub fn fill(&self, answers: Vec<(u64, Option<Fetched>)>, commit: CommitId) {
+    pub fn fill(&self, answers: Answers, commit: CommitId) {
         let mut state = self.lock();
         let is_attached = state.link.is_some();
         let lost = state.outbox.fill(answers, commit, is_attached);

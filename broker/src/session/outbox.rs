@@ -7,7 +7,7 @@ use super::backlog::{AbsentDelivery, Backlog};
 use super::{Deliver, Delivered, Delivery, Offered};
 use crate::clock::Now;
 use crate::output::Output;
-use crate::store::{CommitId, Fetched};
+use crate::store::{Answers, CommitId};
 
 /// Bytes that may stand ready before further messages go to the backlog. Larger batches save no system calls that
 /// matter, and cost memory for every slow socket.
@@ -117,12 +117,7 @@ impl Outbox {
 
     /// Messages have come from the store; what is of QoS 2 goes no further before `commit` is durable. Returns how many
     /// the store does not have: those are given up. `is_attached` says whether somebody is there to take the others.
-    pub fn fill(
-        &mut self,
-        answers: Vec<(u64, Option<Fetched>)>,
-        commit: CommitId,
-        is_attached: bool,
-    ) -> usize {
+    pub fn fill(&mut self, answers: Answers, commit: CommitId, is_attached: bool) -> usize {
         if !is_attached {
             self.backlog.forget_fetch();
             return 0;

@@ -24,23 +24,22 @@ pub struct Fetched {
     pub terms: Option<QueuedTerms>,
 }
 
+/// What came of each message that was asked for, by its number, in the order in which it was.
+pub type Answers = Vec<(u64, Option<Fetched>)>;
+
 /// Some stored messages of one owner, and who wants them.
 pub struct Fetch {
     /// Whose they are.
     pub owner: Owner,
     /// Which, in the order in which they are wanted.
     pub sequences: Vec<u64>,
-    deliver: Box<dyn FnOnce(Vec<(u64, Option<Fetched>)>) + Send>,
+    deliver: Box<dyn FnOnce(Answers) + Send>,
 }
 
 impl Fetch {
     /// Asks for these messages. `deliver` gets each, in the order of `sequences`, or nothing for one that is not there
     /// any more or cannot be read.
-    pub fn new(
-        owner: Owner,
-        sequences: Vec<u64>,
-        deliver: impl FnOnce(Vec<(u64, Option<Fetched>)>) + Send + 'static,
-    ) -> Self {
+    pub fn new(owner: Owner, sequences: Vec<u64>, deliver: impl FnOnce(Answers) + Send + 'static) -> Self {
         Self { owner, sequences, deliver: Box::new(deliver) }
     }
 

@@ -12,7 +12,7 @@ mod recovered;
 use std::fmt;
 use std::task::Waker;
 
-pub use fetch::{Fetch, Fetched, Owner};
+pub use fetch::{Answers, Fetch, Fetched, Owner};
 pub use memory::MemoryStore;
 pub use record::{Origin, QueuedTerms, Record, SessionKind, SettledState};
 pub use recovered::{

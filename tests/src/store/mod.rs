@@ -40,7 +40,8 @@ impl KeepingStore {
 
     /// The store as it is found after a crash that kept the batches up to `up_to`, as quick as this one.
     pub fn reopened(&self, up_to: CommitId) -> Self {
-        let before = self.fold(up_to);
+        // As from a disk: no message is the very one that the process before held.
+        let before = self.fold(up_to).copied();
         let state = State { now: before.clone(), before, ..State::default() };
         Self { delay: self.delay, state: Mutex::new(state), is_failing: AtomicBool::new(false) }
     }
