@@ -81,7 +81,7 @@ impl<'s> Turn<'s> {
     }
 
     /// What a session goes by that sends what waits for its client.
-    pub fn transmit(&mut self) -> Transmit<'_> {
+    pub fn transmit<'t>(&'t mut self) -> Transmit<'t> {
         let batch = self.store.keeps_records().then_some(&mut self.batch);
         Transmit::new(self.now, self.durable, batch)
     }

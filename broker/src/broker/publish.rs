@@ -310,6 +310,7 @@ pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -
         share: None,
         claim: None,
         is_repeat: false,
+        origin: None,
     })
 }
 

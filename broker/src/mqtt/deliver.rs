@@ -295,7 +295,9 @@ impl Deliver for MqttDeliver {
             InflightState::Released => None,
         });
         let is_for_others = |options: &DeliveryOptions| {
-            options.claim.is_some() || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
+            options.claim.is_some()
+                || options.origin.is_some()
+                || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
         };
         sent.filter(|(_, options)| is_for_others(options)).collect()
     }
@@ -320,6 +322,10 @@ impl Deliver for MqttDeliver {
 
     fn sent_to(&self) -> u64 {
         self.sent_to
+    }
+
+    fn is_open(&self) -> bool {
+        !self.must_resend && self.quota > 0
     }
 
     fn window(&self) -> usize {

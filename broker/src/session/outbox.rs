@@ -110,6 +110,11 @@ impl Outbox {
         self.backlog.push_absent(delivery);
     }
 
+    /// Whether a message waits that was taken from a work queue: others from there must not overtake it.
+    pub fn has_taken(&self) -> bool {
+        self.backlog.has_taken()
+    }
+
     /// The places of the messages that should be fetched from the store now, if any should; [`Outbox::fill`] takes them.
     pub fn next_fetch(&mut self) -> Option<Vec<u64>> {
         self.backlog.next_fetch()
@@ -288,6 +293,7 @@ mod tests {
             share: None,
             claim: None,
             is_repeat: false,
+            origin: None,
         };
         Delivery { message: std::sync::Arc::clone(publication.keep()), options, commit: CommitId::NONE }
     }

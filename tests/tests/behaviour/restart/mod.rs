@@ -9,6 +9,7 @@ mod random;
 mod received;
 mod retain;
 mod subscription;
+mod taken;
 mod will;
 
 use std::sync::Arc;
