@@ -14,7 +14,7 @@ use crate::session::{Link, Place, chunk};
 use crate::store::{Answers, Fetch, Owner, RecoveredMessage};
 
 /// Stored messages that are held in memory while they wait. Those that consumers have come on top.
-const RESIDENT_MESSAGES_MAX: usize = 1_000;
+const RESIDENT_MESSAGES_MAX: usize = if cfg!(test) { 8 } else { 1_000 };
 /// Bytes of those messages.
 const RESIDENT_BYTES_MAX: usize = 1 << 20;
 
@@ -49,6 +49,11 @@ impl Absence {
     /// Whether one more message may stay in memory.
     pub(super) fn has_room(&self) -> bool {
         self.resident < RESIDENT_MESSAGES_MAX && self.resident_bytes < RESIDENT_BYTES_MAX
+    }
+
+    /// Whether messages that were given up are to be fetched, and nobody has asked for them.
+    pub(super) fn wants_dying(&self) -> bool {
+        !self.dying.is_empty() && self.asked.is_empty()
     }
 
     fn is_short(&self) -> bool {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::backlog::{AbsentDelivery, Backlog};
 use super::{Deliver, Delivered, Delivery, Offered};
 use crate::clock::Now;
+use crate::message::Qos;
 use crate::output::Output;
 use crate::store::{Answers, CommitId};
 
@@ -154,7 +155,9 @@ impl Outbox {
             if next.commit > durable {
                 return Some(next.commit);
             }
-            if !next.message.is_expired(now) {
+            // The client may hold the identifier of a QoS 2 message that was sent to it: that has to be brought to an end.
+            let is_begun = next.options.is_repeat && next.options.qos == Qos::ExactlyOnce;
+            if is_begun || !next.message.is_expired(now) {
                 let publication = next.message.publication();
                 match deliver.deliver(now, &publication, &next.options, &mut self.ready) {
                     Delivered::WindowClosed => return None,
@@ -246,7 +249,7 @@ mod tests {
     use tidewire_protocols::topic::TopicName;
 
     use super::*;
-    use crate::message::{Publication, Qos, SessionId};
+    use crate::message::{Publication, SessionId};
     use crate::session::{DeliveryOptions, Identifiers};
 
     /// Subscription 1 is closed until it is opened; all others are open.
