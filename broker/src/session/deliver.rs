@@ -139,7 +139,7 @@ pub trait Deliver: Any + Send {
     /// not stored, and so has no place, takes the next one when it is sent.
     fn share_sequence(&mut self, _sequence: &Arc<AtomicU64>) {}
 
-    /// The highest place among what was sent; 0 is none.
+    /// The highest place among the stored deliveries that were sent; 0 is none.
     fn sent_to(&self) -> u64 {
         0
     }

@@ -5,16 +5,19 @@ use std::num::NonZeroU32;
 use tidewire::store::{Batch, Record, SessionKind, Store};
 use tidewire_protocols::mqtt::Property;
 use tidewire_tests::conversations;
-use tidewire_tests::mqtt::{connect, pub_ack, publish, subscribe, unsub_ack, unsubscribe};
+use tidewire_tests::mqtt::{
+    connect, pub_ack, pub_comp, pub_rec, pub_rel, publish, subscribe, unsub_ack, unsubscribe,
+};
 use tidewire_tests::peer::Wire;
 
-use super::{Life, bob};
+use super::{Life, SECOND, bob};
 
 conversations! {
     they_are_there_with_their_options => options;
     what_was_unsubscribed_is_not => unsubscribed;
     shared_ones_have_their_members => shared;
     a_member_that_ends_leaves_what_waited_to_the_others => passed_on;
+    a_crash_while_it_is_passed_on_loses_and_doubles_nothing => passed_on_across_a_crash;
     of_two_sessions_of_one_client_the_later_stands => two_sessions;
 }
 
@@ -95,6 +98,40 @@ async fn passed_on(wire: Wire) {
     assert_eq!(life.world.broker.session_count(), 1);
     let life = life.restarts();
     assert_eq!(life.world.broker.session_count(), 0);
+}
+
+async fn passed_on_across_a_crash(wire: Wire) {
+    const COUNT: u32 = 1_200;
+    // A fetch takes as long as the disk does.
+    let life = Life::with(wire, SECOND, |_| ());
+    let mut b = life.world.client_with(connect("bob").resume().expiry(5_000), false).await;
+    b.subscribes(subscribe("$share/g/t", 2)).await;
+    drop(b);
+    life.world.settles().await;
+    let mut alice = life.world.client("alice").await;
+    for number in 1..=COUNT {
+        let id = u16::try_from(number).expect("it fits");
+        alice.says(publish("t", number.to_string()).qos2(id)).await.hears(pub_rec(id)).await;
+        alice.says(pub_rel(id)).await.hears(pub_comp(id)).await;
+    }
+    let carol = || connect("carol").resume().expiry(50_000);
+    let mut c = life.world.client_with(carol(), false).await;
+    c.subscribes(subscribe("$share/g/t", 2)).await;
+    drop(c);
+    // Bob's session ends, and the first chunks are on their way.
+    life.world.passes(5_000 * SECOND - COUNT * 2 * SECOND).await;
+    let owes = |life: &Life| {
+        let sessions = life.store.recover(life.store.durable()).sessions;
+        sessions.iter().map(|session| session.deliveries.len()).collect::<Vec<_>>()
+    };
+    while owes(&life)[0] == COUNT as usize {
+        life.world.passes(SECOND / 10).await;
+    }
+    let both = owes(&life);
+    assert!(both[0] > 0 && both[1] > 0 && both[0] + both[1] == COUNT as usize, "{both:?}");
+    let life = life.restarts();
+    life.world.passes(10 * SECOND).await;
+    assert_eq!(owes(&life), [COUNT as usize]);
 }
 
 /// A clean start whose end of the old session was not kept: the store may find both.
