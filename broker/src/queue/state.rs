@@ -274,7 +274,7 @@ impl State {
 
     /// When somebody should look after the queue.
     pub(super) fn attention_at(&self) -> u64 {
-        if !self.dead.is_empty() {
+        if !self.dead.is_empty() || self.absence.wants_dying() {
             return 0;
         }
         self.expiries.first().map_or(NEVER, |(at, _)| *at)

@@ -196,11 +196,6 @@ impl DiskStore {
         &self.damaged
     }
 
-    /// Whether the disk refuses at present: durable publishes are refused.
-    pub fn is_failing(&self) -> bool {
-        self.commits.is_failing()
-    }
-
     fn end(&self) {
         self.commits.stop();
         let mut threads = self.threads.lock();
@@ -247,6 +242,10 @@ impl Store for DiskStore {
 
     fn wake_when_durable(&self, commit: CommitId, waker: &Waker) {
         self.commits.wake_when_durable(commit, waker);
+    }
+
+    fn is_failing(&self) -> bool {
+        self.commits.is_failing()
     }
 
     fn is_congested(&self) -> bool {
