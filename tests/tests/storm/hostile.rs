@@ -10,9 +10,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use crate::mutate::mutate;
-use crate::random::Random;
 use crate::seeds::{Corpus, conversation};
 use crate::web_socket;
+use tidewire_tests::random::Random;
 
 /// How long the broker may take to notice that the other side has said its last.
 const DEADLINE: Duration = Duration::from_secs(20);

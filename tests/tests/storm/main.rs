@@ -16,7 +16,6 @@ mod broker;
 mod control;
 mod hostile;
 mod mutate;
-mod random;
 mod seeds;
 mod watch;
 mod web_socket;

@@ -1,7 +1,7 @@
 //! What goes wrong with a conversation, in its packets and in its bytes.
 
-use crate::random::Random;
 use crate::seeds::Conversation;
+use tidewire_tests::random::Random;
 
 /// Mutates the conversation up to six times, and returns its bytes and how often. `other` is what is spliced in.
 /// Mostly its CONNECT is spared, since without it little happens.

@@ -10,7 +10,7 @@ use tidewire_tests::mqtt::{
     unsubscribe,
 };
 
-use crate::random::Random;
+use tidewire_tests::random::Random;
 
 /// A client's packets, in order; the first is its CONNECT.
 pub(crate) type Conversation = Vec<Vec<u8>>;

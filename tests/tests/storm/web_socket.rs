@@ -1,8 +1,8 @@
 //! WebSocket written by hand, since no library would write it wrongly.
 
 use crate::mutate::mutate_bytes;
-use crate::random::Random;
 use crate::seeds::Conversation;
+use tidewire_tests::random::Random;
 
 /// The request for an upgrade; one in eight is mutated.
 pub(crate) fn upgrade(random: &mut Random, other: &Conversation) -> Vec<u8> {
