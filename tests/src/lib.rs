@@ -7,6 +7,7 @@
 pub mod binary;
 pub mod mqtt;
 pub mod peer;
+pub mod power;
 pub mod random;
 pub mod stomp;
 pub mod store;
