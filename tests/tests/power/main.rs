@@ -1,10 +1,8 @@
 //! Loss of power at every sync of a recorded run: see `tidewire_tests::power`.
 //!
 //! * `toy`: a small log, right and with planted mistakes: the harness proves itself
+//! * `store`: the store itself
 //! * `sled`: the traps in sled's `flush`, and what makes a promise of it; `opening`: the traps in its `open`
-//!
-//! **The durable store comes in here**, as one more file with one more [`Subject`], one more line in [`SUBJECTS`], and
-//! one more test of two lines, as `sled_with_syncs_keeps_its_word` is.
 //!
 //! Seeds are printed and `TIDEWIRE_POWER_SEED` replays one, but for the timing of a subject's threads;
 //! `TIDEWIRE_POWER_TORN` says how many torn images there are of each moment, and `TIDEWIRE_POWER_KEEP` names a directory
@@ -12,6 +10,7 @@
 
 mod opening;
 mod sled;
+mod store;
 mod toy;
 
 use std::time::{Instant, SystemTime};
@@ -20,6 +19,7 @@ use tidewire_tests::power::{Failure, Judge, Recording, Report, Rules, Stage, Sub
 
 use crate::opening::Opening;
 use crate::sled::Sled;
+use crate::store::Durable;
 use crate::toy::Toy;
 
 const SAFELY: Opening =
@@ -38,7 +38,8 @@ const AGAIN: usize = 2;
 const RECORDINGS_MAX: u64 = 30;
 
 /// Who can be recorded, by name.
-const SUBJECTS: [(&str, &dyn Subject); 15] = [
+const SUBJECTS: [(&str, &dyn Subject); 16] = [
+    ("store", &Durable { batches: 60, lives: 3 }),
     ("toy", &Toy::Right),
     ("toy that promises early", &Toy::PromisesEarly),
     ("toy that never syncs", &Toy::NeverSyncs),
@@ -82,6 +83,11 @@ fn planted_mistakes_are_caught() {
 #[test]
 fn a_forgotten_directory_is_no_mistake_on_ext4() {
     holds("toy that forgets its directory", Rules { file_sync_keeps_names: true });
+}
+
+#[test]
+fn the_store_keeps_its_word() {
+    holds("store", Rules::default());
 }
 
 #[test]
