@@ -23,7 +23,7 @@ use super::codec::Malformed;
 use super::journal::sync_dir;
 
 /// Bytes of a value at most, but for its header.
-pub(super) const PART_BYTES: usize = 24 * 1024;
+pub(super) const PART_BYTES: usize = 6 * 1024;
 const VERSION: u8 = 1;
 /// Version, number of parts, checksum.
 const HEADER: usize = 1 + 4 + 4;

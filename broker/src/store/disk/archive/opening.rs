@@ -17,7 +17,7 @@ use crate::store::disk::journal::sync_dir;
 const CACHE_BYTES: u64 = 16 << 20;
 /// sled's unit of reuse. A leaf of its tree, which has up to 17 values, must be smaller than a quarter of it: what is not
 /// goes to files that are never synced.
-pub(super) const SEGMENT_BYTES: usize = 2 << 20;
+pub(super) const SEGMENT_BYTES: usize = 512 << 10;
 /// How long the lock of a database that was closed may be held by threads that are still ending.
 const LOCKED_MAX: Duration = Duration::from_secs(10);
 
