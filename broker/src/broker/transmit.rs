@@ -29,18 +29,19 @@ impl Broker {
         }
         let mut waits_for = state.transmit(&mut transmit, output);
         let Transmit { fetches, taken, .. } = transmit;
+        let mut undone = Vec::new();
         if !taken.is_empty() {
             // If it cannot be stored, what else was recorded is lost with it, and the connection ends.
             turn.next_packet();
-            let Ok(commit) = turn.apply() else {
-                drop(state);
-                self.undo_taking(turn, taken);
-                return None;
-            };
-            for delivery in taken {
-                state.outbox.push_unbounded(Delivery { commit, ..delivery }, true);
+            match turn.apply() {
+                Ok(commit) => {
+                    for delivery in taken {
+                        state.outbox.push_unbounded(Delivery { commit, ..delivery }, true);
+                    }
+                    waits_for = Some(waits_for.map_or(commit, |other| other.min(commit)));
+                }
+                Err(_) => undone = taken,
             }
-            waits_for = Some(waits_for.map_or(commit, |other| other.min(commit)));
         }
         record_settled(turn, session, &mut state);
         self.counters.dropped.add(state.outbox.take_lost());
@@ -52,6 +53,7 @@ impl Broker {
         for fetch in fetches {
             self.store.fetch(fetch);
         }
+        self.undo_taking(turn, undone);
         waits_for
     }
 

@@ -97,7 +97,9 @@ impl MqttDeliver {
         let mut deliver =
             Self { sequence: Arc::clone(&dormant.sequence), sent_to: dormant.sent_to, ..Self::default() };
         for number in &dormant.released {
-            deliver.inflight.push_released(*number, Dormant::released_options(*number));
+            if deliver.inflight.has_room_for(*number) {
+                deliver.inflight.push_released(*number, Dormant::released_options(*number));
+            }
         }
         let received = dormant.received.iter().filter_map(|id| PacketId::new(*id));
         deliver.received.extend(received.map(|packet_id| (packet_id, false)));

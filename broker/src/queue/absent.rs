@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::Queue;
 use super::attention::NEVER;
-use super::state::{DeadLetter, DeadReason, Entry, State};
+use super::state::{DeadLetter, DeadReason, Entry, State, weight_of};
 use crate::session::{Link, Place, chunk};
 use crate::store::{Answers, Fetch, Owner, RecoveredMessage};
 
@@ -121,15 +121,20 @@ impl State {
             let Some(entry) = self.ready.get_mut(&place).filter(|entry| entry.message.is_none()) else {
                 continue;
             };
-            if message.is_none() {
+            let Some(message) = message else {
                 lost += 1;
                 self.kill(place, DeadReason::Unreadable);
                 continue;
-            }
+            };
             self.absence.note_removed(entry);
-            entry.message = message;
+            // What the store says of the weight should be right, but sums must come out even.
+            let former = entry.weight();
+            entry.weight = weight_of(&message);
+            entry.message = Some(message);
             self.absence.note_inserted(entry);
             self.absence.fetched.push(place);
+            let weight = entry.weight();
+            self.correct_bytes(former, weight);
         }
         for slot in self.consumers.values_mut() {
             if std::mem::take(&mut slot.waits_for_store) {

@@ -282,9 +282,11 @@ impl SessionState {
     pub fn transmit(&mut self, transmit: &mut Transmit<'_>, output: &mut Output) -> Option<CommitId> {
         self.wake_pending = false;
         let waits_for = self.outbox.refill(transmit.now, transmit.durable, self.deliver.as_mut());
-        // What was taken from a queue and waits for the disk must not be overtaken by what comes from there.
-        let may_pull = !transmit.may_take() || !self.outbox.has_taken();
-        if let Some(feed) = self.feed.as_ref().filter(|_| may_pull) {
+        // What was taken from a queue and waits for the disk must not be overtaken by what comes from there. Others may have
+        // that meanwhile.
+        if self.feed.is_some() && transmit.may_take() && self.outbox.has_taken() {
+            self.block();
+        } else if let Some(feed) = &self.feed {
             if std::mem::take(&mut self.is_blocked) {
                 self.sources.values().for_each(|source| source.resume());
             }

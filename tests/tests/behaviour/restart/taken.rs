@@ -20,6 +20,7 @@ conversations! {
     what_a_session_left_on_disk_goes_back => left_on_disk;
     what_is_refused_is_a_dead_letter => refused;
     order_is_kept_among_all => order;
+    what_cannot_be_stored_stays_in_the_queue => not_stored;
 }
 
 async fn consuming(world: &World, words: ConnectWords) -> MqttPeer {
@@ -134,5 +135,23 @@ async fn order(wire: Wire) {
             b.says(pub_ack(number)).await;
         }
     }
+    b.hears_nothing().await;
+}
+
+async fn not_stored(wire: Wire) {
+    let life = Life::new(wire);
+    let c = consumer(&life.world, "ack:client\n").await;
+    publishes(&life.world, &["1"]).await;
+    let b = consuming(&life.world, bob()).await;
+    life.store.fail(true);
+    // It goes back, and would go on to bob.
+    drop(c);
+    life.world.settles().await;
+    drop(b);
+    life.world.settles().await;
+    life.store.fail(false);
+    assert!(life.store.recover(life.store.applied()).sessions.iter().all(|one| one.deliveries.is_empty()));
+    let mut b = life.world.client_with(bob(), true).await;
+    b.hears(publish("$queue/q", "1").qos2(2)).await.says(pub_rec(2)).await.hears(pub_rel(2)).await;
     b.hears_nothing().await;
 }
