@@ -17,16 +17,15 @@ use super::connect::{is_of_queue, record_end};
 use super::durable::{DURABLE, durable_half, durable_key};
 use super::enqueue::is_private;
 use super::{Broker, DUE_PER_TURN_MAX};
-use crate::message::{QUEUE_PREFIX, SessionId};
+use crate::message::SessionId;
 use crate::router::{Subscription, SubscriptionOptions};
 use crate::session::{
     AbsentDelivery, Deliver, Dormant, ProtocolKind, Session, SessionKey, SessionState, SubscriptionKey, Will,
 };
-use crate::store::{Record, Recovered, RecoveredQueue, RecoveredSession, RecoveredSubscription};
+use crate::store::{
+    Record, Recovered, RecoveredDelivery, RecoveredQueue, RecoveredSession, RecoveredSubscription,
+};
 use crate::turn::Turn;
-
-/// What shared subscriptions' filters begin with.
-const SHARE_PREFIX: &str = "$share/";
 
 /// How often whoever watches is told how far it has come.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -149,11 +148,6 @@ impl Broker {
             let selector = recovered.subscriptions.iter().find_map(|one| one.selector.as_deref());
             return (durable_half(selector), Vec::new());
         }
-        // Which of them are for others, their terms will say.
-        let is_for_others = recovered
-            .subscriptions
-            .iter()
-            .any(|one| one.filter.starts_with(SHARE_PREFIX) || one.filter.starts_with(QUEUE_PREFIX));
         // What was on its way to a client that was connected, nobody knows; so many can have been.
         let window = match recovered.closed_at_unix_ms {
             Some(_) => 0,
@@ -174,7 +168,7 @@ impl Broker {
                 dormant.released.push(delivery.sequence);
                 continue;
             }
-            let (sequence, weight, qos) = (delivery.sequence, delivery.weight, delivery.qos);
+            let RecoveredDelivery { sequence, weight, qos, is_for_others, .. } = *delivery;
             backlog.push(AbsentDelivery { sequence, weight, qos, is_repeat, is_for_others });
         }
         (Box::new(dormant), backlog)

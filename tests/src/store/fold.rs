@@ -230,6 +230,7 @@ impl Session {
             weight: weight(&delivery.message),
             qos: delivery.terms.qos,
             state: delivery.is_received.then_some(SettledState::Received),
+            is_for_others: delivery.terms.share.is_some() || delivery.terms.origin.is_some(),
         });
         let will = self.will.clone();
         RecoveredSession {
