@@ -42,7 +42,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("turn", &["clock", "session", "store"]),
     ("replies", &["output", "store"]),
     ("tls", &[]),
-    ("config", &["auth", "message", "queue", "session", "tls"]),
+    ("config", &["auth", "message", "queue", "session", "store", "tls"]),
     (
         "broker",
         &[

@@ -6,7 +6,7 @@ use super::image::Image;
 use super::keeper::Keeper;
 
 /// Room that an archive may take whatever is in it.
-const SMALL_BYTES: u64 = 4 << 20;
+const SMALL_BYTES: u64 = 2 << 20;
 
 impl Keeper {
     /// Whether the archive takes more than one and three quarters of what it needs, and has grown so since it was made.
