@@ -91,8 +91,6 @@ fn benches(criterion: &mut Criterion) {
                 bencher.iter_custom(|rounds| run(store, rounds, lag, &mut sequence));
             });
         }
-        eprintln!("{disk:?}");
-        eprintln!("{}", disk.stats());
     }
     group.finish();
 }

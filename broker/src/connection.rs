@@ -149,8 +149,12 @@ impl Connection {
             flow = Flow::Close(close);
         }
         let mut input = Input::NotAsked;
-        if flow == Flow::Continue && self.may_read() {
-            (input, flow) = self.poll_input(cx, &mut turn);
+        if flow == Flow::Continue {
+            if self.may_read() {
+                (input, flow) = self.poll_input(cx, &mut turn);
+            } else {
+                self.await_store(cx);
+            }
         }
         let is_lost = matches!(input, Input::Ended);
         if is_lost {
@@ -178,9 +182,18 @@ impl Connection {
         Ok(input)
     }
 
-    /// Whether few enough replies are held for more input to be handled.
+    /// Whether more input is to be handled: few enough replies are held, and the store keeps up.
     fn may_read(&self) -> bool {
         self.protocol.takes_input(self.broker.config.limits.held_bytes_max.0)
+            && !self.broker.store().is_congested()
+    }
+
+    /// Has the connection woken once the store has caught up, if that is what keeps it from being read.
+    fn await_store(&self, cx: &Context<'_>) {
+        let store = self.broker.store();
+        if store.is_congested() {
+            store.wake_when_durable(store.applied(), cx.waker());
+        }
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> (Input, Flow) {

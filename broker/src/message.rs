@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-pub use tidewire_protocols::mqtt::Qos;
-use tidewire_protocols::mqtt::{Properties, PropertiesBuf, Property};
-use tidewire_protocols::topic::{TopicName, TopicNameBuf};
+use tidewire_protocols::mqtt::{Properties, PropertiesBuf};
+pub use tidewire_protocols::mqtt::{Property, Qos};
+pub use tidewire_protocols::topic::TopicName;
+use tidewire_protocols::topic::TopicNameBuf;
 use tidewire_protocols::websocket::deflate::deflate;
 
 use crate::clock::Now;

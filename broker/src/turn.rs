@@ -18,6 +18,8 @@ pub struct Turn<'s> {
     earlier: usize,
     /// Records of earlier packets were lost; what they promised must not be said.
     is_broken: bool,
+    /// The store refuses some batches at present.
+    is_failing: bool,
     commit: CommitId,
     durable: CommitId,
     touched: Vec<Arc<Link>>,
@@ -33,6 +35,7 @@ impl<'s> Turn<'s> {
             batch: Batch::default(),
             earlier: 0,
             is_broken: false,
+            is_failing: store.is_failing(),
             commit: CommitId::NONE,
             durable,
             touched: Vec::new(),
@@ -41,6 +44,10 @@ impl<'s> Turn<'s> {
 
     /// The next packet or frame is handled: what is recorded from here on is its own.
     pub fn next_packet(&mut self) {
+        // While the store refuses what adds to it, what settles something must not share a batch with that.
+        if self.is_failing && self.apply().is_err() {
+            self.is_broken = true;
+        }
         self.earlier = self.batch.len();
     }
 
@@ -81,7 +88,7 @@ impl<'s> Turn<'s> {
     }
 
     /// What a session goes by that sends what waits for its client.
-    pub fn transmit(&mut self) -> Transmit<'_> {
+    pub fn transmit<'t>(&'t mut self) -> Transmit<'t> {
         let batch = self.store.keeps_records().then_some(&mut self.batch);
         Transmit::new(self.now, self.durable, batch)
     }

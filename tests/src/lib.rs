@@ -8,6 +8,7 @@ pub mod binary;
 pub mod kept;
 pub mod mqtt;
 pub mod peer;
+pub mod power;
 pub mod random;
 pub mod records;
 pub mod stomp;

@@ -26,7 +26,8 @@ pub struct Records {
     next_session: u64,
     /// Numbers messages, so that no two are the same.
     serial: u64,
-    large_percent: usize,
+    /// Bytes of a payload at most.
+    payload_max: usize,
 }
 
 struct Session {
@@ -52,8 +53,14 @@ impl Records {
             queues: Default::default(),
             next_session: 1,
             serial: 0,
-            large_percent: 1,
+            payload_max: usize::MAX,
         }
+    }
+
+    /// The same with payloads of at most that many bytes.
+    #[must_use]
+    pub fn with_bodies_up_to(self, payload_max: usize) -> Self {
+        Self { payload_max, ..self }
     }
 
     /// The next batch: what one turn of a connection would apply together.
@@ -320,10 +327,11 @@ impl Records {
     fn message(&mut self) -> Arc<Message> {
         self.serial += 1;
         let len = match self.random.below(100) {
-            large if large < self.large_percent => 40_000 + self.random.below(200_000),
-            0..10 => 2_000 + self.random.below(6_000),
+            0 => 40_000 + self.random.below(200_000),
+            1..10 => 2_000 + self.random.below(6_000),
             _ => self.random.below(300),
-        };
+        }
+        .min(self.payload_max);
         let mut payload = format!("{} ", self.serial).into_bytes();
         payload.resize(payload.len() + len, b'a' + (self.serial % 26) as u8);
         let topic = self.topic();

@@ -8,7 +8,8 @@ use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Span, Transport};
 use tidewire::net::serve_socket;
-use tidewire::store::{MemoryStore, Store};
+use tidewire::store::{MemoryStore, Recovered, Store};
+use tokio::task::JoinHandle;
 
 use crate::mqtt::{ConnectWords, MqttPeer, connect};
 use crate::peer::{Peer, Wire};
@@ -24,6 +25,7 @@ const PIPE_BYTES: usize = 64 * 1024;
 pub struct World {
     /// The broker.
     pub broker: Arc<Broker>,
+    schedule: JoinHandle<()>,
     wire: Wire,
 }
 
@@ -58,10 +60,25 @@ impl World {
     }
 
     fn of(wire: Wire, config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>) -> Self {
-        let broker = Arc::new(Broker::new(config, authority, store, Clock::tied_to_runtime(START_UNIX_MS)));
+        Self::start(wire, Broker::new(config, authority, store, Clock::tied_to_runtime(START_UNIX_MS)))
+    }
+
+    fn start(wire: Wire, broker: Broker) -> Self {
+        let broker = Arc::new(broker);
         let scheduled = Arc::clone(&broker);
-        tokio::spawn(async move { scheduled.run_schedule().await });
-        Self { broker, wire }
+        let schedule = tokio::spawn(async move { scheduled.run_schedule().await });
+        Self { broker, schedule, wire }
+    }
+
+    /// The broker that starts when this one has been killed, with what it finds in its store. The connections to this one
+    /// are of no more use.
+    pub fn succeeded_by(self, store: Arc<dyn Store>, recovered: Recovered) -> Self {
+        self.schedule.abort();
+        let config = self.broker.config.clone();
+        let authority = config.authority().expect("the files that a test names are right");
+        let broker = Broker::new(config, authority, store, self.broker.clock.clone());
+        broker.restore(recovered);
+        Self::start(self.wire, broker)
     }
 
     /// A network connection that nothing has been said on, for one protocol.

@@ -7,7 +7,7 @@ use parking_lot::MutexGuard;
 
 use super::Broker;
 use super::follow_up::for_others;
-use super::publish::record_settled;
+use super::publish::{record_done, record_settled};
 use crate::message::{QUEUE_PREFIX, Qos, SessionId};
 use crate::queue::ConsumerTerms;
 use crate::session::{
@@ -211,11 +211,15 @@ impl Broker {
         let (returned, mut shared): (Vec<_>, Vec<_>) =
             state.deliver.abandon().into_iter().partition(|(_, options)| options.claim.is_some());
         // QoS 0 is lost with its connection, as always.
-        let waits = |options: &DeliveryOptions| options.share.is_some() && options.qos != Qos::AtMostOnce;
+        let waits = |options: &DeliveryOptions| {
+            options.origin.is_some() || (options.share.is_some() && options.qos != Qos::AtMostOnce)
+        };
         let (waiting, absent) = state.outbox.take_all();
         let waiting = waiting.into_iter().filter(|delivery| waits(&delivery.options));
         let absent = for_others(absent);
         shared.extend(waiting.map(|delivery| (delivery.message, delivery.options)));
+        let (taken, shared): (Vec<_>, Vec<_>) =
+            shared.into_iter().partition(|(_, options)| options.origin.is_some());
         let subscriptions = std::mem::take(&mut state.subscriptions);
         let (will, link) = (state.will.take(), state.link.take());
         drop(state);
@@ -230,6 +234,12 @@ impl Broker {
         }
         if let Some(link) = link {
             link.end(Signal::TakenOver);
+        }
+        for (message, options) in &taken {
+            if let Some(origin) = &options.origin {
+                record_done(turn, session, options.sequence);
+                self.return_taken(turn, message, origin, None);
+            }
         }
         self.pass_on(turn, session, &shared);
         if let Some(will) = will {

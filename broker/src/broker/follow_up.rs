@@ -14,7 +14,7 @@ use super::connect::record_end;
 use super::publish::record_done;
 use crate::message::Qos;
 use crate::session::{AbsentDelivery, Session, chunk};
-use crate::store::{Fetch, Fetched, Owner};
+use crate::store::{Answers, Fetch, Fetched, Owner};
 use crate::turn::Turn;
 
 /// What has come from the store and waits for its turn.
@@ -24,10 +24,11 @@ pub(super) struct FollowUps {
     news: Notify,
 }
 
-/// Messages that a session which is over was owed by shared subscriptions.
+/// Messages that waited for a session which is over.
 struct FollowUp {
     session: Arc<Session>,
-    answers: Vec<(u64, Option<Fetched>)>,
+    asked: Vec<AbsentDelivery>,
+    answers: Answers,
     /// What else is to be fetched.
     left: VecDeque<AbsentDelivery>,
 }
@@ -51,11 +52,11 @@ impl Broker {
     pub(super) fn pass_on_absent(&self, session: &Arc<Session>, mut absent: VecDeque<AbsentDelivery>) {
         let wanted = absent.iter().map(|delivery| (delivery.sequence, delivery.weight as usize));
         let sequences = chunk(wanted);
-        absent.drain(..sequences.len());
+        let asked = absent.drain(..sequences.len()).collect();
         let (follow_ups, from) = (Arc::clone(&self.follow_ups), Arc::clone(session));
         let owner = Owner::Session(session.id().0);
         self.store.fetch(Fetch::new(owner, sequences, move |answers| {
-            follow_ups.push(FollowUp { session: from, answers, left: absent });
+            follow_ups.push(FollowUp { session: from, asked, answers, left: absent });
         }));
     }
 
@@ -71,13 +72,21 @@ impl Broker {
     }
 
     fn pass_on_fetched(&self, turn: &mut Turn<'_>, follow_up: FollowUp) {
-        let FollowUp { session, answers, left } = follow_up;
-        for (sequence, fetched) in answers {
+        let FollowUp { session, asked, answers, left } = follow_up;
+        for (delivery, (_, fetched)) in asked.into_iter().zip(answers) {
             // In one batch with its being another's, or a crash could have it passed on twice.
-            record_done(turn, &session, sequence);
-            let share = fetched.as_ref().and_then(|fetched| fetched.terms.as_ref()?.share.clone());
-            if let (Some(fetched), Some(share)) = (fetched, share) {
-                self.pass_on_one(turn, &session, &fetched.message, &share);
+            record_done(turn, &session, delivery.sequence);
+            let Some(Fetched { message, terms: Some(terms) }) = fetched else {
+                tracing::error!(client_id = %session.key().client_id, "a stored message cannot be read, and is dropped");
+                self.counters.dropped.add(1);
+                continue;
+            };
+            // A QoS 2 message stays with the member that it may have been sent to. [MQTT-4.8.2-5]
+            let stays = delivery.is_repeat && terms.qos == Qos::ExactlyOnce;
+            if let Some(origin) = terms.origin {
+                self.return_taken(turn, &message, &origin, None);
+            } else if let Some(share) = terms.share.filter(|_| !stays) {
+                self.pass_on_one(turn, &session, &message, &share);
             }
         }
         if left.is_empty() {
@@ -88,11 +97,7 @@ impl Broker {
     }
 }
 
-/// Those of a session's deliveries that another member of a shared subscription may have in its place. A QoS 2 message
-/// stays with the member that it may have been sent to. [MQTT-4.8.2-5]
+/// Those of a session's deliveries that others may have in its place.
 pub(super) fn for_others(absent: Vec<AbsentDelivery>) -> VecDeque<AbsentDelivery> {
-    let is_for_others = |delivery: &AbsentDelivery| {
-        delivery.is_shared && !(delivery.is_repeat && delivery.qos == Qos::ExactlyOnce)
-    };
-    absent.into_iter().filter(is_for_others).collect()
+    absent.into_iter().filter(|delivery| delivery.is_for_others).collect()
 }

@@ -13,6 +13,7 @@ mod publish;
 mod restore;
 mod share;
 mod subscribe;
+mod taken;
 mod transmit;
 mod visitors;
 

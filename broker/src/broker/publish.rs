@@ -45,8 +45,11 @@ impl Broker {
         let is_stored = publication.qos != Qos::AtMostOnce || publication.retain;
         if is_stored && turn.keeps_records() {
             let matches = self.matches(publication);
-            self.publish_stored(turn, &[(publication, &matches)])?;
-            return Ok(!matches.is_empty());
+            match self.publish_stored(turn, &[(publication, &matches)]) {
+                // Nothing is promised for it: it goes on, and is retained for as long as the process lives.
+                Err(PublishRefused::Store(_)) if publication.qos == Qos::AtMostOnce => {}
+                result => return result.map(|()| !matches.is_empty()),
+            }
         }
         // Retained first: a client that subscribes at this moment finds it there, or is found as a subscriber.
         self.retain(publication);
@@ -310,6 +313,7 @@ pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -
         share: None,
         claim: None,
         is_repeat: false,
+        origin: None,
     })
 }
 

@@ -22,7 +22,9 @@ use crate::router::{Subscription, SubscriptionOptions};
 use crate::session::{
     AbsentDelivery, Deliver, Dormant, ProtocolKind, Session, SessionKey, SessionState, SubscriptionKey, Will,
 };
-use crate::store::{Record, Recovered, RecoveredQueue, RecoveredSession, RecoveredSubscription};
+use crate::store::{
+    Record, Recovered, RecoveredDelivery, RecoveredQueue, RecoveredSession, RecoveredSubscription,
+};
 use crate::turn::Turn;
 
 /// How often whoever watches is told how far it has come.
@@ -146,7 +148,6 @@ impl Broker {
             let selector = recovered.subscriptions.iter().find_map(|one| one.selector.as_deref());
             return (durable_half(selector), Vec::new());
         }
-        let is_shared = recovered.subscriptions.iter().any(|one| one.filter.starts_with("$share/"));
         // What was on its way to a client that was connected, nobody knows; so many can have been.
         let window = match recovered.closed_at_unix_ms {
             Some(_) => 0,
@@ -167,8 +168,8 @@ impl Broker {
                 dormant.released.push(delivery.sequence);
                 continue;
             }
-            let (sequence, weight, qos) = (delivery.sequence, delivery.weight, delivery.qos);
-            backlog.push(AbsentDelivery { sequence, weight, qos, is_repeat, is_shared });
+            let RecoveredDelivery { sequence, weight, qos, is_for_others, .. } = *delivery;
+            backlog.push(AbsentDelivery { sequence, weight, qos, is_repeat, is_for_others });
         }
         (Box::new(dormant), backlog)
     }

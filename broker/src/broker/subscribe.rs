@@ -160,6 +160,7 @@ impl Broker {
                 share: None,
                 claim: None,
                 is_repeat: false,
+                origin: None,
             };
             self.record_queued(turn, session, &message.publication(), &mut options);
             deliveries.push(Delivery { message, options, commit: CommitId::NONE });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Broker;
 use super::publish::record_settled;
 use crate::output::Output;
-use crate::session::{Link, Session};
+use crate::session::{Delivery, Link, Session, Transmit};
 use crate::store::{CommitId, Fetch, Owner};
 use crate::turn::Turn;
 
@@ -24,8 +24,25 @@ impl Broker {
             return None;
         }
         let mut transmit = turn.transmit();
-        let waits_for = state.transmit(&mut transmit, output);
-        let fetches = std::mem::take(&mut transmit.fetches);
+        if session.is_stored() && session.is_persistent() {
+            transmit.set_taker(session);
+        }
+        let mut waits_for = state.transmit(&mut transmit, output);
+        let Transmit { fetches, taken, .. } = transmit;
+        let mut undone = Vec::new();
+        if !taken.is_empty() {
+            // If it cannot be stored, what else was recorded is lost with it, and the connection ends.
+            turn.next_packet();
+            match turn.apply() {
+                Ok(commit) => {
+                    for delivery in taken {
+                        state.outbox.push_unbounded(Delivery { commit, ..delivery }, true);
+                    }
+                    waits_for = Some(waits_for.map_or(commit, |other| other.min(commit)));
+                }
+                Err(_) => undone = taken,
+            }
+        }
         record_settled(turn, session, &mut state);
         self.counters.dropped.add(state.outbox.take_lost());
         let wanted = state.outbox.next_fetch();
@@ -36,7 +53,17 @@ impl Broker {
         for fetch in fetches {
             self.store.fetch(fetch);
         }
+        self.undo_taking(turn, undone);
         waits_for
+    }
+
+    /// Messages that were taken from their queues are there again: the store knows nothing of it.
+    fn undo_taking(&self, turn: &mut Turn<'_>, taken: Vec<Delivery>) {
+        for Delivery { message, options, .. } in taken {
+            if let Some(origin) = options.origin {
+                self.replace(turn, &message, &origin, origin.deliveries - 1);
+            }
+        }
     }
 
     fn fetch_backlog(&self, session: &Arc<Session>, sequences: Vec<u64>) {

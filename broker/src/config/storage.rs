@@ -41,7 +41,7 @@ const SEGMENTS: usize = 5;
 impl Default for StorageConfig {
     fn default() -> Self {
         Self {
-            sync: Sync::Memory,
+            sync: Sync::Always,
             sync_interval: Span(Duration::from_millis(100)),
             journal_bytes_max: Size(160 << 20),
             pending_bytes_max: Size(64 << 20),

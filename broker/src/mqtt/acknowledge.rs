@@ -95,7 +95,11 @@ impl Context<'_, '_, '_> {
         options: DeliveryOptions,
         reason: ReasonCode,
     ) {
-        let (Some(message), Some(claim)) = (message, options.claim.clone()) else { return };
+        let Some(message) = message else { return };
+        if let Some(origin) = options.origin.as_ref().filter(|_| reason.is_error()) {
+            self.broker.return_taken(self.turn, &message, origin, Some(DeadReason::Rejected));
+        }
+        let Some(claim) = options.claim.clone() else { return };
         if reason.is_error() {
             self.broker.put_back(self.turn, vec![(message, options)], Some(DeadReason::Rejected));
         } else {

@@ -37,7 +37,7 @@ pub struct MqttDeliver {
     inflight: Inflight,
     /// Numbers deliveries: see [`Deliver::share_sequence`].
     sequence: Arc<AtomicU64>,
-    /// The highest number that was sent.
+    /// The highest place of a stored delivery that was sent.
     sent_to: u64,
     /// Deliveries that may still be sent before one is acknowledged; per connection. [MQTT-4.9.0-1]
     quota: u16,
@@ -97,7 +97,9 @@ impl MqttDeliver {
         let mut deliver =
             Self { sequence: Arc::clone(&dormant.sequence), sent_to: dormant.sent_to, ..Self::default() };
         for number in &dormant.released {
-            deliver.inflight.push_released(*number, Dormant::released_options(*number));
+            if deliver.inflight.has_room_for(*number) {
+                deliver.inflight.push_released(*number, Dormant::released_options(*number));
+            }
         }
         let received = dormant.received.iter().filter_map(|id| PacketId::new(*id));
         deliver.received.extend(received.map(|packet_id| (packet_id, false)));
@@ -231,7 +233,7 @@ impl Deliver for MqttDeliver {
         if needs_ack {
             let message = Arc::clone(publication.keep());
             let packet_id = self.inflight.push(number, message, options.clone());
-            self.sent_to = self.sent_to.max(number);
+            self.sent_to = self.sent_to.max(options.sequence);
             output.bytes[packet_id_at..packet_id_at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
             self.quota -= 1;
         }
@@ -295,7 +297,9 @@ impl Deliver for MqttDeliver {
             InflightState::Released => None,
         });
         let is_for_others = |options: &DeliveryOptions| {
-            options.claim.is_some() || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
+            options.claim.is_some()
+                || options.origin.is_some()
+                || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
         };
         sent.filter(|(_, options)| is_for_others(options)).collect()
     }
@@ -320,6 +324,10 @@ impl Deliver for MqttDeliver {
 
     fn sent_to(&self) -> u64 {
         self.sent_to
+    }
+
+    fn is_open(&self) -> bool {
+        !self.must_resend && self.quota > 0
     }
 
     fn window(&self) -> usize {

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use super::Queue;
 use super::attention::NEVER;
-use super::state::{DeadLetter, DeadReason, Entry, State};
+use super::state::{DeadLetter, DeadReason, Entry, State, weight_of};
 use crate::session::{Link, Place, chunk};
-use crate::store::{Fetch, Fetched, Owner, RecoveredMessage};
+use crate::store::{Answers, Fetch, Owner, RecoveredMessage};
 
 /// Stored messages that are held in memory while they wait. Those that consumers have come on top.
-const RESIDENT_MESSAGES_MAX: usize = 1_000;
+const RESIDENT_MESSAGES_MAX: usize = if cfg!(test) { 8 } else { 1_000 };
 /// Bytes of those messages.
 const RESIDENT_BYTES_MAX: usize = 1 << 20;
 
@@ -49,6 +49,11 @@ impl Absence {
     /// Whether one more message may stay in memory.
     pub(super) fn has_room(&self) -> bool {
         self.resident < RESIDENT_MESSAGES_MAX && self.resident_bytes < RESIDENT_BYTES_MAX
+    }
+
+    /// Whether messages that were given up are to be fetched, and nobody has asked for them.
+    pub(super) fn wants_dying(&self) -> bool {
+        !self.dying.is_empty() && self.asked.is_empty()
     }
 
     fn is_short(&self) -> bool {
@@ -101,7 +106,7 @@ impl State {
     }
 
     /// What was asked for has come; `None` for what the store does not have. Returns how many those are.
-    fn fill(&mut self, answers: Vec<(u64, Option<Fetched>)>, wake: &mut Vec<Arc<Link>>) -> usize {
+    fn fill(&mut self, answers: Answers, wake: &mut Vec<Arc<Link>>) -> usize {
         self.let_go();
         let mut lost = 0;
         let asked = std::mem::take(&mut self.absence.asked);
@@ -116,15 +121,20 @@ impl State {
             let Some(entry) = self.ready.get_mut(&place).filter(|entry| entry.message.is_none()) else {
                 continue;
             };
-            if message.is_none() {
+            let Some(message) = message else {
                 lost += 1;
                 self.kill(place, DeadReason::Unreadable);
                 continue;
-            }
+            };
             self.absence.note_removed(entry);
-            entry.message = message;
+            // What the store says of the weight should be right, but sums must come out even.
+            let former = entry.weight();
+            entry.weight = weight_of(&message);
+            entry.message = Some(message);
             self.absence.note_inserted(entry);
             self.absence.fetched.push(place);
+            let weight = entry.weight();
+            self.correct_bytes(former, weight);
         }
         for slot in self.consumers.values_mut() {
             if std::mem::take(&mut slot.waits_for_store) {
@@ -174,7 +184,7 @@ impl Queue {
         Fetch::new(Owner::Queue(Arc::clone(&self.name)), sequences, move |answers| queue.fill(answers))
     }
 
-    fn fill(&self, answers: Vec<(u64, Option<Fetched>)>) {
+    fn fill(&self, answers: Answers) {
         let mut wake = Vec::new();
         let lost = {
             let mut state = self.state.lock();

@@ -168,6 +168,26 @@ impl Queue {
         self.outcome(&mut state)
     }
 
+    /// A message that was taken from the queue for good comes back to its place, whatever the bounds.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] where the queue is no longer in the registry.
+    pub fn replace(
+        self: &Arc<Self>,
+        place: Place,
+        message: Arc<Message>,
+        deliveries: u32,
+    ) -> Result<Outcome, Gone> {
+        let mut state = self.state.lock();
+        if state.is_gone {
+            return Err(Gone);
+        }
+        let is_stored = self.keeps(&message);
+        state.insert(place, message, deliveries, is_stored);
+        Ok(self.outcome(&mut state))
+    }
+
     /// Whether something is to be done for it: see [`Queue::sweep`].
     pub fn wants_attention(&self, now: Now) -> bool {
         self.attention_at.load(Ordering::Relaxed) <= now.unix_ms

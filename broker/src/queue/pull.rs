@@ -9,7 +9,7 @@ use super::state::{DeadReason, State};
 use crate::message::{Message, Qos};
 use crate::output::Output;
 use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Link, Place, Pulled, Transmit};
-use crate::store::Record;
+use crate::store::{Origin, Record};
 
 impl Queue {
     /// See [`Source::pull`](crate::session::Source::pull).
@@ -75,22 +75,44 @@ fn consume(
         let Some(message) = &entry.message else { return state.wait_for(consumer.id, place) };
         let options = delivery_options(queue, consumer, place, message, entry.deliveries + 1);
         let is_owed = options.claim.as_ref().is_some_and(|claim| claim.is_owed);
+        let is_taken = entry.is_stored && options.qos == Qos::ExactlyOnce && is_owed && transmit.may_take();
+        if is_taken || !transmit.taken.is_empty() {
+            // What is not taken waits until that has been sent which is.
+            if !is_taken || !deliver.is_open() {
+                state.stall(consumer.id);
+                return Pulled::Part;
+            }
+            let origin = Origin {
+                queue: Arc::clone(&queue.name),
+                priority: place.priority(),
+                sequence: place.sequence(),
+                deliveries: entry.deliveries + 1,
+            };
+            transmit.take(message, options, origin);
+            if let Some(entry) = state.remove(place) {
+                state.forget_bytes(entry.weight());
+            }
+            state.note_fetched(consumer.id, false);
+            continue;
+        }
         match deliver.deliver(transmit.now, &message.publication(), &options, ready) {
             Delivered::WindowClosed | Delivered::SubscriptionClosed => {
                 state.stall(consumer.id);
                 return Pulled::Part;
             }
             Delivered::Sent => {
-                let entry = state.remove(place);
+                let Some(entry) = state.remove(place) else { continue };
                 state.note_fetched(consumer.id, is_owed);
                 if is_owed {
                     state.unsettled += 1;
                 } else {
-                    let Some(entry) = entry else { continue };
                     state.forget_bytes(entry.weight());
-                    if entry.is_stored {
-                        transmit.record(|| dequeued(&queue.name, place));
-                    }
+                }
+                if entry.is_stored {
+                    transmit.record(|| match is_owed {
+                        true => delivered(&queue.name, place, entry.deliveries + 1),
+                        false => dequeued(&queue.name, place),
+                    });
                 }
             }
             Delivered::Discarded => {
@@ -185,6 +207,10 @@ pub fn dequeued(queue: &Arc<str>, place: Place) -> Record {
     Record::Dequeued { queue: Arc::clone(queue), sequence: place.sequence() }
 }
 
+fn delivered(queue: &Arc<str>, place: Place, deliveries: u32) -> Record {
+    Record::Delivered { queue: Arc::clone(queue), sequence: place.sequence(), deliveries }
+}
+
 fn base_options(consumer: &Consumer, message: &Message) -> DeliveryOptions {
     DeliveryOptions {
         qos: message.qos().min(consumer.terms.qos),
@@ -195,6 +221,7 @@ fn base_options(consumer: &Consumer, message: &Message) -> DeliveryOptions {
         share: None,
         claim: None,
         is_repeat: false,
+        origin: None,
     }
 }
 

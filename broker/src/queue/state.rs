@@ -183,7 +183,7 @@ impl State {
         // One that comes back was in memory all the time.
         let is_near = !is_stored || deliveries > 0 || self.absence.has_room();
         let entry = Entry {
-            weight: u32::try_from(message.weight()).unwrap_or(u32::MAX),
+            weight: weight_of(&message),
             deliveries,
             expires_at: message.expires_at().unwrap_or(NEVER),
             is_stored,
@@ -220,6 +220,11 @@ impl State {
     /// Bytes are no longer the queue's.
     pub(super) fn forget_bytes(&mut self, weight: usize) {
         self.bytes -= weight;
+    }
+
+    /// A message weighs something else than was thought.
+    pub(super) fn correct_bytes(&mut self, former: usize, weight: usize) {
+        self.bytes = self.bytes - former + weight;
     }
 
     /// Gives a message up that waits. Where its message is wanted and absent, it must be fetched first.
@@ -274,9 +279,14 @@ impl State {
 
     /// When somebody should look after the queue.
     pub(super) fn attention_at(&self) -> u64 {
-        if !self.dead.is_empty() {
+        if !self.dead.is_empty() || self.absence.wants_dying() {
             return 0;
         }
         self.expiries.first().map_or(NEVER, |(at, _)| *at)
     }
+}
+
+/// What a message weighs against a queue's bounds.
+pub(super) fn weight_of(message: &Message) -> u32 {
+    u32::try_from(message.weight()).unwrap_or(u32::MAX)
 }

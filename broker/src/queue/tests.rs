@@ -14,7 +14,7 @@ use crate::message::{Attributes, AttributesBuf, Publication, Qos};
 use crate::output::Output;
 use crate::selection::Selection;
 use crate::session::{Deliver, Delivered, DeliveryOptions, Feed, Source, Transmit};
-use crate::store::CommitId;
+use crate::store::{CommitId, Fetched};
 
 const STEPS: usize = 4_000;
 const PREFETCH: usize = 3;
@@ -76,21 +76,33 @@ struct World {
     waiting: BTreeMap<Place, usize>,
     /// The colour of everything that is there.
     colours: BTreeMap<Place, usize>,
+    /// What a store keeps, by number, and what it was asked for and has not answered yet.
+    stored: BTreeMap<u64, Arc<Message>>,
+    fetches: Vec<Fetch>,
 }
 
 impl World {
-    fn new() -> Self {
+    /// `is_stored`: what is beyond a window at the head has to be fetched from a store.
+    fn new(is_stored: bool) -> Self {
         let limits = || QueueLimits {
             length_max: usize::MAX,
             bytes_max: usize::MAX,
             overflow: QueueOverflow::Reject,
             deliveries_max: None,
-            is_stored: false,
+            is_stored,
             buries: false,
         };
         let queue = Queues::default().with("q", None, limits, |queue| Ok(Arc::clone(queue)));
         let now = Now { instant: Instant::now(), unix_ms: 1 };
-        Self { queue, now, clients: Vec::new(), waiting: BTreeMap::new(), colours: BTreeMap::new() }
+        Self {
+            queue,
+            now,
+            clients: Vec::new(),
+            waiting: BTreeMap::new(),
+            colours: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            fetches: Vec::new(),
+        }
     }
 
     fn send(&mut self, priority: u8, colour: usize) {
@@ -101,7 +113,9 @@ impl World {
         publication.attributes = Attributes::of(&attributes);
         let message = Arc::clone(publication.keep());
         let place = self.queue.take_place(priority, message.weight()).unwrap().unwrap();
-        self.queue.push(place, message);
+        self.stored.insert(place.sequence(), Arc::clone(&message));
+        let outcome = self.queue.push(place, message);
+        self.fetches.extend(outcome.fetch);
         self.waiting.insert(place, colour);
         self.colours.insert(place, colour);
     }
@@ -131,7 +145,9 @@ impl World {
         let mut hand = Hand { room, taken: Vec::new() };
         let mut transmit = Transmit::new(self.now, CommitId::NONE, None);
         client.feed.pull(&mut transmit, &mut hand, &mut Output::default(), usize::MAX);
+        self.fetches.append(&mut transmit.fetches);
         for (message, claim) in hand.taken {
+            assert!(Arc::ptr_eq(&message, &self.stored[&claim.place.sequence()]));
             let is_for = |colour: usize| client.colour.is_none_or(|wanted| wanted == colour);
             let first = self.waiting.iter().find(|(_, colour)| is_for(**colour)).map(|(place, _)| *place);
             assert_eq!(Some(claim.place), first, "the first that waits for it");
@@ -141,17 +157,30 @@ impl World {
         assert!(client.holds.len() <= PREFETCH, "it has as many as it may");
     }
 
+    /// The store answers what it was asked for first; whether there was anything.
+    fn answer(&mut self) -> bool {
+        if self.fetches.is_empty() {
+            return false;
+        }
+        let fetch = self.fetches.remove(0);
+        fetch
+            .find(|sequence| Some(Fetched { message: Arc::clone(self.stored.get(&sequence)?), terms: None }));
+        true
+    }
+
     fn settle(&mut self, index: usize, position: usize) {
         let held = self.clients[index].holds.remove(position);
         self.colours.remove(&held.1.place);
-        self.queue.settle(&[held]);
+        let outcome = self.queue.settle(&[held]);
+        self.fetches.extend(outcome.fetch);
     }
 
     fn put_back(&mut self, held: Vec<(Arc<Message>, Arc<Claim>)>) {
         for (_, claim) in &held {
             self.waiting.insert(claim.place, self.colours[&claim.place]);
         }
-        self.queue.put_back(held, None);
+        let outcome = self.queue.put_back(held, None);
+        self.fetches.extend(outcome.fetch);
     }
 
     fn leave(&mut self, index: usize) {
@@ -165,7 +194,7 @@ impl World {
         loop {
             let before = self.waiting.len();
             (0..self.clients.len()).for_each(|index| self.fetch(index, usize::MAX));
-            if self.waiting.len() == before {
+            if !self.answer() && self.waiting.len() == before {
                 break;
             }
         }
@@ -180,37 +209,46 @@ impl World {
 #[test]
 fn whatever_happens_each_message_is_had_once_and_in_order() {
     for seed in [1, 0x5EED, 0xDEAD_BEEF, 0xC0FF_EE00_1234] {
-        println!("seed {seed:#x}");
-        let (mut world, mut random) = (World::new(), Random(seed));
-        for step in 0..STEPS {
-            let client = random.below(world.clients.len().max(1));
-            match random.below(12) {
-                0..=3 => world.send(random.below(3) as u8, random.below(2)),
-                4 if world.clients.len() < 5 => {
-                    let colour = [None, None, Some(0), Some(1)][random.below(4)];
-                    world.join(colour);
-                }
-                _ if world.clients.is_empty() => {}
-                5 if random.below(4) == 0 => world.leave(client),
-                6..=8 => world.fetch(client, random.below(4)),
-                9 | 10 if !world.clients[client].holds.is_empty() => {
-                    let position = random.below(world.clients[client].holds.len());
-                    world.settle(client, position);
-                }
-                11 if !world.clients[client].holds.is_empty() => {
-                    let count = 1 + random.below(world.clients[client].holds.len());
-                    let held = world.clients[client].holds.drain(..count).collect();
-                    world.put_back(held);
-                }
-                _ => {
-                    let source = Arc::clone(&world.clients[client].consumer);
-                    if random.below(2) == 0 { source.stall() } else { source.resume() }
-                }
+        goes_on(seed, false);
+        goes_on(seed, true);
+    }
+}
+
+/// Random steps; where what waits is stored, most of it is not in memory.
+fn goes_on(seed: u64, is_stored: bool) {
+    println!("seed {seed:#x}, stored: {is_stored}");
+    let (mut world, mut random) = (World::new(is_stored), Random(seed));
+    for step in 0..STEPS {
+        let client = random.below(world.clients.len().max(1));
+        match random.below(13) {
+            0..=3 => world.send(random.below(3) as u8, random.below(2)),
+            4 if world.clients.len() < 5 => {
+                let colour = [None, None, Some(0), Some(1)][random.below(4)];
+                world.join(colour);
             }
-            if step % 50 == 0 {
-                world.clients.iter().for_each(|client| client.consumer.resume());
-                world.check();
+            12 => {
+                world.answer();
             }
+            _ if world.clients.is_empty() => {}
+            5 if random.below(4) == 0 => world.leave(client),
+            6..=8 => world.fetch(client, random.below(4)),
+            9 | 10 if !world.clients[client].holds.is_empty() => {
+                let position = random.below(world.clients[client].holds.len());
+                world.settle(client, position);
+            }
+            11 if !world.clients[client].holds.is_empty() => {
+                let count = 1 + random.below(world.clients[client].holds.len());
+                let held = world.clients[client].holds.drain(..count).collect();
+                world.put_back(held);
+            }
+            _ => {
+                let source = Arc::clone(&world.clients[client].consumer);
+                if random.below(2) == 0 { source.stall() } else { source.resume() }
+            }
+        }
+        if step % 50 == 0 {
+            world.clients.iter().for_each(|client| client.consumer.resume());
+            world.check();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::{Delivery, DeliveryOptions};
 use crate::message::Qos;
-use crate::store::{CommitId, Fetched};
+use crate::store::{Answers, CommitId, Fetched};
 
 /// Messages that are held in memory for a client that is there. What comes beyond them stays in the store, where there is
 /// one that keeps it, and is fetched when half of them have gone.
@@ -50,15 +50,17 @@ pub struct AbsentDelivery {
     pub qos: Qos,
     /// It may have been sent before this process began.
     pub is_repeat: bool,
-    /// It may be for another member of a shared subscription, should the session end.
-    pub is_shared: bool,
+    /// It may be for others should the session end: another member of a shared subscription, or the consumers of the work
+    /// queue that it was taken from.
+    pub is_for_others: bool,
 }
 
 impl AbsentDelivery {
     fn of(delivery: &Delivery) -> Self {
         let DeliveryOptions { sequence, qos, is_repeat, .. } = delivery.options;
         let weight = u32::try_from(delivery.message.weight()).unwrap_or(u32::MAX);
-        Self { sequence, weight, qos, is_repeat, is_shared: delivery.options.share.is_some() }
+        let is_for_others = delivery.options.share.is_some() || delivery.options.origin.is_some();
+        Self { sequence, weight, qos, is_repeat, is_for_others }
     }
 
     fn weight(&self) -> usize {
@@ -83,6 +85,11 @@ impl Backlog {
     /// The delivery at that position, as far as messages are in memory.
     pub(super) fn get(&self, position: usize) -> Option<&Delivery> {
         self.head.get(position)
+    }
+
+    /// Whether one of those in memory was taken from a work queue.
+    pub(super) fn has_taken(&self) -> bool {
+        self.head.iter().any(|delivery| delivery.options.origin.is_some())
     }
 
     /// Adds a delivery. The store's message suffices where nobody is there to take it, or many are before it.
@@ -186,7 +193,7 @@ impl Backlog {
 
     /// Messages have come from the store, in order. What has been dropped meanwhile is passed over. Returns the places of
     /// those that the store does not have.
-    pub(super) fn fill(&mut self, answers: Vec<(u64, Option<Fetched>)>, commit: CommitId) -> Vec<u64> {
+    pub(super) fn fill(&mut self, answers: Answers, commit: CommitId) -> Vec<u64> {
         self.is_fetching = false;
         let mut lost = Vec::new();
         let mut answers = answers.into_iter();
@@ -266,6 +273,7 @@ fn delivery(absent: &AbsentDelivery, fetched: Fetched, commit: CommitId) -> Opti
         share: terms.share,
         claim: None,
         is_repeat: absent.is_repeat,
+        origin: terms.origin,
     };
     Some(Delivery { message: fetched.message, options, commit })
 }
@@ -304,6 +312,7 @@ mod tests {
             share: None,
             claim: None,
             is_repeat: false,
+            origin: None,
         };
         Delivery { message: message(sequence), options, commit: CommitId::NONE }
     }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::clock::Now;
 use crate::message::{Message, Publication, Qos};
 use crate::output::Output;
-use crate::store::CommitId;
+use crate::store::{CommitId, Origin};
 
 /// MQTT 5's subscription identifiers of all the subscriptions that a delivery answers.
 pub type Identifiers = SmallVec<[NonZeroU32; 2]>;
@@ -34,6 +34,9 @@ pub struct DeliveryOptions {
     pub claim: Option<Arc<Claim>>,
     /// It may have been sent already, before this process began.
     pub is_repeat: bool,
+    /// The place in the work queue that it was taken from for good, since it must come exactly once: where it goes back to
+    /// if the client will not have it.
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// A message of a work queue that was given to a consumer.
@@ -136,9 +139,14 @@ pub trait Deliver: Any + Send {
     /// not stored, and so has no place, takes the next one when it is sent.
     fn share_sequence(&mut self, _sequence: &Arc<AtomicU64>) {}
 
-    /// The highest place among what was sent; 0 is none.
+    /// The highest place among the stored deliveries that were sent; 0 is none.
     fn sent_to(&self) -> u64 {
         0
+    }
+
+    /// Whether the client's window is open, for all that is known before it is written to.
+    fn is_open(&self) -> bool {
+        true
     }
 
     /// Deliveries that the client may have unacknowledged.

@@ -34,6 +34,7 @@ impl Dormant {
             share: None,
             claim: None,
             is_repeat: true,
+            origin: None,
         }
     }
 }

@@ -176,6 +176,7 @@ mod tests {
             share: None,
             claim: None,
             is_repeat: false,
+            origin: None,
         }
     }
 

@@ -50,7 +50,7 @@ use crate::clock::Now;
 pub use crate::message::SessionId;
 use crate::message::{Publication, Qos};
 use crate::output::Output;
-use crate::store::{CommitId, Fetched};
+use crate::store::{Answers, CommitId};
 
 /// A session expiry interval that never ends.
 pub const EXPIRY_NEVER: u32 = u32::MAX;
@@ -221,7 +221,7 @@ impl Session {
     }
 
     /// Messages of its backlog have come from the store: see [`Outbox::fill`].
-    pub fn fill(&self, answers: Vec<(u64, Option<Fetched>)>, commit: CommitId) {
+    pub fn fill(&self, answers: Answers, commit: CommitId) {
         let mut state = self.lock();
         let is_attached = state.link.is_some();
         let lost = state.outbox.fill(answers, commit, is_attached);
@@ -282,7 +282,11 @@ impl SessionState {
     pub fn transmit(&mut self, transmit: &mut Transmit<'_>, output: &mut Output) -> Option<CommitId> {
         self.wake_pending = false;
         let waits_for = self.outbox.refill(transmit.now, transmit.durable, self.deliver.as_mut());
-        if let Some(feed) = &self.feed {
+        // What was taken from a queue and waits for the disk must not be overtaken by what comes from there. Others may have
+        // that meanwhile.
+        if self.feed.is_some() && transmit.may_take() && self.outbox.has_taken() {
+            self.block();
+        } else if let Some(feed) = &self.feed {
             if std::mem::take(&mut self.is_blocked) {
                 self.sources.values().for_each(|source| source.resume());
             }

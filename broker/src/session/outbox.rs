@@ -6,8 +6,9 @@ use serde::Deserialize;
 use super::backlog::{AbsentDelivery, Backlog};
 use super::{Deliver, Delivered, Delivery, Offered};
 use crate::clock::Now;
+use crate::message::Qos;
 use crate::output::Output;
-use crate::store::{CommitId, Fetched};
+use crate::store::{Answers, CommitId};
 
 /// Bytes that may stand ready before further messages go to the backlog. Larger batches save no system calls that
 /// matter, and cost memory for every slow socket.
@@ -110,6 +111,11 @@ impl Outbox {
         self.backlog.push_absent(delivery);
     }
 
+    /// Whether a message waits that was taken from a work queue: others from there must not overtake it.
+    pub fn has_taken(&self) -> bool {
+        self.backlog.has_taken()
+    }
+
     /// The places of the messages that should be fetched from the store now, if any should; [`Outbox::fill`] takes them.
     pub fn next_fetch(&mut self) -> Option<Vec<u64>> {
         self.backlog.next_fetch()
@@ -117,12 +123,7 @@ impl Outbox {
 
     /// Messages have come from the store; what is of QoS 2 goes no further before `commit` is durable. Returns how many
     /// the store does not have: those are given up. `is_attached` says whether somebody is there to take the others.
-    pub fn fill(
-        &mut self,
-        answers: Vec<(u64, Option<Fetched>)>,
-        commit: CommitId,
-        is_attached: bool,
-    ) -> usize {
+    pub fn fill(&mut self, answers: Answers, commit: CommitId, is_attached: bool) -> usize {
         if !is_attached {
             self.backlog.forget_fetch();
             return 0;
@@ -154,7 +155,9 @@ impl Outbox {
             if next.commit > durable {
                 return Some(next.commit);
             }
-            if !next.message.is_expired(now) {
+            // The client may hold the identifier of a QoS 2 message that was sent to it: that has to be brought to an end.
+            let is_begun = next.options.is_repeat && next.options.qos == Qos::ExactlyOnce;
+            if is_begun || !next.message.is_expired(now) {
                 let publication = next.message.publication();
                 match deliver.deliver(now, &publication, &next.options, &mut self.ready) {
                     Delivered::WindowClosed => return None,
@@ -246,7 +249,7 @@ mod tests {
     use tidewire_protocols::topic::TopicName;
 
     use super::*;
-    use crate::message::{Publication, Qos, SessionId};
+    use crate::message::{Publication, SessionId};
     use crate::session::{DeliveryOptions, Identifiers};
 
     /// Subscription 1 is closed until it is opened; all others are open.
@@ -293,6 +296,7 @@ mod tests {
             share: None,
             claim: None,
             is_repeat: false,
+            origin: None,
         };
         Delivery { message: std::sync::Arc::clone(publication.keep()), options, commit: CommitId::NONE }
     }

@@ -1,7 +1,11 @@
 //! What a session goes by when its connection can write, and what follows from it.
 
+use std::sync::Arc;
+
+use super::{Delivery, DeliveryOptions, Session};
 use crate::clock::Now;
-use crate::store::{Batch, CommitId, Fetch, Record};
+use crate::message::Message;
+use crate::store::{Batch, CommitId, Fetch, Origin, QueuedTerms, Record};
 
 /// See the module. It belongs to a turn, which applies the records at its end.
 pub struct Transmit<'t> {
@@ -11,6 +15,11 @@ pub struct Transmit<'t> {
     pub durable: CommitId,
     /// Messages that are wanted from the store, to be asked for once no lock is held.
     pub fetches: Vec<Fetch>,
+    /// Messages that were taken from work queues for this session, and recorded so. They are put into its outbox once the
+    /// records are applied, and sent when those are durable.
+    pub taken: Vec<Delivery>,
+    /// The session that messages may be taken for: one that outlives its connection.
+    taker: Option<&'t Session>,
     /// None where the store keeps no records.
     batch: Option<&'t mut Batch>,
 }
@@ -18,7 +27,37 @@ pub struct Transmit<'t> {
 impl<'t> Transmit<'t> {
     /// At that time, with a store that is durable so far; records go into `batch`, where they are kept.
     pub fn new(now: Now, durable: CommitId, batch: Option<&'t mut Batch>) -> Self {
-        Self { now, durable, fetches: Vec::new(), batch }
+        Self { now, durable, fetches: Vec::new(), taken: Vec::new(), taker: None, batch }
+    }
+
+    /// For a session whose messages must survive, and may be taken from work queues for good.
+    pub fn set_taker(&mut self, session: &'t Session) {
+        self.taker = self.batch.is_some().then_some(session);
+    }
+
+    /// Whether [`Transmit::take`] may be called.
+    pub fn may_take(&self) -> bool {
+        self.taker.is_some()
+    }
+
+    /// Takes a message from a work queue for the session. The queue has let go of it.
+    pub fn take(&mut self, message: &Arc<Message>, options: DeliveryOptions, origin: Origin) {
+        let Some(session) = self.taker else { return };
+        let origin = Arc::new(origin);
+        let sequence = session.next_sequence();
+        let terms = QueuedTerms {
+            qos: options.qos,
+            retain: options.retain,
+            identifiers: options.identifiers.clone(),
+            share: None,
+            origin: Some(Arc::clone(&origin)),
+        };
+        let (queue, place) = (Arc::clone(&origin.queue), origin.sequence);
+        self.record(|| Record::Dequeued { queue, sequence: place });
+        let kept = Arc::clone(message);
+        self.record(|| Record::Queued { session: session.id().0, sequence, message: kept, terms });
+        let options = DeliveryOptions { sequence, claim: None, origin: Some(origin), ..options };
+        self.taken.push(Delivery { message: Arc::clone(message), options, commit: CommitId::NONE });
     }
 
     /// Adds the record that `make` makes, if the store keeps records.

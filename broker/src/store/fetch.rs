@@ -24,6 +24,9 @@ pub struct Fetched {
     pub terms: Option<QueuedTerms>,
 }
 
+/// What came of each message that was asked for, by its number, in the order in which it was.
+pub type Answers = Vec<(u64, Option<Fetched>)>;
+
 /// Some stored messages of one owner, and who wants them.
 pub struct Fetch {
     /// Whose they are.
@@ -32,9 +35,6 @@ pub struct Fetch {
     pub sequences: Vec<u64>,
     deliver: Box<dyn FnOnce(Answers) + Send>,
 }
-
-/// What there is of each message that was asked for.
-pub type Answers = Vec<(u64, Option<Fetched>)>;
 
 impl Fetch {
     /// Asks for these messages. `deliver` gets each, in the order of `sequences`, or nothing for one that is not there

@@ -86,7 +86,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when nothing can be taken; the batch is emptied all the same.
+    /// [`StoreError::Unavailable`] when what adds something cannot be taken; the batch is emptied all the same. A batch
+    /// that only settles or ends something is always taken.
     fn apply(&self, batch: &mut Batch) -> Result<CommitId, StoreError>;
 
     /// How far the store is durable.
@@ -94,6 +95,11 @@ pub trait Store: Send + Sync {
 
     /// Wakes `waker` once, as soon as `commit` is durable; at once if it is already.
     fn wake_when_durable(&self, commit: CommitId, waker: &Waker);
+
+    /// Whether the disk refuses at present: batches that add something are refused.
+    fn is_failing(&self) -> bool {
+        false
+    }
 
     /// Whether so much waits to be written that no more should come: connections read nothing until
     /// [`Store::applied`] is durable.

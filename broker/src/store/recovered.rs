@@ -85,6 +85,8 @@ pub struct RecoveredDelivery {
     pub qos: Qos,
     /// `Some(Received)` where only PUBREL is owed.
     pub state: Option<SettledState>,
+    /// Others may have it if the session ends: it answers a shared subscription, or was taken from a queue.
+    pub is_for_others: bool,
 }
 
 /// A work queue.

@@ -158,6 +158,19 @@ impl Fold {
         }
     }
 
+    /// The same with a copy of each message.
+    pub fn copied(mut self) -> Self {
+        for session in self.sessions.values_mut() {
+            session.deliveries.values_mut().for_each(|delivery| copy(&mut delivery.message));
+            session.will.iter_mut().for_each(|(message, ..)| copy(message));
+        }
+        for queue in self.queues.values_mut() {
+            queue.messages.values_mut().for_each(|waiting| copy(&mut waiting.message));
+        }
+        self.retained.values_mut().for_each(copy);
+        self
+    }
+
     /// As a store says it.
     pub fn recovered(&self) -> Recovered {
         let queues = self.queues.iter().filter(|(_, queue)| !queue.messages.is_empty());
@@ -217,6 +230,7 @@ impl Session {
             weight: weight(&delivery.message),
             qos: delivery.terms.qos,
             state: delivery.is_received.then_some(SettledState::Received),
+            is_for_others: delivery.terms.share.is_some() || delivery.terms.origin.is_some(),
         });
         let will = self.will.clone();
         RecoveredSession {
@@ -254,6 +268,11 @@ impl Queue {
             messages: messages.collect(),
         }
     }
+}
+
+fn copy(message: &mut Arc<Message>) {
+    let copied = Arc::clone(message.publish_again(message.expires_at()).keep());
+    *message = copied;
 }
 
 fn weight(message: &Message) -> u32 {

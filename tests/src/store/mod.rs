@@ -40,7 +40,8 @@ impl KeepingStore {
 
     /// The store as it is found after a crash that kept the batches up to `up_to`, as quick as this one.
     pub fn reopened(&self, up_to: CommitId) -> Self {
-        let before = self.fold(up_to);
+        // As from a disk: no message is the very one that the process before held.
+        let before = self.fold(up_to).copied();
         let state = State { now: before.clone(), before, ..State::default() };
         Self { delay: self.delay, state: Mutex::new(state), is_failing: AtomicBool::new(false) }
     }
@@ -95,12 +96,11 @@ impl KeepingStore {
 
 impl Store for KeepingStore {
     fn apply(&self, batch: &mut Batch) -> Result<CommitId, StoreError> {
-        if self.is_failing.load(Ordering::SeqCst) {
-            batch.clear();
-            return Err(StoreError::Unavailable);
-        }
         let mut state = self.lock();
         let records: Vec<_> = batch.drain().collect();
+        if self.is_failing() && records.iter().any(Record::grows) {
+            return Err(StoreError::Unavailable);
+        }
         state.now.apply_all(&records);
         state.batches.push((Instant::now(), records));
         Ok(CommitId(state.batches.len() as u64))
@@ -120,6 +120,10 @@ impl Store for KeepingStore {
             tokio::time::sleep_until(at).await;
             waker.wake();
         });
+    }
+
+    fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::SeqCst)
     }
 
     fn applied(&self) -> CommitId {

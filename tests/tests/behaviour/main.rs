@@ -8,6 +8,7 @@ mod held;
 mod mqtt;
 mod ping;
 mod queue;
+mod restart;
 mod stomp;
 mod turn;
 mod upgrade;

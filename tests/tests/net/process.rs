@@ -99,7 +99,7 @@ async fn sighup_reloads_certificates_and_drops_nobody() {
     folder.serves(&leaf);
     let file = folder.write("tidewire.toml", SECURE);
     let mut command = Command::new(binary());
-    command.arg("serve").arg("--config").arg(file);
+    command.arg("serve").arg("--config").arg(file).current_dir(folder.path(""));
     let mut daemon = Daemon::start(command);
     let address = address(&daemon.says("listening on mqtts://"));
     daemon.says("ready");
@@ -144,7 +144,7 @@ fn check_reports_an_expired_certificate_and_serve_warns_of_it() {
     let said = String::from_utf8_lossy(&check.stderr);
     assert!(said.contains("tidewire.toml:8:1: ") && said.contains("expired on Jan  1"), "{said}");
     let mut command = Command::new(binary());
-    command.arg("serve").arg("--config").arg(file);
+    command.arg("serve").arg("--config").arg(file).current_dir(folder.path(""));
     let mut daemon = Daemon::start(command);
     assert!(daemon.says("WARN").contains("expired on Jan  1"));
     daemon.says("ready");
@@ -167,7 +167,8 @@ async fn sockets_of_systemd_are_taken_by_their_names() {
             .arg(binary())
             .arg("serve")
             .arg("--config")
-            .arg(file);
+            .arg(file)
+            .current_dir(folder.path(""));
         Daemon::start(command)
     };
     let mut daemon =

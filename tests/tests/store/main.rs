@@ -2,5 +2,6 @@
 
 mod amplification;
 mod copy;
+mod failing_disk;
 mod full_disk;
 mod model;

@@ -1,34 +1,32 @@
 //! The archive: what rests, in sled. One thread touches it, in big pieces.
 //!
-//! sled 0.34 needs care, each point with a test in `tests/tests/store/`:
+//! sled 0.34 needs care, each point with a test in `tests/tests/power/` or `tests/tests/store/`:
 //!
-//! * `flush` does not sync the file: [`Archive::sync`] does that through a handle of its own.
-//! * Values beyond 128 KiB go to files that are never synced: here none is longer than [`PART_BYTES`], and what is longer
-//!   is cut into parts.
-//! * A kill while it is opened can leave `snap.*.generating` behind, after which it never opens again: such files are
-//!   removed first.
+//! * `flush` does not sync the file: `opening` does that through a handle of its own.
+//! * Leaves beyond a quarter of a segment go to files that are never synced, and a leaf has up to 17 values: here no value
+//!   is longer than [`PART_BYTES`], what is longer is cut into parts, and keys are short.
+//! * Neither a kill nor a loss of power is safe while it is made or opened: `opening`.
 //! * `flush_async` can deadlock, and a background flush has no one to report to: both are left alone.
 //! * A failing disk puts it into a state that it never leaves: [`Archive::reopen`].
-//! * It does not give back or reuse all the room of what was removed: [`Archive::begin_anew`] makes a new one, into which
-//!   what is alive is copied.
+//! * It does not give back or reuse all the room of what was removed: [`Archive::renew`] makes a new one.
 //!
 //! Every value has a version and a checksum over its key and itself.
 
-use std::fs::{self, File};
+mod opening;
+
+use std::fs;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
+use self::opening::Opened;
 use super::codec::Malformed;
 use super::journal::sync_dir;
 
 /// Bytes of a value at most, but for its header.
-pub(super) const PART_BYTES: usize = 60 * 1024;
+pub(super) const PART_BYTES: usize = 6 * 1024;
 const VERSION: u8 = 1;
 /// Version, number of parts, checksum.
 const HEADER: usize = 1 + 4 + 4;
-/// sled's page cache. What is read here is read once.
-const CACHE_BYTES: u64 = 16 << 20;
-
 /// The archive cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ArchiveError {
@@ -40,123 +38,85 @@ pub(super) enum ArchiveError {
 
 /// What the folders are called, behind which stands their number; the highest counts.
 const NAME: &str = "archive-";
-/// A folder that is not finished has this behind its number.
-const UNFINISHED: &str = ".unfinished";
+/// Parts that are copied at once when an archive is made anew.
+const COPIED_AT_ONCE: usize = 64;
 
 /// See the module.
 pub(super) struct Archive {
     /// Where the folders of archives are.
     parent: PathBuf,
     number: u32,
-    is_finished: bool,
     db: Option<Opened>,
-}
-
-struct Opened {
-    tree: sled::Db,
-    /// A handle of our own to sled's one file.
-    file: File,
 }
 
 /// One row that was read: its key without the number of the part, and its value, put together.
 pub(super) type Row = (Vec<u8>, Result<Vec<u8>, Malformed>);
 
 impl Archive {
-    /// Opens the archive in `parent`, which is made if it is not there.
+    /// Opens the archive in `parent`, or makes it.
     pub(super) fn open(parent: &Path) -> Result<Self, ArchiveError> {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(parent)? {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let Some(name) = name.strip_prefix(NAME) else { continue };
-            match name.parse() {
-                Ok(number) => numbers.push(number),
-                // It was to take the place of one that is still there.
-                Err(_) if name.ends_with(UNFINISHED) => fs::remove_dir_all(path)?,
-                Err(_) => {}
-            }
+            let name = entry?.file_name();
+            numbers.extend(name.to_str().and_then(|name| name.strip_prefix(NAME)?.parse::<u32>().ok()));
         }
         let newest = numbers.iter().copied().max().unwrap_or(1);
-        let mut archive = Self { parent: parent.to_owned(), number: newest, is_finished: true, db: None };
+        let mut archive = Self { parent: parent.to_owned(), number: newest, db: None };
+        // One whose place another has taken.
         for number in numbers.into_iter().filter(|number| *number < newest) {
-            fs::remove_dir_all(archive.dir_of(number))?;
+            archive.discard(number)?;
         }
         archive.reopen()?;
         Ok(archive)
-    }
-
-    /// An archive that is empty, and takes the place of this one once it is [finished](Archive::finish).
-    pub(super) fn begin_anew(&self) -> Result<Self, ArchiveError> {
-        let number = self.number + 1;
-        let mut archive = Self { parent: self.parent.clone(), number, is_finished: false, db: None };
-        if archive.dir().exists() {
-            fs::remove_dir_all(archive.dir())?;
-        }
-        archive.reopen()?;
-        Ok(archive)
-    }
-
-    /// Makes everything in it durable, and from then on it is the one that counts.
-    pub(super) fn finish(&mut self) -> Result<(), ArchiveError> {
-        self.sync()?;
-        // sled knows its folder by name.
-        self.db = None;
-        let unfinished = self.dir();
-        self.is_finished = true;
-        fs::rename(unfinished, self.dir())?;
-        self.reopen()
-    }
-
-    /// Removes what is on disk: another one has taken its place.
-    pub(super) fn discard(mut self) -> Result<(), ArchiveError> {
-        self.db = None;
-        fs::remove_dir_all(self.dir())?;
-        Ok(sync_dir(&self.parent)?)
-    }
-
-    fn dir(&self) -> PathBuf {
-        let dir = self.dir_of(self.number);
-        if self.is_finished { dir } else { dir.with_added_extension(&UNFINISHED[1..]) }
-    }
-
-    fn dir_of(&self, number: u32) -> PathBuf {
-        self.parent.join(format!("{NAME}{number:06}"))
-    }
-
-    /// Bytes that it takes on disk.
-    pub(super) fn disk_bytes(&self) -> u64 {
-        let files = fs::read_dir(self.dir()).into_iter().flatten().flatten();
-        files
-            .filter_map(|entry| entry.metadata().ok())
-            .filter(fs::Metadata::is_file)
-            .map(|file| file.len())
-            .sum()
     }
 
     /// Opens it anew: after an error sled takes nothing any more.
     pub(super) fn reopen(&mut self) -> Result<(), ArchiveError> {
         self.db = None;
-        let dir = self.dir();
-        if dir.exists() {
-            for entry in fs::read_dir(&dir)? {
-                let path = entry?.path();
-                if path.extension().is_some_and(|extension| extension == "generating") {
-                    fs::remove_file(path)?;
-                }
-            }
-        }
-        let config = sled::Config::default()
-            .path(&dir)
-            .cache_capacity(CACHE_BYTES)
-            .mode(sled::Mode::LowSpace)
-            .flush_every_ms(None);
-        let tree = config.open()?;
-        let file = File::open(dir.join("db"))?;
-        file.sync_all()?;
-        sync_dir(&dir)?;
-        sync_dir(&self.parent)?;
-        self.db = Some(Opened { tree, file });
+        self.db = Some(opening::open(&self.parent, &name_of(self.number))?);
         Ok(())
+    }
+
+    /// Copies what there is into a new archive, which takes the place of this one. `between` is called between its pieces.
+    pub(super) fn renew(&mut self, mut between: impl FnMut(&Self)) -> Result<(), ArchiveError> {
+        let next = self.number + 1;
+        opening::make_and_fill(&self.parent, &name_of(next), |tree| {
+            let mut last: Option<Vec<u8>> = None;
+            loop {
+                let start = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                let (mut batch, mut copied) = (sled::Batch::default(), 0);
+                for part in self.db()?.tree.range::<&[u8], _>((start, Bound::Unbounded)).take(COPIED_AT_ONCE)
+                {
+                    let (key, value) = part?;
+                    (last, copied) = (Some(key.to_vec()), copied + 1);
+                    batch.insert(key, value);
+                }
+                if copied == 0 {
+                    return Ok(());
+                }
+                tree.apply_batch(batch)?;
+                between(self);
+            }
+        })?;
+        let old = std::mem::replace(&mut self.number, next);
+        self.reopen()?;
+        self.discard(old)
+    }
+
+    fn discard(&self, number: u32) -> Result<(), ArchiveError> {
+        opening::remove(&self.parent.join(name_of(number)))?;
+        opening::remove(&opening::copy_of(&self.parent, &name_of(number)))?;
+        Ok(sync_dir(&self.parent)?)
+    }
+
+    /// Bytes that it takes on disk.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        let files = fs::read_dir(self.parent.join(name_of(self.number))).into_iter().flatten().flatten();
+        files
+            .filter_map(|entry| entry.metadata().ok())
+            .filter(fs::Metadata::is_file)
+            .map(|file| file.len())
+            .sum()
     }
 
     fn db(&self) -> Result<&Opened, ArchiveError> {
@@ -176,25 +136,6 @@ impl Archive {
             visit(row);
         }
         Ok(())
-    }
-
-    /// Copies up to `count` parts behind the key `from` into another archive; returns the last one's key, or nothing at the
-    /// end.
-    pub(super) fn copy(
-        &self,
-        from: Option<&[u8]>,
-        count: usize,
-        to: &Self,
-    ) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let (mut batch, mut last) = (sled::Batch::default(), None);
-        let start = from.map_or(Bound::Unbounded, Bound::Excluded);
-        for part in self.db()?.tree.range::<&[u8], _>((start, Bound::Unbounded)).take(count) {
-            let (key, value) = part?;
-            last = Some(key.to_vec());
-            batch.insert(key, value);
-        }
-        to.db()?.tree.apply_batch(batch)?;
-        Ok(last)
     }
 
     /// The value of a key; `None` where there is none.
@@ -236,10 +177,7 @@ impl Archive {
 
     /// Makes all that was put and removed durable.
     pub(super) fn sync(&self) -> Result<(), ArchiveError> {
-        let db = self.db()?;
-        db.tree.flush()?;
-        db.file.sync_all()?;
-        Ok(())
+        self.db()?.sync()
     }
 
     fn parts_of(&self, key: &[u8]) -> Result<Vec<sled::IVec>, ArchiveError> {
@@ -253,6 +191,10 @@ impl Archive {
         }
         Ok(parts)
     }
+}
+
+fn name_of(number: u32) -> String {
+    format!("{NAME}{number:06}")
 }
 
 /// A part with its header before it.

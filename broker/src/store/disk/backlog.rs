@@ -65,6 +65,11 @@ impl Entry {
         self.is_received.then_some(SettledState::Received)
     }
 
+    /// Whether another member of a shared subscription, or another consumer, may have it.
+    pub(super) fn is_for_others(&self) -> bool {
+        self.extra.as_ref().is_some_and(|terms| terms.share.is_some() || terms.origin.is_some())
+    }
+
     /// How it goes to its session.
     pub(super) fn terms(&self) -> QueuedTerms {
         match &self.extra {

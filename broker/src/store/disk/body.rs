@@ -1,9 +1,7 @@
 //! A message as bytes.
 
-use tidewire_protocols::topic::TopicName;
-
 use super::codec::{Malformed, Reader, put_bytes, put_number};
-use crate::message::{Message, MessageParts, Qos, SessionId};
+use crate::message::{Message, MessageParts, Qos, SessionId, TopicName};
 
 const QOS: u8 = 0b0000_0011;
 const RETAIN: u8 = 0b0000_0100;

@@ -17,7 +17,7 @@ use super::rows::{self, Listed, Meta};
 use crate::store::fetch::Owner;
 
 /// Bytes of messages in a chunk at most, unless one message alone has more.
-const CHUNK_BYTES: usize = 56 * 1024;
+const CHUNK_BYTES: usize = 48 * 1024;
 /// Entries in a chunk at most.
 const CHUNK_ENTRIES: usize = 2_048;
 /// Chunks of which most is dead that one checkpoint packs anew, so that a checkpoint's length is bounded.
@@ -49,16 +49,16 @@ struct MovedChunk {
 impl Keeper {
     /// Gives up the oldest segment. Does nothing if it is the one that is written.
     pub(super) fn checkpoint(&mut self) -> Result<(), BodyError> {
-        let numbers = self.segments.numbers();
+        let numbers = self.desk.segments.numbers();
         let [segment, next, ..] = numbers[..] else { return Ok(()) };
-        let unsaved = std::mem::take(&mut self.image.lock().unsaved);
+        let unsaved = std::mem::take(&mut self.desk.image.lock().unsaved);
         let result = self.move_all(segment, next, &unsaved);
         // Nothing of what should have been written is forgotten, and what was written is written once more.
         if result.is_err() {
-            self.image.lock().unsaved.merge(unsaved);
+            self.desk.image.lock().unsaved.merge(unsaved);
         }
         result?;
-        self.segments.retire(segment)?;
+        self.desk.segments.retire(segment)?;
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl Keeper {
         let moved = self.write_entries(owners)?;
         self.write_unsaved(unsaved)?;
         let meta = {
-            let image = self.image.lock();
+            let image = self.desk.image.lock();
             Meta {
                 first_segment: next,
                 next_message: image.next_message,
@@ -79,7 +79,7 @@ impl Keeper {
         };
         self.archive.put(rows::META, &meta.write())?;
         self.archive.sync()?;
-        let mut image = self.image.lock();
+        let mut image = self.desk.image.lock();
         image.note_chunks(&chunks);
         image.move_messages(&messages);
         image.move_entries(segment, moved);
@@ -90,10 +90,10 @@ impl Keeper {
     /// What only this segment holds: messages, in the order in which their owners want them, and entries by owner.
     fn alive_in(&self, segment: u32) -> Result<(Vec<Moving>, Owners), BodyError> {
         let (mut messages, mut owners) = (Vec::new(), Owners::new());
-        if !self.image.lock().live_in_segment.contains_key(&segment) {
+        if !self.desk.image.lock().live_in_segment.contains_key(&segment) {
             return Ok((messages, owners));
         }
-        let bytes = self.segments.read(segment)?;
+        let bytes = self.desk.segments.read(segment)?;
         let (place, mut scan) = (Place::segment(segment), Scan::new(&bytes, segment));
         loop {
             let frame = match scan.next() {
@@ -102,7 +102,7 @@ impl Keeper {
                 Found::Damage(..) => continue,
                 Found::End => break,
             };
-            let image = self.image.lock();
+            let image = self.desk.image.lock();
             let mut reader = super::codec::Reader::new(frame.facts);
             while !reader.is_empty() {
                 let fact = Fact::read(&mut reader)?;
@@ -131,7 +131,7 @@ impl Keeper {
 
     /// Puts messages that one owner waits for beside each other: they will be read and let go of together.
     fn sort_by_owner(&self, messages: &mut [Moving], owners: &mut Owners) {
-        let (image, mut ranks) = (self.image.lock(), HashMap::new());
+        let (image, mut ranks) = (self.desk.image.lock(), HashMap::new());
         for (owner, sequences) in owners {
             sequences.sort_unstable();
             sequences.dedup();
@@ -149,14 +149,14 @@ impl Keeper {
     /// to what lives in it.
     fn sparse(&self) -> Result<Vec<Moving>, BodyError> {
         let sparse: Vec<u32> = {
-            let image = self.image.lock();
+            let image = self.desk.image.lock();
             let sparse = image.chunks.iter().filter(|(_, chunk)| chunk.live_bytes < chunk.bytes / 2);
             sparse.take(REPACKED_MAX).map(|(number, _)| *number).collect()
         };
         let mut moving = Vec::new();
         for chunk in sparse {
             let Some(directory) = self.archive.get(&rows::directory_key(chunk))? else { continue };
-            let image = self.image.lock();
+            let image = self.desk.image.lock();
             for Listed { message, location, .. } in rows::read_directory(chunk, &directory?)? {
                 if image.messages.get(&message).is_some_and(|stored| stored.location == location) {
                     moving.push(Moving { message, from: location, to: None });
@@ -180,9 +180,15 @@ impl Keeper {
                     break;
                 }
                 packed += 1;
-                let Some(stored) = self.image.lock().messages.get(&moving.message).copied() else { continue };
+                let Some(stored) = self.desk.image.lock().messages.get(&moving.message).copied() else {
+                    continue;
+                };
                 let to = Location { place: Place::chunk(chunk), offset: bytes.len() as u32, ..moving.from };
-                bytes.extend_from_slice(self.bodies.bytes(moving.from, &self.segments, &self.archive)?);
+                bytes.extend_from_slice(self.desk.bodies.bytes(
+                    moving.from,
+                    &self.desk.segments,
+                    &self.archive,
+                )?);
                 listed.push(Listed {
                     message: moving.message,
                     location: to,
@@ -210,15 +216,18 @@ impl Keeper {
                 let chunk = self.new_chunk();
                 let mut entries = Vec::with_capacity(piece.len());
                 let value = {
-                    let image = self.image.lock();
+                    let image = self.desk.image.lock();
                     let Some(backlog) = image.backlog(&owner) else { continue };
                     let found = piece
                         .iter()
                         .filter_map(|sequence| backlog.entries.get(sequence).map(|entry| (*sequence, entry)));
-                    rows::write_entries(found.inspect(|(sequence, entry)| {
-                        let state = (entry.is_received, entry.deliveries);
-                        entries.push(MovingEntry { sequence: *sequence, state });
-                    }))
+                    rows::write_entries(
+                        &owner,
+                        found.inspect(|(sequence, entry)| {
+                            let state = (entry.is_received, entry.deliveries);
+                            entries.push(MovingEntry { sequence: *sequence, state });
+                        }),
+                    )
                 };
                 if !entries.is_empty() {
                     self.archive.put(&rows::entries_key(&owner, chunk), &value)?;
@@ -233,22 +242,24 @@ impl Keeper {
     /// Brings up to date what the archive has and what has changed.
     fn write_unsaved(&mut self, unsaved: &Unsaved) -> Result<(), ArchiveError> {
         for session in &unsaved.sessions {
-            let row = self.image.lock().sessions.get(session).map(rows::write_session);
+            let row = self.desk.image.lock().sessions.get(session).map(rows::write_session);
             self.write_row(&rows::session_key(*session), row)?;
         }
         for session in &unsaved.wills {
-            let will = self.image.lock().sessions.get(session).and_then(|image| image.will.clone());
+            let will = self.desk.image.lock().sessions.get(session).and_then(|image| image.will.clone());
             self.write_row(&rows::will_key(*session), will.as_ref().map(rows::write_will))?;
         }
         for topic in &unsaved.retained {
-            let message = self.image.lock().retained.get(topic).cloned();
+            let message = self.desk.image.lock().retained.get(topic).cloned();
             self.write_row(&rows::retained_key(topic), message.as_deref().map(rows::write_retained))?;
         }
         for (owner, chunk) in &unsaved.entry_chunks {
             let row = {
-                let image = self.image.lock();
+                let image = self.desk.image.lock();
                 let mut entries = image.backlog(owner).map(|backlog| backlog.in_chunk(*chunk).peekable());
-                entries.take_if(|entries| entries.peek().is_some()).map(rows::write_entries)
+                entries
+                    .take_if(|entries| entries.peek().is_some())
+                    .map(|entries| rows::write_entries(owner, entries))
             };
             self.write_row(&rows::entries_key(owner, *chunk), row)?;
         }

@@ -30,7 +30,7 @@ impl Keeper {
     /// Writes everything that is durable at this moment. What is settled while this runs is in it all the same; no
     /// checkpoint moves anything until it is over.
     pub(super) fn export(&mut self, out: &mut dyn Write) -> io::Result<Exported> {
-        let image = self.image.lock().clone();
+        let image = self.desk.image.lock().clone();
         let mut export = Export { out, exported: Exported::default(), written: HashSet::new() };
         export.line(&Line::Tidewire { format: TEXT_FORMAT })?;
         let mut sessions: Vec<_> = image.sessions.iter().collect();

@@ -122,6 +122,7 @@ impl DiskStore {
     pub fn unreadable_messages(&self) -> io::Result<Vec<String>> {
         self.ask(|keeper| {
             let mut messages: Vec<_> = keeper
+                .desk
                 .image
                 .lock()
                 .messages

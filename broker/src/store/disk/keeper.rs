@@ -46,21 +46,26 @@ pub(super) struct Kept {
 
 /// See the module.
 pub(super) struct Keeper {
-    pub(super) image: Arc<Mutex<Image>>,
-    pub(super) commits: Arc<Commits>,
-    pub(super) segments: Arc<Segments>,
+    pub(super) desk: Desk,
     pub(super) archive: Archive,
-    pub(super) bodies: Bodies,
-    pub(super) kept: Arc<Kept>,
     /// Segments that the journal may have before the oldest is given up.
     pub(super) segments_max: usize,
     pub(super) next_chunk: u32,
     /// Bytes of the archive on disk when it was last made anew.
     pub(super) renewed_bytes: u64,
+}
+
+/// Where messages are asked for, and read back; also between the pieces of something long.
+pub(super) struct Desk {
+    pub(super) image: Arc<Mutex<Image>>,
+    pub(super) commits: Arc<Commits>,
+    pub(super) segments: Arc<Segments>,
+    pub(super) bodies: Bodies,
+    pub(super) kept: Arc<Kept>,
     pub(super) jobs: Receiver<Job>,
     /// Fetches that wait for a commit.
     pub(super) held: VecDeque<(CommitId, Fetch)>,
-    /// Jobs that came while a checkpoint was under way.
+    /// Jobs that came while something long was under way.
     pub(super) later: VecDeque<Job>,
 }
 
@@ -70,25 +75,62 @@ impl Keeper {
         let mut retry_at: Option<Instant> = None;
         loop {
             let wait = match retry_at {
-                _ if !self.held.is_empty() => Some(LOOK_AGAIN),
+                _ if !self.desk.held.is_empty() => Some(LOOK_AGAIN),
                 Some(at) => Some(at.saturating_duration_since(Instant::now())),
                 None => None,
             };
             let mut is_checkpoint_due = false;
-            match self.next_job(wait) {
-                Ok(Job::Fetch(fetch, commit)) => self.held.push_back((commit, fetch)),
+            match self.desk.next_job(wait) {
+                Ok(Job::Fetch(fetch, commit)) => self.desk.held.push_back((commit, fetch)),
                 Ok(Job::Run(run)) => run(&mut self),
                 Ok(Job::Checkpoint) => is_checkpoint_due = retry_at.is_none(),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            self.serve_held();
+            self.desk.serve_held(&self.archive);
             if is_checkpoint_due || retry_at.is_some_and(|at| at <= Instant::now()) {
                 retry_at = self.keep_short();
             }
         }
     }
 
+    /// Writes checkpoints until the journal is short enough. Returns when to try again, if that failed.
+    fn keep_short(&mut self) -> Option<Instant> {
+        while self.desk.segments.len() > self.segments_max {
+            if let Err(error) = self.checkpoint() {
+                tracing::error!(%error, "a checkpoint failed: the journal grows until one succeeds");
+                self.desk.kept.checkpoint_failures.fetch_add(1, Ordering::Relaxed);
+                if let Err(error) = self.archive.reopen() {
+                    tracing::error!(%error, "the archive cannot be opened");
+                }
+                return Some(Instant::now() + RETRY_AFTER);
+            }
+            self.desk.kept.checkpoints.fetch_add(1, Ordering::Relaxed);
+        }
+        let renewed = if self.wants_renewal() { self.renew() } else { Ok(()) };
+        if let Err(error) = renewed {
+            tracing::error!(%error, "the archive could not be made anew: it takes more room than it needs");
+        }
+        self.desk.kept.archive_bytes.store(self.archive.disk_bytes(), Ordering::Relaxed);
+        None
+    }
+
+    /// Serves fetches between the pieces of something long.
+    pub(super) fn serve_between(&mut self) {
+        self.desk.serve_between(&self.archive);
+    }
+
+    /// Reads a message. A checkpoint of this thread cannot have moved it since it was found.
+    pub(super) fn read(
+        &mut self,
+        message: u64,
+        at: Location,
+    ) -> Result<Arc<crate::message::Message>, BodyError> {
+        self.desk.bodies.message(message, at, &self.desk.segments, &self.archive)
+    }
+}
+
+impl Desk {
     fn next_job(&mut self, wait: Option<Duration>) -> Result<Job, RecvTimeoutError> {
         match (self.later.pop_front(), wait) {
             (Some(job), _) => Ok(job),
@@ -97,29 +139,8 @@ impl Keeper {
         }
     }
 
-    /// Writes checkpoints until the journal is short enough. Returns when to try again, if that failed.
-    fn keep_short(&mut self) -> Option<Instant> {
-        while self.segments.numbers().len() > self.segments_max {
-            if let Err(error) = self.checkpoint() {
-                tracing::error!(%error, "a checkpoint failed: the journal grows until one succeeds");
-                self.kept.checkpoint_failures.fetch_add(1, Ordering::Relaxed);
-                if let Err(error) = self.archive.reopen() {
-                    tracing::error!(%error, "the archive cannot be opened");
-                }
-                return Some(Instant::now() + RETRY_AFTER);
-            }
-            self.kept.checkpoints.fetch_add(1, Ordering::Relaxed);
-        }
-        let renewed = if self.wants_renewal() { self.renew() } else { Ok(()) };
-        if let Err(error) = renewed {
-            tracing::error!(%error, "the archive could not be made anew: it takes more room than it needs");
-        }
-        self.kept.archive_bytes.store(self.archive.disk_bytes(), Ordering::Relaxed);
-        None
-    }
-
-    /// Serves fetches between the pieces of something long.
-    pub(super) fn serve_between(&mut self) {
+    /// See [`Keeper::serve_between`].
+    pub(super) fn serve_between(&mut self, archive: &Archive) {
         loop {
             match self.jobs.try_recv() {
                 Ok(Job::Fetch(fetch, commit)) => self.held.push_back((commit, fetch)),
@@ -128,22 +149,22 @@ impl Keeper {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        self.serve_held();
+        self.serve_held(archive);
     }
 
     /// Answers the fetches whose commits are durable.
-    fn serve_held(&mut self) {
+    fn serve_held(&mut self, archive: &Archive) {
         for _ in 0..self.held.len() {
             let Some((commit, fetch)) = self.held.pop_front() else { return };
             if commit > self.commits.durable() {
                 self.held.push_back((commit, fetch));
             } else {
-                self.serve(fetch);
+                self.serve(fetch, archive);
             }
         }
     }
 
-    fn serve(&mut self, fetch: Fetch) {
+    fn serve(&mut self, fetch: Fetch, archive: &Archive) {
         let found: Vec<_> = {
             let image = self.image.lock();
             fetch.sequences.iter().map(|sequence| find(&image, &fetch.owner, *sequence)).collect()
@@ -151,7 +172,7 @@ impl Keeper {
         let mut found = found.into_iter();
         fetch.find(|_| {
             let Wanted { message, at, terms } = found.next().flatten()?;
-            match self.read(message, at) {
+            match self.bodies.message(message, at, &self.segments, archive) {
                 Ok(message) => Some(Fetched { message, terms }),
                 Err(error) => {
                     tracing::error!(message, %error, "a stored message cannot be read");
@@ -163,15 +184,6 @@ impl Keeper {
         if self.held.is_empty() && self.image.lock().messages.is_empty() {
             self.bodies.clear();
         }
-    }
-
-    /// Reads a message. A checkpoint of this thread cannot have moved it since it was found.
-    pub(super) fn read(
-        &mut self,
-        message: u64,
-        at: Location,
-    ) -> Result<Arc<crate::message::Message>, BodyError> {
-        self.bodies.message(message, at, &self.segments, &self.archive)
     }
 }
 

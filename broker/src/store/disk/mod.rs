@@ -59,7 +59,7 @@ use self::image::Image;
 pub use self::import::ImportError;
 pub use self::inspect::Stats;
 use self::journal::{Journal, Segments};
-use self::keeper::{Job, Keeper, Kept};
+use self::keeper::{Desk, Job, Keeper, Kept};
 pub use self::recover::OpenError;
 use super::{Batch, CommitId, Fetch, Recovered, Store, StoreError};
 
@@ -134,18 +134,20 @@ impl DiskStore {
         let kept = Arc::new(Kept::default());
         kept.archive_bytes.store(archive.disk_bytes(), Ordering::Relaxed);
         let keeper = Keeper {
-            image: Arc::clone(&image),
-            commits: Arc::clone(&commits),
-            segments: Arc::clone(&segments),
+            desk: Desk {
+                image: Arc::clone(&image),
+                commits: Arc::clone(&commits),
+                segments: Arc::clone(&segments),
+                bodies: Bodies::default(),
+                kept: Arc::clone(&kept),
+                jobs: received,
+                held: VecDeque::new(),
+                later: VecDeque::new(),
+            },
             archive,
-            bodies: Bodies::default(),
-            kept: Arc::clone(&kept),
             segments_max: options.segments_max.max(2),
             next_chunk: restarted.next_chunk,
             renewed_bytes: 0,
-            jobs: received,
-            held: VecDeque::new(),
-            later: VecDeque::new(),
         };
         let committer = Committer {
             commits: Arc::clone(&commits),
@@ -196,11 +198,6 @@ impl DiskStore {
         &self.damaged
     }
 
-    /// Whether the disk refuses at present: durable publishes are refused.
-    pub fn is_failing(&self) -> bool {
-        self.commits.is_failing()
-    }
-
     fn end(&self) {
         self.commits.stop();
         let mut threads = self.threads.lock();
@@ -247,6 +244,10 @@ impl Store for DiskStore {
 
     fn wake_when_durable(&self, commit: CommitId, waker: &Waker) {
         self.commits.wake_when_durable(commit, waker);
+    }
+
+    fn is_failing(&self) -> bool {
+        self.commits.is_failing()
     }
 
     fn is_congested(&self) -> bool {

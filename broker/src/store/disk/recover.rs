@@ -178,10 +178,7 @@ impl Restart<'_> {
     }
 
     fn load_entries(&mut self, archive: &Archive, prefix: &[u8]) -> Result<(), OpenError> {
-        let chunks = self.rows(archive, prefix, |key, value| {
-            let (owner, chunk) = rows::read_entries_key(key)?;
-            Ok((owner, chunk, rows::read_entries(chunk, value)?))
-        })?;
+        let chunks = self.rows(archive, prefix, rows::read_entries)?;
         for (owner, chunk, entries) in chunks.into_iter().flatten() {
             self.meta.next_chunk = self.meta.next_chunk.max(chunk + 1);
             let is_known = match &owner {

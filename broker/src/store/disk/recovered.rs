@@ -32,6 +32,7 @@ impl Image {
             weight: stored.weight,
             qos: entry.qos(),
             state: entry.state(),
+            is_for_others: entry.is_for_others(),
         });
         let subscriptions = session.subscriptions.iter().map(|(filter, terms)| RecoveredSubscription {
             filter: Arc::clone(filter),

@@ -6,32 +6,22 @@ use super::image::Image;
 use super::keeper::Keeper;
 
 /// Room that an archive may take whatever is in it.
-const SMALL_BYTES: u64 = 4 << 20;
-/// Parts that are copied at once, before others are served.
-const PARTS_BETWEEN: usize = 64;
+const SMALL_BYTES: u64 = 2 << 20;
 
 impl Keeper {
     /// Whether the archive takes more than one and three quarters of what it needs, and has grown so since it was made.
     pub(super) fn wants_renewal(&self) -> bool {
         let bytes = self.archive.disk_bytes();
         let is_too_large = |needed: u64| bytes > SMALL_BYTES + needed + needed / 4 * 3;
-        is_too_large(self.image.lock().archived_bytes()) && is_too_large(self.renewed_bytes)
+        is_too_large(self.desk.image.lock().archived_bytes()) && is_too_large(self.renewed_bytes)
     }
 
-    /// Copies the archive. Nothing is removed before the copy is on disk and has its name.
+    /// Makes the archive anew.
     pub(super) fn renew(&mut self) -> Result<(), ArchiveError> {
-        let mut fresh = self.archive.begin_anew()?;
-        let mut last = None;
-        loop {
-            last = self.archive.copy(last.as_deref(), PARTS_BETWEEN, &fresh)?;
-            if last.is_none() {
-                break;
-            }
-            self.serve_between();
-        }
-        fresh.finish()?;
-        self.renewed_bytes = fresh.disk_bytes();
-        std::mem::replace(&mut self.archive, fresh).discard()
+        let Self { desk, archive, .. } = self;
+        archive.renew(|archive| desk.serve_between(archive))?;
+        self.renewed_bytes = self.archive.disk_bytes();
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::backlog::{Backlog, Entry};
 use super::body;
 use super::codec::{Malformed, Reader, put_bytes, put_number, put_option};
@@ -33,9 +35,9 @@ pub(super) fn will_key(session: u64) -> Vec<u8> {
     [WILLS, &session.to_be_bytes()].concat()
 }
 
-/// No topic name has a NUL in it.
+/// Topics may be long, and keys must not be: the topic itself stands in the value.
 pub(super) fn retained_key(topic: &str) -> Vec<u8> {
-    [RETAINED, topic.as_bytes(), &[0]].concat()
+    [RETAINED, &Sha256::digest(topic)].concat()
 }
 
 pub(super) fn messages_key(chunk: u32) -> Vec<u8> {
@@ -49,22 +51,8 @@ pub(super) fn directory_key(chunk: u32) -> Vec<u8> {
 pub(super) fn entries_key(owner: &Owner, chunk: u32) -> Vec<u8> {
     match owner {
         Owner::Session(session) => [DELIVERIES, &session.to_be_bytes(), &chunk.to_be_bytes()].concat(),
-        Owner::Queue(queue) => [QUEUED, queue.as_bytes(), &[0], &chunk.to_be_bytes()].concat(),
+        Owner::Queue(queue) => [QUEUED, &Sha256::digest(queue.as_bytes()), &chunk.to_be_bytes()].concat(),
     }
-}
-
-/// Whose entries a key is for, and the chunk's number.
-pub(super) fn read_entries_key(key: &[u8]) -> Result<(Owner, u32), Malformed> {
-    let (prefix, rest) = key.split_at_checked(1).ok_or(Malformed)?;
-    let (name, chunk) = rest.split_last_chunk::<4>().ok_or(Malformed)?;
-    let chunk = u32::from_be_bytes(*chunk);
-    if prefix == DELIVERIES {
-        let session = name.try_into().map_err(|_| Malformed)?;
-        return Ok((Owner::Session(u64::from_be_bytes(session)), chunk));
-    }
-    let name = name.strip_suffix(&[0]).ok_or(Malformed)?;
-    let name = std::str::from_utf8(name).map_err(|_| Malformed)?;
-    Ok((Owner::Queue(name.into()), chunk))
 }
 
 /// The number in a key of a session or a will.
@@ -207,16 +195,29 @@ pub(super) fn read_directory(chunk: u32, bytes: &[u8]) -> Result<Vec<Listed>, Ma
     Ok(listed)
 }
 
-pub(super) fn write_entries<'e>(entries: impl Iterator<Item = (u64, &'e Entry)>) -> Vec<u8> {
+/// Entries, and whose they are.
+pub(super) fn write_entries<'e>(owner: &Owner, entries: impl Iterator<Item = (u64, &'e Entry)>) -> Vec<u8> {
     let mut out = Vec::new();
+    match owner {
+        Owner::Session(session) => put_number(&mut out, *session),
+        Owner::Queue(queue) => put_bytes(&mut out, queue.as_bytes()),
+    }
     entries.for_each(|(sequence, entry)| entry.put(sequence, &mut out));
     out
 }
 
-pub(super) fn read_entries(chunk: u32, bytes: &[u8]) -> Result<Vec<(u64, Entry)>, Malformed> {
+/// Whose entries a chunk holds, the chunk's number, and the entries.
+pub(super) fn read_entries(key: &[u8], bytes: &[u8]) -> Result<EntryChunk, Malformed> {
+    let chunk = key.last_chunk().map(|number| u32::from_be_bytes(*number)).ok_or(Malformed)?;
     let (mut reader, mut entries) = (Reader::new(bytes), Vec::new());
+    let owner = match key.starts_with(DELIVERIES) {
+        true => Owner::Session(reader.number()?),
+        false => Owner::Queue(reader.shared_text()?),
+    };
     while !reader.is_empty() {
         entries.push(Entry::read(&mut reader, Place::chunk(chunk))?);
     }
-    Ok(entries)
+    Ok((owner, chunk, entries))
 }
+
+type EntryChunk = (Owner, u32, Vec<(u64, Entry)>);

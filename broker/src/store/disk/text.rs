@@ -8,10 +8,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use tidewire_protocols::mqtt::Property;
-use tidewire_protocols::topic::TopicName;
 
-use crate::message::{Attributes, AttributesBuf, Message, MessageParts, Qos, SessionId};
+use crate::message::{Attributes, AttributesBuf, Message, MessageParts, Property, Qos, SessionId, TopicName};
 use crate::store::record::{Origin, QueuedTerms, SessionKind};
 
 /// The version of the text that is written; a higher one is refused.

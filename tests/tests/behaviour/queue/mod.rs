@@ -16,26 +16,26 @@ use tidewire_tests::stomp::{Heard, StompPeer};
 use tidewire_tests::world::World;
 
 /// A peer of STOMP 1.2 that has connected.
-async fn connected(world: &World) -> StompPeer {
+pub(crate) async fn connected(world: &World) -> StompPeer {
     let mut peer = world.stomp().await;
     peer.connects("1.2").await;
     peer
 }
 
 /// A peer that consumes from `/queue/q` as `s`, with headers such as `ack:client\n`.
-async fn consumer(world: &World, headers: &str) -> StompPeer {
+pub(crate) async fn consumer(world: &World, headers: &str) -> StompPeer {
     let mut peer = connected(world).await;
     subscribes(&mut peer, "/queue/q", headers).await;
     peer
 }
 
-async fn subscribes(peer: &mut StompPeer, destination: &str, headers: &str) {
+pub(crate) async fn subscribes(peer: &mut StompPeer, destination: &str, headers: &str) {
     peer.says(&format!("SUBSCRIBE\nid:s\ndestination:{destination}\n{headers}receipt:subscribed\n\n^")).await;
     peer.hears_receipt("subscribed").await;
 }
 
 /// Sends each body to the destination and waits until all are with the broker.
-async fn sends_to(peer: &mut StompPeer, destination: &str, headers: &str, bodies: &[&str]) {
+pub(crate) async fn sends_to(peer: &mut StompPeer, destination: &str, headers: &str, bodies: &[&str]) {
     for body in bodies {
         peer.says(&format!("SEND\ndestination:{destination}\n{headers}receipt:{body}\n\n{body}^")).await;
         peer.hears_receipt(body).await;
@@ -43,12 +43,12 @@ async fn sends_to(peer: &mut StompPeer, destination: &str, headers: &str, bodies
 }
 
 /// The same to `/queue/q`.
-async fn sends(peer: &mut StompPeer, bodies: &[&str]) {
+pub(crate) async fn sends(peer: &mut StompPeer, bodies: &[&str]) {
     sends_to(peer, "/queue/q", "", bodies).await;
 }
 
 /// Hears MESSAGE with each body, and returns what an ACK or NACK calls them.
-async fn hears(peer: &mut StompPeer, bodies: &[&str]) -> Vec<String> {
+pub(crate) async fn hears(peer: &mut StompPeer, bodies: &[&str]) -> Vec<String> {
     let mut ids = Vec::new();
     for body in bodies {
         ids.push(peer.hears_message(body).await.header("ack").unwrap_or_default().to_owned());
@@ -56,15 +56,15 @@ async fn hears(peer: &mut StompPeer, bodies: &[&str]) -> Vec<String> {
     ids
 }
 
-async fn acks(peer: &mut StompPeer, id: &str) {
+pub(crate) async fn acks(peer: &mut StompPeer, id: &str) {
     peer.says(&format!("ACK\nid:{id}\nreceipt:acked\n\n^")).await.hears_receipt("acked").await;
 }
 
-async fn nacks(peer: &mut StompPeer, id: &str) {
+pub(crate) async fn nacks(peer: &mut StompPeer, id: &str) {
     peer.says(&format!("NACK\nid:{id}\n\n^")).await;
 }
 
 /// How a message says that it was delivered before: `redelivered` and `delivery-count`.
-fn redelivery(heard: &Heard) -> (Option<&str>, Option<&str>) {
+pub(crate) fn redelivery(heard: &Heard) -> (Option<&str>, Option<&str>) {
     (heard.header("redelivered"), heard.header("delivery-count"))
 }
