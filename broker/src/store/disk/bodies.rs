@@ -16,7 +16,7 @@ use crate::message::Message;
 /// Bytes that are read from a segment at once.
 const BLOCK_BYTES: u32 = 128 * 1024;
 /// Blocks and chunks that are kept.
-const BLOCKS_MAX: usize = 16;
+const BLOCKS_MAX: usize = 64;
 /// Messages that are kept, for a message that many sessions wait for is then the same for all of them.
 const MESSAGES_MAX: usize = 4_096;
 

@@ -24,13 +24,24 @@ const CHUNK_ENTRIES: usize = 2_048;
 const REPACKED_MAX: usize = 64;
 
 /// Entries that move, by owner.
-type Owners = HashMap<Owner, Vec<u64>>;
+type Owners = HashMap<Owner, Vec<u64>, foldhash::fast::RandomState>;
 
 /// A message that moves.
 struct Moving {
     message: u64,
     from: Location,
     to: Option<Location>,
+    weight: u32,
+    expires_at: Option<u64>,
+}
+
+impl Moving {
+    /// The message of that number, if it lies there and somebody waits for it.
+    fn find(image: &Image, message: u64, from: Location) -> Option<Self> {
+        let stored = image.messages.get(&message).filter(|stored| stored.location == from)?;
+        let (weight, expires_at) = (stored.weight, stored.expires_at);
+        Some(Self { message, from, to: None, weight, expires_at })
+    }
 }
 
 /// An entry that moves, and its state as it was written.
@@ -89,7 +100,7 @@ impl Keeper {
 
     /// What only this segment holds: messages, in the order in which their owners want them, and entries by owner.
     fn alive_in(&self, segment: u32) -> Result<(Vec<Moving>, Owners), BodyError> {
-        let (mut messages, mut owners) = (Vec::new(), Owners::new());
+        let (mut messages, mut owners) = (Vec::new(), Owners::default());
         if !self.desk.image.lock().live_in_segment.contains_key(&segment) {
             return Ok((messages, owners));
         }
@@ -110,9 +121,7 @@ impl Keeper {
                     Fact::Message { message, body: Body::Read(body) } => {
                         let offset = (body.as_ptr() as usize - bytes.as_ptr() as usize) as u32;
                         let from = Location { place, offset, len: body.len() as u32 };
-                        if image.messages.get(&message).is_some_and(|stored| stored.location == from) {
-                            messages.push(Moving { message, from, to: None });
-                        }
+                        messages.extend(Moving::find(&image, message, from));
                         continue;
                     }
                     Fact::Queued { session, sequence, .. } => (Owner::Session(session), sequence),
@@ -131,7 +140,8 @@ impl Keeper {
 
     /// Puts messages that one owner waits for beside each other: they will be read and let go of together.
     fn sort_by_owner(&self, messages: &mut [Moving], owners: &mut Owners) {
-        let (image, mut ranks) = (self.desk.image.lock(), HashMap::new());
+        let image = self.desk.image.lock();
+        let mut ranks: HashMap<u64, usize, foldhash::fast::RandomState> = HashMap::default();
         for (owner, sequences) in owners {
             sequences.sort_unstable();
             sequences.dedup();
@@ -142,7 +152,7 @@ impl Keeper {
             }
         }
         drop(image);
-        messages.sort_by_key(|moving| ranks.get(&moving.message).copied().unwrap_or(usize::MAX));
+        messages.sort_by_cached_key(|moving| ranks.get(&moving.message).copied().unwrap_or(usize::MAX));
     }
 
     /// Messages in chunks that are mostly dead. Moving them lets the chunks go, and keeps the archive's size in proportion
@@ -158,9 +168,7 @@ impl Keeper {
             let Some(directory) = self.archive.get(&rows::directory_key(chunk))? else { continue };
             let image = self.desk.image.lock();
             for Listed { message, location, .. } in rows::read_directory(chunk, &directory?)? {
-                if image.messages.get(&message).is_some_and(|stored| stored.location == location) {
-                    moving.push(Moving { message, from: location, to: None });
-                }
+                moving.extend(Moving::find(&image, message, location));
             }
         }
         Ok(moving)
@@ -180,9 +188,6 @@ impl Keeper {
                     break;
                 }
                 packed += 1;
-                let Some(stored) = self.desk.image.lock().messages.get(&moving.message).copied() else {
-                    continue;
-                };
                 let to = Location { place: Place::chunk(chunk), offset: bytes.len() as u32, ..moving.from };
                 bytes.extend_from_slice(self.desk.bodies.bytes(
                     moving.from,
@@ -192,8 +197,8 @@ impl Keeper {
                 listed.push(Listed {
                     message: moving.message,
                     location: to,
-                    weight: stored.weight,
-                    expires_at: stored.expires_at,
+                    weight: moving.weight,
+                    expires_at: moving.expires_at,
                 });
                 moving.to = Some(to);
             }
@@ -304,7 +309,7 @@ impl Image {
     }
 
     fn move_messages(&mut self, messages: &[Moving]) {
-        for Moving { message, from, to } in messages {
+        for Moving { message, from, to, .. } in messages {
             let (Some(stored), Some(to)) = (self.messages.get_mut(message), to) else { continue };
             if stored.location == *from {
                 stored.location = *to;

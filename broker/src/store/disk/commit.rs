@@ -2,8 +2,8 @@
 //! that durable with one sync, and lets every waiting acknowledgement go.
 //!
 //! While a sync is under way the next group gathers by itself. On a fast disk groups would be small and syncs many, so
-//! under load the committer waits a moment for more, no longer than the last group took or [`WAIT_MAX`]; a lone batch
-//! goes at once.
+//! under load the committer waits for more for as long as more keeps coming, and no longer than [`WAIT_MAX`]; a lone batch
+//! goes at once. Whoever waits for acknowledgements sends nothing more meanwhile, so that the wait ends by itself.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,8 +23,10 @@ use crate::store::{Batch, CommitId, StoreError};
 
 /// A group waits no longer than this for more batches.
 const WAIT_MAX: Duration = Duration::from_micros(1_000);
+/// So often is looked whether more have come.
+const LOOK_AGAIN: Duration = Duration::from_micros(50);
 /// Batches in a group from which on the next one is worth waiting for.
-const LOAD: u64 = 4;
+const LOAD: u64 = 3;
 /// How long a failing disk is left alone before it is tried again: at first, and at most.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
@@ -154,15 +156,13 @@ impl Committer {
     /// Commits until it is told to stop.
     pub(super) fn run(mut self) {
         let mut group = Group::default();
-        let (mut last_batches, mut last_took) = (0, Duration::ZERO);
+        let mut last_batches = 0;
         let mut unsynced_since: Option<Instant> = None;
-        while let Some(taken) = self.gather(&mut group, last_batches, last_took, &mut unsynced_since) {
-            let begun = Instant::now();
+        while let Some(taken) = self.gather(&mut group, last_batches, &mut unsynced_since) {
             last_batches = taken.last - self.commits.durable.load(Ordering::Relaxed);
             if !self.commit(&mut group, &mut unsynced_since) {
                 return;
             }
-            last_took = begun.elapsed();
             group.clear();
             self.commits.pending_bytes.fetch_sub(taken.bytes, Ordering::Relaxed);
             self.commits.groups.fetch_add(1, Ordering::Relaxed);
@@ -180,7 +180,6 @@ impl Committer {
         &mut self,
         group: &mut Group,
         last_batches: u64,
-        last_took: Duration,
         unsynced_since: &mut Option<Instant>,
     ) -> Option<Taken> {
         let commits = Arc::clone(&self.commits);
@@ -201,11 +200,17 @@ impl Committer {
                 _ => commits.arrived.wait(&mut pending),
             }
         }
-        let wait = last_took.min(WAIT_MAX);
-        if last_batches >= LOAD && !pending.is_stopping && !wait.is_zero() {
-            drop(pending);
-            std::thread::sleep(wait);
-            pending = commits.pending.lock();
+        if last_batches >= LOAD {
+            let started = Instant::now();
+            loop {
+                let seen = pending.last;
+                drop(pending);
+                std::thread::sleep(LOOK_AGAIN);
+                pending = commits.pending.lock();
+                if pending.last == seen || pending.is_stopping || started.elapsed() >= WAIT_MAX {
+                    break;
+                }
+            }
         }
         std::mem::swap(&mut group.records, &mut pending.records);
         Some(Taken { last: pending.last, bytes: commits.pending_bytes.load(Ordering::Relaxed) })

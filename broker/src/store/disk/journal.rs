@@ -1,12 +1,12 @@
 //! The journal: where every change is written first, a group at a time, in files of a fixed size.
 //!
 //! Segments are numbered and used one after the other. Their room is taken when they are begun, so that a full disk shows
-//! there and not in the middle of a group, and a sync has no file size to write. A segment that is no longer needed is
-//! kept to be written over, if few are kept already: that is the cheapest to sync.
+//! there and not in the middle of a group, and a sync has no file size to write. To write over what has been written once is
+//! the cheapest to sync: a segment that is no longer needed is kept for that, and the keeper makes one ready where none is.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 
 use super::frame::{self, SEGMENT_HEADER};
 
+/// Bytes that are zeroed at once.
+const ZEROED_BYTES: usize = 1 << 20;
 /// Files that are kept for later segments.
 const SPARES_MAX: usize = 2;
 const SUFFIX: &str = ".journal";
@@ -131,6 +133,31 @@ impl Segments {
         }
         drop(spares);
         sync_dir(&self.dir)
+    }
+
+    /// Whether a file should be made ready for a later segment.
+    pub(super) fn wants_spare(&self) -> bool {
+        self.spares.lock().is_empty()
+    }
+
+    /// Makes a file ready for a later segment, all of it written once.
+    pub(super) fn make_spare(&self, size: u64) -> io::Result<()> {
+        let path = self.dir.join(format!("new{SPARE_SUFFIX}"));
+        let made = File::create(&path).and_then(|file| {
+            let (zeroes, mut left) = (vec![0; ZEROED_BYTES], size);
+            while left > 0 {
+                let count = left.min(ZEROED_BYTES as u64);
+                (&file).write_all(&zeroes[..count as usize])?;
+                left -= count;
+            }
+            file.sync_all()
+        });
+        if made.is_err() {
+            let _ = fs::remove_file(&path);
+        }
+        made?;
+        self.spares.lock().push(path);
+        Ok(())
     }
 
     /// Gives back the room of files that are kept for later: the disk is full.

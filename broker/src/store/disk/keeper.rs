@@ -29,6 +29,8 @@ pub(super) enum Job {
     Fetch(Fetch, CommitId),
     /// The journal has grown.
     Checkpoint,
+    /// A file is wanted for a segment to come.
+    Prepare,
     /// Something that needs the keeper's things and may take long.
     Run(Box<dyn FnOnce(&mut Keeper) + Send>),
     Stop,
@@ -50,6 +52,8 @@ pub(super) struct Keeper {
     pub(super) archive: Archive,
     /// Segments that the journal may have before the oldest is given up.
     pub(super) segments_max: usize,
+    /// Bytes of a segment.
+    pub(super) segment_bytes: u64,
     pub(super) next_chunk: u32,
     /// Bytes of the archive on disk when it was last made anew.
     pub(super) renewed_bytes: u64,
@@ -84,6 +88,7 @@ impl Keeper {
                 Ok(Job::Fetch(fetch, commit)) => self.desk.held.push_back((commit, fetch)),
                 Ok(Job::Run(run)) => run(&mut self),
                 Ok(Job::Checkpoint) => is_checkpoint_due = retry_at.is_none(),
+                Ok(Job::Prepare) => self.prepare(),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -115,6 +120,15 @@ impl Keeper {
         None
     }
 
+    /// Makes a file ready for a segment to come, unless one has become free. Without it that one is a little slower.
+    fn prepare(&mut self) {
+        if self.desk.segments.wants_spare()
+            && let Err(error) = self.desk.segments.make_spare(self.segment_bytes)
+        {
+            tracing::debug!(%error, "no file could be made ready for the journal");
+        }
+    }
+
     /// Serves fetches between the pieces of something long.
     pub(super) fn serve_between(&mut self) {
         self.desk.serve_between(&self.archive);
@@ -144,7 +158,8 @@ impl Desk {
         loop {
             match self.jobs.try_recv() {
                 Ok(Job::Fetch(fetch, commit)) => self.held.push_back((commit, fetch)),
-                Ok(Job::Checkpoint) => {}
+                // Whoever commits next asks again.
+                Ok(Job::Checkpoint | Job::Prepare) => {}
                 Ok(job) => self.later.push_back(job),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }

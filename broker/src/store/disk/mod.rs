@@ -146,6 +146,7 @@ impl DiskStore {
             },
             archive,
             segments_max: options.segments_max.max(2),
+            segment_bytes: options.segment_bytes,
             next_chunk: restarted.next_chunk,
             renewed_bytes: 0,
         };
@@ -163,9 +164,11 @@ impl DiskStore {
                 let (jobs, segments) = (jobs.clone(), Arc::clone(&segments));
                 let segments_max = options.segments_max.max(2);
                 Box::new(move || {
+                    // Without a keeper there is no more to be done.
                     if segments.len() > segments_max {
-                        // Without a keeper there is no more to be done.
                         let _ = jobs.send(Job::Checkpoint);
+                    } else if segments.wants_spare() {
+                        let _ = jobs.send(Job::Prepare);
                     }
                 })
             },
