@@ -2,6 +2,7 @@
 
 mod amplification;
 mod copy;
+mod damage;
 mod failing_disk;
 mod full_disk;
 mod model;
