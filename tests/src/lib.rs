@@ -11,6 +11,7 @@ pub mod peer;
 pub mod power;
 pub mod random;
 pub mod records;
+pub mod small_disk;
 pub mod stomp;
 pub mod store;
 pub mod world;

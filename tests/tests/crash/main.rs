@@ -30,6 +30,7 @@
 //! that are planted in the bookkeeping must be seen (`tests/crash/planted.py`).
 
 mod daemon;
+mod full_disk;
 mod load;
 mod report;
 

@@ -1,46 +1,13 @@
 //! A disk that is full for a while: a file system of a few MiB, most of which somebody else takes and gives back.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tidewire::store::{Batch, CommitId, DiskStore, Options, Record, Store, StoreError};
 use tidewire_tests::kept::Kept;
 use tidewire_tests::records::Records;
+use tidewire_tests::small_disk::SmallDisk;
 
 use crate::model::wait_for;
-
-/// A file system in memory, of that many MiB.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn of(mib: usize) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tidewire-test"])
-            .arg(dir.path())
-            .status();
-        assert!(mounted.is_ok_and(|status| status.success()), "this test mounts a file system, as root");
-        Self(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Takes all the room that is left.
-    fn fill(&self) -> PathBuf {
-        let path = self.path().join("somebody-else");
-        let _ = std::fs::write(&path, vec![1; 64 << 20]);
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 fn options() -> Options {
     Options { segment_bytes: 1 << 20, segments_max: 3, ..Options::default() }
