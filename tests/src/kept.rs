@@ -139,6 +139,11 @@ impl Kept {
         kept
     }
 
+    /// Whether a delivery waits for a session.
+    pub fn waits(&self, session: u64, sequence: u64) -> bool {
+        self.0.contains_key(&format!("{session} {}", delivery(sequence)))
+    }
+
     /// The first things in which two differ; none where they are the same.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let names: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tidewire::store::{Batch, DiskStore, Options, Store};
-use tidewire_tests::kept::Kept;
+use tidewire::store::{Batch, DiskStore, Options, Owner, Record, Store};
+use tidewire_tests::kept::{Kept, fetch};
 use tidewire_tests::records::Records;
 
 /// Where the process that runs under strace works.
@@ -21,7 +21,7 @@ fn options() -> Options {
 fn run(directory: &Path, faults: &[&str]) -> u64 {
     let injected = faults.iter().flat_map(|fault| ["-e".to_owned(), format!("inject={fault}")]);
     let output = Command::new("strace")
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync,pwrite64,fallocate"])
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync,pwrite64,pread64,fallocate"])
         .args(injected)
         .arg(std::env::current_exe().expect("this test has a file"))
         .args(["failing_disk::worked_on", "--exact", "--ignored", "--nocapture"])
@@ -31,6 +31,8 @@ fn run(directory: &Path, faults: &[&str]) -> u64 {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let promised = said.lines().filter_map(|line| line.strip_prefix("promised ")?.parse().ok()).max();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let is_read = faults.iter().all(|fault| fault.starts_with("pread64"));
+    assert!(is_read || said.contains("it has failed"), "no fault was seen: {faults:?}");
     promised.unwrap_or_default()
 }
 
@@ -40,7 +42,7 @@ fn run(directory: &Path, faults: &[&str]) -> u64 {
 fn worked_on() {
     let directory = std::env::var_os(DIRECTORY).expect("the test that runs this says where");
     let (store, _) = DiskStore::open(Path::new(&directory), options()).expect("it opens");
-    let (mut records, mut has_failed) = (Records::new(SEED), false);
+    let (mut records, mut kept, mut has_failed) = (Records::new(SEED), Kept::default(), false);
     for number in 1..=BATCHES {
         let records = records.batch();
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -61,9 +63,17 @@ fn worked_on() {
             std::thread::sleep(Duration::from_micros(100));
         }
         println!("promised {number}");
+        records.iter().for_each(|record| kept.apply(record));
+        for record in &records {
+            let Record::Queued { session, sequence, .. } = record else { continue };
+            let found = fetch(store.as_ref(), Owner::Session(*session), vec![*sequence]).remove(0).1;
+            assert!(found.is_some() || !kept.waits(*session, *sequence), "{sequence} of {session} is gone");
+        }
     }
-    println!("{}", if has_failed { "it has failed" } else { "it has never failed" });
-    assert!(has_failed || store.stats().failures > 0, "no fault was seen: {:?}", store.stats());
+    println!(
+        "{}",
+        if has_failed || store.stats().failures > 0 { "it has failed" } else { "it has not failed" }
+    );
     std::process::exit(0);
 }
 
@@ -88,6 +98,11 @@ fn syncs_that_fail_lose_nothing() {
 fn writes_that_fail_lose_nothing() {
     survives(&["pwrite64:error=ENOSPC:when=30..33"]);
     survives(&["pwrite64:error=EIO:when=11+13"]);
+}
+
+#[test]
+fn reads_that_fail_are_tried_again() {
+    survives(&["pread64:error=EIO:when=40..42"]);
 }
 
 #[test]

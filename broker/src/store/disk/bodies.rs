@@ -104,12 +104,15 @@ impl Bodies {
 fn read(at: Location, segments: &Segments, archive: &Archive) -> Result<Block, BodyError> {
     match at.place.whereabouts() {
         Whereabouts::Segment(segment) => {
-            let file = segments.file(segment).ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
+            let file = segments.file(segment).ok_or(Malformed)?;
             let end = file.metadata()?.len().min(segments.end(segment));
             let left = end.saturating_sub(at.offset.into());
             let len = u64::from(at.len.max(BLOCK_BYTES)).min(left);
             let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
-            file.read_exact_at(&mut bytes, at.offset.into())?;
+            file.read_exact_at(&mut bytes, at.offset.into()).map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => BodyError::Malformed(Malformed),
+                _ => BodyError::Io(error),
+            })?;
             Ok(Block { place: at.place, offset: at.offset, bytes })
         }
         Whereabouts::Chunk(chunk) => {

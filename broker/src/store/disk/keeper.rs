@@ -20,7 +20,7 @@ use crate::store::record::QueuedTerms;
 
 /// How often is looked whether what is asked for has become durable.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// How long a checkpoint that failed is left alone.
+/// How long a checkpoint that failed, or a disk that cannot be read, is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the keeper is asked for.
@@ -71,6 +71,9 @@ pub(super) struct Desk {
     pub(super) held: VecDeque<(CommitId, Fetch)>,
     /// Jobs that came while something long was under way.
     pub(super) later: VecDeque<Job>,
+    /// Fetches for which the disk could not be read, and until when it is left alone.
+    pub(super) troubled: Vec<Fetch>,
+    pub(super) troubled_until: Instant,
 }
 
 impl Keeper {
@@ -80,6 +83,7 @@ impl Keeper {
         loop {
             let wait = match retry_at {
                 _ if !self.desk.held.is_empty() => Some(LOOK_AGAIN),
+                _ if !self.desk.troubled.is_empty() => Some(RETRY_AFTER / 10),
                 Some(at) => Some(at.saturating_duration_since(Instant::now())),
                 None => None,
             };
@@ -169,6 +173,10 @@ impl Desk {
 
     /// Answers the fetches whose commits are durable.
     fn serve_held(&mut self, archive: &Archive) {
+        if !self.troubled.is_empty() && self.troubled_until <= Instant::now() {
+            let again = std::mem::take(&mut self.troubled);
+            self.held.extend(again.into_iter().map(|fetch| (CommitId::NONE, fetch)));
+        }
         for _ in 0..self.held.len() {
             let Some((commit, fetch)) = self.held.pop_front() else { return };
             if commit > self.commits.durable() {
@@ -179,23 +187,35 @@ impl Desk {
         }
     }
 
+    /// Answers a fetch. A message that is damaged is not there; while the disk only fails to be read, it is tried again.
     fn serve(&mut self, fetch: Fetch, archive: &Archive) {
         let found: Vec<_> = {
             let image = self.image.lock();
             fetch.sequences.iter().map(|sequence| find(&image, &fetch.owner, *sequence)).collect()
         };
-        let mut found = found.into_iter();
-        fetch.find(|_| {
-            let Wanted { message, at, terms } = found.next().flatten()?;
+        let mut read = Vec::with_capacity(found.len());
+        for wanted in found {
+            let Some(Wanted { message, at, terms }) = wanted else {
+                read.push(None);
+                continue;
+            };
             match self.bodies.message(message, at, &self.segments, archive) {
-                Ok(message) => Some(Fetched { message, terms }),
-                Err(error) => {
+                Ok(message) => read.push(Some(Fetched { message, terms })),
+                Err(error @ BodyError::Malformed(_)) => {
                     tracing::error!(message, %error, "a stored message cannot be read");
                     self.kept.unreadable.fetch_add(1, Ordering::Relaxed);
-                    None
+                    read.push(None);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "stored messages cannot be read at present, and are tried again");
+                    self.troubled.push(fetch);
+                    self.troubled_until = Instant::now() + RETRY_AFTER;
+                    return;
                 }
             }
-        });
+        }
+        let mut read = read.into_iter();
+        fetch.find(|_| read.next().flatten());
         if self.held.is_empty() && self.image.lock().messages.is_empty() {
             self.bodies.clear();
         }

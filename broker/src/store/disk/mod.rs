@@ -40,13 +40,14 @@ mod text;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::task::Waker;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -143,6 +144,8 @@ impl DiskStore {
                 jobs: received,
                 held: VecDeque::new(),
                 later: VecDeque::new(),
+                troubled: Vec::new(),
+                troubled_until: Instant::now(),
             },
             archive,
             segments_max: options.segments_max.max(2),
@@ -227,7 +230,17 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 }
 
 fn spawn(name: &str, dir: &Path, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(OpenError::io(dir))
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    let run = move || {
+        // Without it nothing would be acknowledged any more, or read back; what is on disk is whole.
+        if catch_unwind(AssertUnwindSafe(run)).is_err() {
+            tracing::error!(
+                "a panic in a thread of the store: the process ends, so that it can be started again"
+            );
+            std::process::abort();
+        }
+    };
+    thread.spawn(run).map_err(OpenError::io(dir))
 }
 
 impl Drop for DiskStore {
@@ -262,11 +275,8 @@ impl Store for DiskStore {
     }
 
     fn fetch(&self, fetch: Fetch) {
-        if let Err(rejected) = self.jobs.send(Job::Fetch(fetch, self.commits.applied()))
-            && let Job::Fetch(fetch, _) = rejected.0
-        {
-            fetch.find(|_| None);
-        }
+        // Where the keeper is gone the store was closed, and nobody is to be told that his messages are.
+        let _ = self.jobs.send(Job::Fetch(fetch, self.commits.applied()));
     }
 
     fn close(&self) {
