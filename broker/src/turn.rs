@@ -45,8 +45,9 @@ impl<'s> Turn<'s> {
     /// The next packet or frame is handled: what is recorded from here on is its own.
     pub fn next_packet(&mut self) {
         // While the store refuses what adds to it, what settles something must not share a batch with that.
-        if self.is_failing && self.apply().is_err() {
-            self.is_broken = true;
+        if self.is_failing {
+            // Whether it was taken, `finish` says.
+            let _ = self.apply_or_end();
         }
         self.earlier = self.batch.len();
     }
@@ -91,6 +92,17 @@ impl<'s> Turn<'s> {
     pub fn transmit<'t>(&'t mut self) -> Transmit<'t> {
         let batch = self.store.keeps_records().then_some(&mut self.batch);
         Transmit::new(self.now, self.durable, batch)
+    }
+
+    /// The same where nothing can be refused any more: if the store takes nothing, the connection ends with the turn.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] as for [`Turn::apply`]; [`Turn::finish`] fails then.
+    pub fn apply_or_end(&mut self) -> Result<CommitId, StoreError> {
+        let applied = self.apply();
+        self.is_broken |= applied.is_err();
+        applied
     }
 
     /// How far the store was durable when the turn began.

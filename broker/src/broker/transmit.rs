@@ -32,8 +32,7 @@ impl Broker {
         let mut undone = Vec::new();
         if !taken.is_empty() {
             // If it cannot be stored, what else was recorded is lost with it, and the connection ends.
-            turn.next_packet();
-            match turn.apply() {
+            match turn.apply_or_end() {
                 Ok(commit) => {
                     for delivery in taken {
                         state.outbox.push_unbounded(Delivery { commit, ..delivery }, true);
