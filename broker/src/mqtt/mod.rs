@@ -240,8 +240,11 @@ impl Protocol for Mqtt {
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }
-            // While its replies wait for the disk the client is not read from, and so cannot be heard.
-            State::Connected(ref mut client) if self.replies.wait_for_store(turn.durable()) => {
+            // While its replies wait for the disk, or too much else does, the client is not read from, and so cannot be
+            // heard.
+            State::Connected(ref mut client)
+                if self.replies.wait_for_store(turn.durable()) || self.broker.store().is_congested() =>
+            {
                 client.last_heard = turn.now.instant;
                 Flow::Continue
             }

@@ -256,9 +256,12 @@ impl Protocol for Stomp {
                 let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
                 Flow::Close(self.refuse(turn, &refusal))
             }
-            // While its replies wait for the disk the client is not read from, and so cannot be heard.
+            // While its replies wait for the disk, or too much else does, the client is not read from, and so cannot be
+            // heard.
             State::Connected(client)
-                if client.heart_beats.is_silent(now) && self.replies.wait_for_store(turn.durable()) =>
+                if client.heart_beats.is_silent(now)
+                    && (self.replies.wait_for_store(turn.durable())
+                        || self.broker.store().is_congested()) =>
             {
                 client.heart_beats.heard(now);
                 Flow::Continue

@@ -19,6 +19,7 @@ pub struct KeepingStore {
     delay: Duration,
     state: Mutex<State>,
     is_failing: AtomicBool,
+    congests: AtomicBool,
 }
 
 #[derive(Default)]
@@ -35,7 +36,12 @@ struct State {
 impl KeepingStore {
     /// A store that needs `delay` for every batch, and for every message that is asked for.
     pub fn new(delay: Duration) -> Self {
-        Self { delay, state: Mutex::default(), is_failing: AtomicBool::new(false) }
+        Self {
+            delay,
+            state: Mutex::default(),
+            is_failing: AtomicBool::default(),
+            congests: AtomicBool::default(),
+        }
     }
 
     /// The store as it is found after a crash that kept the batches up to `up_to`, as quick as this one.
@@ -43,12 +49,22 @@ impl KeepingStore {
         // As from a disk: no message is the very one that the process before held.
         let before = self.fold(up_to).copied();
         let state = State { now: before.clone(), before, ..State::default() };
-        Self { delay: self.delay, state: Mutex::new(state), is_failing: AtomicBool::new(false) }
+        Self {
+            delay: self.delay,
+            state: Mutex::new(state),
+            is_failing: AtomicBool::default(),
+            congests: AtomicBool::default(),
+        }
     }
 
     /// Lets every batch from now on fail, or succeed again.
     pub fn fail(&self, is_failing: bool) {
         self.is_failing.store(is_failing, Ordering::SeqCst);
+    }
+
+    /// Lets it count as congested whenever anything is not durable yet, or never.
+    pub fn congest(&self, congests: bool) {
+        self.congests.store(congests, Ordering::SeqCst);
     }
 
     /// Lets a message be found damaged when it is asked for.
@@ -120,6 +136,10 @@ impl Store for KeepingStore {
             tokio::time::sleep_until(at).await;
             waker.wake();
         });
+    }
+
+    fn is_congested(&self) -> bool {
+        self.congests.load(Ordering::SeqCst) && self.durable() < self.applied()
     }
 
     fn is_failing(&self) -> bool {

@@ -19,6 +19,7 @@ conversations! {
     an_acknowledgement_waits => acknowledgements_wait_for_the_disk;
     what_promises_nothing_does_not => nothing_else_waits;
     the_store_hears_of_every_end => every_end_is_recorded;
+    nobody_is_read_while_too_much_waits => congestion;
 }
 
 const DISK: Duration = Duration::from_secs(5);
@@ -69,6 +70,23 @@ async fn nothing_else_waits(wire: Wire) {
     alice.says(publish("t", "kept").qos1(1).retained()).await.says(PingReq).await;
     assert!(time(alice.hears(PingResp)).await < DISK, "PINGRESP waited for the disk");
     assert!(time(alice.hears(pub_ack(1))).await > Duration::ZERO);
+}
+
+/// Whoever sends what must be stored is read again once the disk has caught up, and not thrown out for having been silent.
+async fn congestion(wire: Wire) {
+    let store = Arc::new(KeepingStore::new(DISK));
+    let world = World::with_store(wire, store.clone(), |_| ());
+    let (mut alice, mut bob) = (world.mqtt().await, world.mqtt().await);
+    alice.connects(connect("alice"), false).await;
+    // Shorter than the disk needs.
+    bob.connects(connect("bob").keep_alive(2), false).await;
+    store.congest(true);
+    alice.says(publish("t", "kept").qos1(1).retained()).await;
+    world.settles().await;
+    bob.says(PingReq).await;
+    let waited = time(bob.hears(PingResp)).await;
+    assert!(waited > DISK / 2, "it was read after {waited:?}");
+    alice.hears(pub_ack(1).unmatched()).await.says(PingReq).await.hears(PingResp).await;
 }
 
 /// What the records say is still owed to sessions: queued, and neither acknowledged nor given up.
