@@ -33,7 +33,7 @@ pub struct Records {
 struct Session {
     number: u64,
     next_sequence: u64,
-    waiting: Vec<(u64, Qos, bool)>,
+    waiting: Vec<Delivery>,
     received: BTreeSet<u16>,
     filters: Vec<String>,
 }
@@ -41,7 +41,22 @@ struct Session {
 #[derive(Default)]
 struct Queue {
     next_sequence: u64,
-    waiting: Vec<(u64, u32)>,
+    waiting: Vec<Waiting>,
+}
+
+/// A message that waits for a session.
+struct Delivery {
+    sequence: u64,
+    qos: Qos,
+    is_received: bool,
+    message: Arc<Message>,
+}
+
+/// A message that waits in a queue.
+struct Waiting {
+    sequence: u64,
+    deliveries: u32,
+    message: Arc<Message>,
 }
 
 impl Records {
@@ -86,12 +101,14 @@ impl Records {
             70..76 => self.retain(records),
             76..79 => self.leave_will(records),
             79..88 => self.enqueue(records),
-            88..92 => self.deliver_from_queue(records),
-            92..98 => {
+            88..91 => self.deliver_from_queue(records),
+            91..97 => {
                 self.dequeue(records);
             }
-            // A queue's message moves to a session, or a transaction moves one from queue to queue.
-            _ => self.move_message(records),
+            // A message moves from a queue to a session, or a transaction replaces it by another.
+            97..99 => self.move_message(records),
+            // A session leaves one to another session, or to a queue.
+            _ => self.pass_on(records),
         }
     }
 
@@ -173,7 +190,8 @@ impl Records {
         let session = &mut self.sessions[at];
         let sequence = session.next_sequence;
         session.next_sequence += 1;
-        session.waiting.push((sequence, terms.qos, false));
+        let (qos, kept) = (terms.qos, Arc::clone(message));
+        session.waiting.push(Delivery { sequence, qos, is_received: false, message: kept });
         records.push(Record::Queued {
             session: session.number,
             sequence,
@@ -193,13 +211,13 @@ impl Records {
             let near = self.random.below(self.sessions[at].waiting.len());
             let which = if self.random.percent(75) { 0 } else { near };
             let session = &mut self.sessions[at];
-            let (sequence, qos, is_received) = session.waiting[which];
+            let Delivery { sequence, qos, is_received, .. } = session.waiting[which];
             let state = match qos {
                 Qos::ExactlyOnce if !is_received => SettledState::Received,
                 _ => SettledState::Done,
             };
             match state {
-                SettledState::Received => session.waiting[which].2 = true,
+                SettledState::Received => session.waiting[which].is_received = true,
                 SettledState::Done => {
                     session.waiting.remove(which);
                 }
@@ -260,7 +278,7 @@ impl Records {
     fn put_into(&mut self, at: usize, message: Arc<Message>, records: &mut Vec<Record>) {
         self.queues[at].next_sequence += 1;
         let sequence = self.queues[at].next_sequence;
-        self.queues[at].waiting.push((sequence, 0));
+        self.queues[at].waiting.push(Waiting { sequence, deliveries: 0, message: Arc::clone(&message) });
         let priority = self.random.pick(&[4, 4, 0, 9]);
         records.push(Record::Enqueued {
             queue: QUEUES[at].into(),
@@ -273,7 +291,7 @@ impl Records {
 
     fn deliver_from_queue(&mut self, records: &mut Vec<Record>) {
         let at = self.random.below(QUEUES.len());
-        if let Some((sequence, deliveries)) = self.queues[at].waiting.first_mut() {
+        if let Some(Waiting { sequence, deliveries, .. }) = self.queues[at].waiting.first_mut() {
             *deliveries += 1;
             let (sequence, deliveries) = (*sequence, *deliveries);
             records.push(Record::Delivered { queue: QUEUES[at].into(), sequence, deliveries });
@@ -281,29 +299,46 @@ impl Records {
     }
 
     /// Takes a message out of a queue, as a rule the first.
-    fn dequeue(&mut self, records: &mut Vec<Record>) -> Option<(u64, u32)> {
+    fn dequeue(&mut self, records: &mut Vec<Record>) -> Option<Waiting> {
         let at = self.random.below(QUEUES.len());
         let len = self.queues[at].waiting.len();
         if len == 0 {
             return None;
         }
         let which = if self.random.percent(80) { 0 } else { self.random.below(len) };
-        let (sequence, deliveries) = self.queues[at].waiting.remove(which);
-        records.push(Record::Dequeued { queue: QUEUES[at].into(), sequence });
-        Some((sequence, deliveries))
+        let waiting = self.queues[at].waiting.remove(which);
+        records.push(Record::Dequeued { queue: QUEUES[at].into(), sequence: waiting.sequence });
+        Some(waiting)
     }
 
     fn move_message(&mut self, records: &mut Vec<Record>) {
-        let Some((sequence, deliveries)) = self.dequeue(records) else { return };
-        let message = self.message();
+        let Some(Waiting { sequence, deliveries, message }) = self.dequeue(records) else { return };
         if self.random.percent(50) {
             let at = self.random.below(self.sessions.len());
             let origin = Origin { queue: QUEUES[0].into(), priority: 4, sequence, deliveries };
             let terms = self.terms(Some(Arc::new(origin)));
             self.queue(at, &message, terms, records);
         } else {
-            let at = self.random.below(QUEUES.len());
+            let (at, message) = (self.random.below(QUEUES.len()), self.message());
             self.put_into(at, message, records);
+        }
+    }
+
+    /// The very message that is settled is the one that is stored anew, in one batch.
+    fn pass_on(&mut self, records: &mut Vec<Record>) {
+        let at = self.random.below(self.sessions.len());
+        let session = &mut self.sessions[at];
+        if session.waiting.is_empty() {
+            return;
+        }
+        let Delivery { sequence, message, .. } = session.waiting.remove(0);
+        records.push(Record::Settled { session: session.number, sequence, state: SettledState::Done });
+        if self.random.percent(50) {
+            let (to, terms) = ((at + 1) % self.sessions.len(), self.terms(None));
+            self.queue(to, &message, terms, records);
+        } else {
+            let to = self.random.below(QUEUES.len());
+            self.put_into(to, message, records);
         }
     }
 

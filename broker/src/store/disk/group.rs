@@ -94,7 +94,7 @@ impl Group {
             }
             apply(image, Fact::of(record, number), at(&(0..0)));
         }
-        image.sweep(self.bodies.iter().map(|(number, _)| *number));
+        image.finish_group();
     }
 
     /// Empties it for the next use.

@@ -32,6 +32,8 @@ pub(super) struct Image {
     pub(super) unsaved: Unsaved,
     /// Entries and messages that only a segment of the journal holds, by its number.
     pub(super) live_in_segment: BTreeMap<u32, u64>,
+    /// Messages that nobody refers to at this point of a group: something further on in it may.
+    pub(super) orphans: Vec<u64>,
     pub(super) next_message: u64,
     pub(super) next_session: u64,
     /// The archive and the journal are being read: nothing is counted until that is over.
@@ -76,6 +78,8 @@ pub(super) struct StoredMessage {
     pub(super) location: Location,
     /// Entries that refer to it.
     pub(super) references: u32,
+    /// It counts where it lies.
+    pub(super) is_counted: bool,
     pub(super) weight: u32,
     pub(super) expires_at: Option<u64>,
 }
@@ -231,9 +235,12 @@ impl Image {
             }
         };
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        let stored = StoredMessage { location, references: 0, weight, expires_at };
+        let stored = StoredMessage { location, references: 0, is_counted: false, weight, expires_at };
         // One that the archive has already was moved there; its segment was not given up before the process ended.
         self.messages.entry(number).or_insert(stored);
+        if !self.is_replaying {
+            self.orphans.push(number);
+        }
         Ok(())
     }
 
@@ -315,13 +322,13 @@ impl Image {
         }
         let Some(stored) = self.messages.get_mut(&message) else { return };
         stored.references += 1;
-        if stored.references == 1 {
+        if !std::mem::replace(&mut stored.is_counted, true) {
             let location = stored.location;
             self.count_message(location, true);
         }
     }
 
-    /// An entry is gone. The last one takes its message along.
+    /// An entry is gone. Its message goes with the last one, at the end of the group: see [`Image::finish_group`].
     fn release(&mut self, entry: &Entry) {
         if self.is_replaying {
             return;
@@ -332,9 +339,20 @@ impl Image {
         let Some(stored) = self.messages.get_mut(&entry.message) else { return };
         stored.references -= 1;
         if stored.references == 0 {
-            let location = stored.location;
-            self.messages.remove(&entry.message);
-            self.count_message(location, false);
+            self.orphans.push(entry.message);
+        }
+    }
+
+    /// A group was applied: messages that nobody refers to now are gone. Not sooner, since what one session leaves to
+    /// another is settled before it is queued anew.
+    pub(super) fn finish_group(&mut self) {
+        for message in std::mem::take(&mut self.orphans) {
+            if self.messages.get(&message).is_none_or(|stored| stored.references > 0) {
+                continue;
+            }
+            if let Some(StoredMessage { location, is_counted: true, .. }) = self.messages.remove(&message) {
+                self.count_message(location, false);
+            }
         }
     }
 
@@ -367,15 +385,6 @@ impl Image {
             *live -= 1;
             if *live == 0 {
                 self.live_in_segment.remove(&segment);
-            }
-        }
-    }
-
-    /// Removes messages that a group brought and that nobody refers to: their receivers were unknown.
-    pub(super) fn sweep(&mut self, messages: impl Iterator<Item = u64>) {
-        for message in messages {
-            if self.messages.get(&message).is_some_and(|stored| stored.references == 0) {
-                self.messages.remove(&message);
             }
         }
     }

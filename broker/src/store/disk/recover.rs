@@ -165,7 +165,7 @@ impl Restart<'_> {
             self.image.chunks.insert(chunk, MessageChunk { bytes, live_bytes: 0, live: 0 });
             self.meta.next_chunk = self.meta.next_chunk.max(chunk + 1);
             for Listed { message, location, weight, expires_at } in listed {
-                let stored = StoredMessage { location, references: 0, weight, expires_at };
+                let stored = StoredMessage { location, references: 0, is_counted: false, weight, expires_at };
                 // One that was packed anew is there twice; the later chunk is the one that stays.
                 let known = self.image.messages.entry(message).or_insert(stored);
                 if known.location.place < location.place {
