@@ -113,6 +113,24 @@ fn a_damaged_row_of_the_archive_is_set_aside() {
     let (store, recovered) = DiskStore::open(dir.path(), options()).expect("it opens all the same");
     assert!(!recovered.sessions.is_empty());
     assert!(store.damaged().iter().any(|damaged| damaged.starts_with("archive-53")), "{:?}", store.damaged());
+    drop(store);
+    // A later version's rows are no damage.
+    change_row(dir.path(), "M", |value| value[0] = 99);
+    let error = DiskStore::open(dir.path(), options()).expect_err("nobody knows what is in it");
+    assert!(error.to_string().contains("the archive has format 99"), "{error}");
+}
+
+/// Changes the first row of the archive whose key begins so.
+fn change_row(dir: &Path, prefix: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let entries = fs::read_dir(dir).expect("it can be read").flatten().map(|entry| entry.path());
+    let archives = entries.filter(|path| path.to_string_lossy().contains("archive-"));
+    let config = sled::Config::default().path(archives.max().expect("there is one")).segment_size(512 << 10);
+    let archive = config.open().expect("the archive is sled's");
+    let (key, value) = archive.scan_prefix(prefix).next().expect("there is one").expect("it can be read");
+    let mut value = value.to_vec();
+    change(&mut value);
+    archive.insert(key, value).expect("it can be written");
+    archive.flush().expect("it can be flushed");
 }
 
 #[test]

@@ -24,7 +24,8 @@ use super::journal::sync_dir;
 
 /// Bytes of a value at most, but for its header.
 pub(super) const PART_BYTES: usize = 6 * 1024;
-const VERSION: u8 = 1;
+/// The version of the format that is written. A store with a higher one is refused.
+pub(super) const VERSION: u8 = 1;
 /// Version, number of parts, checksum.
 const HEADER: usize = 1 + 4 + 4;
 /// The archive cannot be used.
@@ -121,6 +122,12 @@ impl Archive {
 
     fn db(&self) -> Result<&Opened, ArchiveError> {
         self.db.as_ref().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected).into())
+    }
+
+    /// The version of the format that a row is in, whether it can be read or not.
+    pub(super) fn version_of(&self, key: &[u8]) -> Result<Option<u8>, ArchiveError> {
+        let first = self.db()?.tree.scan_prefix(key).values().next().transpose()?;
+        Ok(first.and_then(|value| value.first().copied()))
     }
 
     /// Every row whose key begins with `prefix`, in the order of the keys.

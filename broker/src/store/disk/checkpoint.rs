@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::archive::ArchiveError;
 use super::bodies::BodyError;
+use super::codec::Malformed;
 use super::fact::{Body, Fact};
 use super::frame::{Found, Scan};
 use super::image::{Image, MessageChunk, Unsaved};
@@ -74,9 +75,12 @@ impl Keeper {
     }
 
     fn move_all(&mut self, segment: u32, next: u32, unsaved: &Unsaved) -> Result<(), BodyError> {
-        let (mut messages, owners) = self.alive_in(segment)?;
+        // Read once: what is alive in it is found and copied from here.
+        let is_live = self.desk.image.lock().live_in_segment.contains_key(&segment);
+        let bytes = if is_live { self.desk.segments.read(segment)? } else { Vec::new() };
+        let (mut messages, owners) = self.alive_in(segment, &bytes)?;
         messages.extend(self.sparse()?);
-        let chunks = self.pack(&mut messages)?;
+        let chunks = self.pack(&mut messages, segment, &bytes)?;
         let moved = self.write_entries(owners)?;
         self.write_unsaved(unsaved)?;
         let meta = {
@@ -99,13 +103,9 @@ impl Keeper {
     }
 
     /// What only this segment holds: messages, in the order in which their owners want them, and entries by owner.
-    fn alive_in(&self, segment: u32) -> Result<(Vec<Moving>, Owners), BodyError> {
+    fn alive_in(&self, segment: u32, bytes: &[u8]) -> Result<(Vec<Moving>, Owners), BodyError> {
         let (mut messages, mut owners) = (Vec::new(), Owners::default());
-        if !self.desk.image.lock().live_in_segment.contains_key(&segment) {
-            return Ok((messages, owners));
-        }
-        let bytes = self.desk.segments.read(segment)?;
-        let (place, mut scan) = (Place::segment(segment), Scan::new(&bytes, segment));
+        let (place, mut scan) = (Place::segment(segment), Scan::new(bytes, segment));
         loop {
             let frame = match scan.next() {
                 Found::Frame(frame) => frame,
@@ -175,8 +175,13 @@ impl Keeper {
     }
 
     /// Writes messages into chunks, and notes where each has come to lie. Returns the chunks and their sizes.
-    fn pack(&mut self, messages: &mut [Moving]) -> Result<Vec<(u32, u32)>, BodyError> {
-        let mut chunks = Vec::new();
+    fn pack(
+        &mut self,
+        messages: &mut [Moving],
+        segment: u32,
+        segment_bytes: &[u8],
+    ) -> Result<Vec<(u32, u32)>, BodyError> {
+        let (place, mut chunks) = (Place::segment(segment), Vec::new());
         let mut rest = messages;
         while !rest.is_empty() {
             let chunk = self.new_chunk();
@@ -189,11 +194,11 @@ impl Keeper {
                 }
                 packed += 1;
                 let to = Location { place: Place::chunk(chunk), offset: bytes.len() as u32, ..moving.from };
-                bytes.extend_from_slice(self.desk.bodies.bytes(
-                    moving.from,
-                    &self.desk.segments,
-                    &self.archive,
-                )?);
+                let start = moving.from.offset as usize;
+                bytes.extend_from_slice(match moving.from.place == place {
+                    true => segment_bytes.get(start..start + len).ok_or(Malformed)?,
+                    false => self.desk.bodies.bytes(moving.from, &self.desk.segments, &self.archive)?,
+                });
                 listed.push(Listed {
                     message: moving.message,
                     location: to,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::archive::{Archive, ArchiveError};
+use super::archive::{Archive, ArchiveError, VERSION};
 use super::codec::{Malformed, Reader};
 use super::damage::Damage;
 use super::fact::{Body, Fact};
@@ -123,6 +123,10 @@ impl Restart<'_> {
     }
 
     fn load(&mut self, archive: &Archive) -> Result<(), OpenError> {
+        // Not to be taken for damage, and set aside row by row.
+        if let Some(found) = archive.version_of(rows::META)?.filter(|found| *found > VERSION) {
+            return Err(OpenError::TooNew { what: "the archive".to_owned(), found: found.into() });
+        }
         if let Some(Ok(meta)) = self.rows(archive, rows::META, |_, value| Meta::read(value))?.pop() {
             self.meta = meta;
         }
