@@ -13,6 +13,7 @@ use tidewire_protocols::topic::TopicName;
 
 const SESSION: u64 = 7;
 const BATCHES: u64 = 1_000;
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn message() -> Arc<Message> {
     Arc::new(Message::of(&MessageParts {
@@ -46,14 +47,14 @@ fn apply(store: &dyn Store, batch: &mut Batch, record: Record) -> CommitId {
     store.apply(batch).expect("the disk takes it")
 }
 
-fn wait(store: &dyn Store, commit: CommitId) {
-    while store.durable() < commit {
-        std::thread::sleep(Duration::from_micros(50));
-    }
-}
-
 /// Applies a thousand messages and waits until they are durable; each is settled `lag` messages later, if ever.
-fn run(store: &dyn Store, rounds: u64, lag: Option<u64>, sequence: &mut u64) -> Duration {
+fn run(
+    store: &dyn Store,
+    wait: impl Fn(CommitId),
+    rounds: u64,
+    lag: Option<u64>,
+    sequence: &mut u64,
+) -> Duration {
     let mut batch = Batch::default();
     let started = Instant::now();
     for _ in 0..rounds {
@@ -65,7 +66,7 @@ fn run(store: &dyn Store, rounds: u64, lag: Option<u64>, sequence: &mut u64) -> 
                 last = apply(store, &mut batch, settled(*sequence - lag));
             }
         }
-        wait(store, last);
+        wait(last);
     }
     started.elapsed()
 }
@@ -88,7 +89,14 @@ fn benches(criterion: &mut Criterion) {
             apply(store, &mut Batch::default(), opened);
             let mut sequence = 0;
             group.bench_function(format!("{name}/{kind}"), |bencher| {
-                bencher.iter_custom(|rounds| run(store, rounds, lag, &mut sequence));
+                bencher.iter_custom(|rounds| {
+                    let wait = |commit| {
+                        let is_durable =
+                            store.durable() >= commit || disk.wait_until_durable(commit, PATIENCE);
+                        assert!(is_durable, "{commit} is not durable in time");
+                    };
+                    run(store, wait, rounds, lag, &mut sequence)
+                });
             });
         }
     }

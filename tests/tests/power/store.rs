@@ -98,9 +98,10 @@ impl Subject for Durable {
 
 fn promise(store: &DiskStore, applied: &mut Vec<(u64, CommitId)>, promises: &mut Promises) {
     let Some((number, commit)) = applied.last().copied() else { return };
-    while store.durable() < commit {
-        std::thread::sleep(Duration::from_micros(100));
-    }
+    assert!(
+        store.wait_until_durable(commit, Duration::from_secs(20)),
+        "batch {number} is not durable in time"
+    );
     promises.promise(number);
     applied.clear();
 }

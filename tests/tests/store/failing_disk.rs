@@ -58,10 +58,9 @@ fn worked_on() {
             assert!(Instant::now() < deadline, "batch {number} is refused for too long");
             std::thread::sleep(Duration::from_millis(1));
         };
-        while store.durable() < commit {
+        while !store.wait_until_durable(commit, Duration::from_millis(10)) {
             has_failed |= store.is_failing();
             assert!(Instant::now() < deadline, "batch {number} is not durable in time");
-            std::thread::sleep(Duration::from_micros(100));
         }
         println!("promised {number}");
         records.iter().for_each(|record| kept.apply(record));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidewire::store::{Batch, CommitId, DiskStore, Options, Owner, Record, Recovered, Store};
 use tidewire_tests::kept::{Kept, fetch};
@@ -26,11 +26,10 @@ pub(crate) fn apply(store: &DiskStore, records: Vec<Record>) -> CommitId {
 }
 
 pub(crate) fn wait_for(store: &DiskStore, commit: CommitId) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while store.durable() < commit {
-        assert!(Instant::now() < deadline, "commit {commit} is not durable in time");
-        std::thread::yield_now();
-    }
+    assert!(
+        store.wait_until_durable(commit, Duration::from_secs(20)),
+        "commit {commit} is not durable in time"
+    );
 }
 
 #[test]

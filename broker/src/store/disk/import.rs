@@ -13,6 +13,8 @@ use crate::store::{Batch, Store};
 
 /// Records that are applied at once.
 const BATCH: usize = 1_000;
+/// How often is looked whether the disk fails.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Text that no store can be made of.
 #[derive(Debug, thiserror::Error)]
@@ -176,18 +178,14 @@ impl Import<'_> {
 
     fn apply(&mut self) -> Result<(), ImportError> {
         self.store.apply(&mut self.batch).map_err(|_| ImportError::Store)?;
-        while self.store.is_congested() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
+        if self.store.is_congested() { self.wait() } else { Ok(()) }
     }
 
     fn wait(&self) -> Result<(), ImportError> {
-        while self.store.durable() < self.store.applied() {
+        while !self.store.wait_until_durable(self.store.applied(), PATIENCE) {
             if self.store.is_failing() {
                 return Err(ImportError::Store);
             }
-            std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }

@@ -45,8 +45,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::task::Waker;
-use std::thread::JoinHandle;
+use std::task::{Wake, Waker};
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -204,6 +204,20 @@ impl DiskStore {
         &self.damaged
     }
 
+    /// Waits until `commit` is durable, but no longer than `timeout`; whether it is. For whoever has a thread to wait on.
+    pub fn wait_until_durable(&self, commit: CommitId, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        self.commits.wake_when_durable(commit, &Waker::from(Arc::new(Unpark(std::thread::current()))));
+        while self.durable() < commit {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            std::thread::park_timeout(left);
+        }
+        true
+    }
+
     fn end(&self) {
         self.commits.stop();
         let mut threads = self.threads.lock();
@@ -215,6 +229,15 @@ impl DiskStore {
         threads.drain(..).for_each(|thread| {
             let _ = thread.join();
         });
+    }
+}
+
+/// Wakes a thread that is parked.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
