@@ -242,7 +242,7 @@ impl Connection {
 
     fn fill_output(&mut self, cx: &mut Context<'_>) -> Result<(), Lost> {
         let store = self.broker.store();
-        let mut turn = Turn::new(self.now, store);
+        let mut turn = self.broker.turn_at(self.now);
         let held = self.protocol.poll_transmit(&mut turn, &mut self.output);
         if let Err(error) = turn.finish() {
             tracing::error!(link = %self.link, %error, "the connection ends, since what became of its deliveries was not stored");

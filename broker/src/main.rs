@@ -24,6 +24,11 @@ use tracing_subscriber::EnvFilter;
 
 use self::reload::Reload;
 
+/// Most of a message's life is allocated and freed by different threads, in a few small sizes: `docs/benchmarks.md` has
+/// the figures beside the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Message broker: MQTT 3.1.1 and 5.0 and STOMP 1.0 to 1.2, over WebSocket and TCP.
 #[derive(Parser)]
 #[command(name = "tidewire", version)]

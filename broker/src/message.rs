@@ -1,16 +1,18 @@
 //! The neutral message: what was published, whichever protocol it came in by and whichever it leaves by.
 
+mod identifiers;
+mod kept;
+
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use tidewire_protocols::mqtt::{Properties, PropertiesBuf};
 pub use tidewire_protocols::mqtt::{Property, Qos};
 pub use tidewire_protocols::topic::TopicName;
-use tidewire_protocols::topic::TopicNameBuf;
 use tidewire_protocols::websocket::deflate::deflate;
 
+pub use self::identifiers::Identifiers;
+pub use self::kept::{Message, MessageParts};
 use crate::clock::Now;
 
 /// What the topic names of work queues begin with: `$queue/orders` is the queue `orders`.
@@ -23,129 +25,6 @@ pub struct SessionId(pub u64);
 impl SessionId {
     /// The broker itself, as a publisher.
     pub const BROKER: Self = Self(0);
-}
-
-/// One published application message that somebody has to remember: a session's backlog, its inflight window, the
-/// retained messages. Always behind an `Arc`; holds its own copy of a small payload, so that a 20-byte retained
-/// message does not pin the network buffer it arrived in.
-#[derive(Debug)]
-pub struct Message {
-    topic: TopicNameBuf,
-    payload: Bytes,
-    attributes: Bytes,
-    qos: Qos,
-    retain: bool,
-    expires_at: Option<u64>,
-    publisher: SessionId,
-    stored_as: AtomicU64,
-}
-
-/// What a message is made of, for whoever stores it: see [`Message::of`].
-#[derive(Clone, Copy, Debug)]
-pub struct MessageParts<'a> {
-    /// Its topic name.
-    pub topic: TopicName<'a>,
-    /// Its payload.
-    pub payload: &'a [u8],
-    /// What travels with it, in the encoding of [`Attributes`].
-    pub attributes: &'a [u8],
-    /// The QoS it was published with.
-    pub qos: Qos,
-    /// The publisher's RETAIN flag.
-    pub retain: bool,
-    /// When it expires: milliseconds since the Unix epoch.
-    pub expires_at: Option<u64>,
-    /// Whose it is.
-    pub publisher: SessionId,
-}
-
-impl MessageParts<'_> {
-    /// What the message weighs against a limit in bytes: see [`Message::weight`].
-    pub fn weight(&self) -> usize {
-        self.payload.len() + self.attributes.len() + self.topic.as_str().len()
-    }
-}
-
-impl Message {
-    /// A message of these parts.
-    pub fn of(parts: &MessageParts<'_>) -> Self {
-        Self {
-            topic: parts.topic.to_buf(),
-            payload: Bytes::copy_from_slice(parts.payload),
-            attributes: Bytes::copy_from_slice(parts.attributes),
-            qos: parts.qos,
-            retain: parts.retain,
-            expires_at: parts.expires_at,
-            publisher: parts.publisher,
-            stored_as: AtomicU64::new(0),
-        }
-    }
-
-    /// What it is made of.
-    pub fn parts(&self) -> MessageParts<'_> {
-        MessageParts {
-            topic: self.topic(),
-            payload: &self.payload,
-            attributes: &self.attributes,
-            qos: self.qos,
-            retain: self.retain,
-            expires_at: self.expires_at,
-            publisher: self.publisher,
-        }
-    }
-
-    /// The number that a store has given it; 0 where none has. A message is stored once, however many wait for it.
-    pub fn stored_as(&self) -> u64 {
-        self.stored_as.load(Ordering::Relaxed)
-    }
-
-    /// The store says by which number it knows the message.
-    pub fn set_stored_as(&self, number: u64) {
-        self.stored_as.store(number, Ordering::Relaxed);
-    }
-
-    /// A view of this message that can be delivered like one that has just arrived.
-    pub fn publication(self: &Arc<Self>) -> Publication<'_> {
-        let publication = self.publish_again(self.expires_at);
-        let _ = publication.kept.set(Arc::clone(self));
-        publication
-    }
-
-    /// A view of this message for publishing it anew, with an expiry that begins to run only now: a will.
-    pub fn publish_again(&self, expires_at: Option<u64>) -> Publication<'_> {
-        Publication {
-            attributes: Attributes { raw: &self.attributes },
-            qos: self.qos,
-            retain: self.retain,
-            expires_at,
-            ..Publication::new(self.topic.as_name(), &self.payload, self.publisher)
-        }
-    }
-
-    /// Its topic name.
-    pub fn topic(&self) -> TopicName<'_> {
-        self.topic.as_name()
-    }
-
-    /// The QoS it was published with.
-    pub fn qos(&self) -> Qos {
-        self.qos
-    }
-
-    /// Whether its expiry has come.
-    pub fn is_expired(&self, now: Now) -> bool {
-        self.expires_at.is_some_and(|at| at <= now.unix_ms)
-    }
-
-    /// When it expires: milliseconds since the Unix epoch.
-    pub fn expires_at(&self) -> Option<u64> {
-        self.expires_at
-    }
-
-    /// What it weighs against a limit in bytes: payload, topic and attributes.
-    pub fn weight(&self) -> usize {
-        self.payload.len() + self.attributes.len() + self.topic.as_name().as_str().len()
-    }
 }
 
 /// What travels with a payload from end to end: payload format, content type, response topic, correlation data, and
@@ -269,6 +148,11 @@ impl<'a> Publication<'a> {
     /// Whether the payload is UTF-8; looked at once, however many ask.
     pub fn payload_is_utf8(&self) -> bool {
         *self.is_utf8.get_or_init(|| std::str::from_utf8(self.payload).is_ok())
+    }
+
+    /// Says that the payload is UTF-8: it came as text, and was checked.
+    pub fn note_utf8(&self) {
+        let _ = self.is_utf8.set(true);
     }
 
     /// Whole seconds that are left until it expires, at least 1 while it has not; `None` without an expiry.

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use crate::clock::Now;
+use crate::counters::{Counters, Tally};
+use crate::router::LastMatch;
 use crate::session::{Link, Transmit};
 use crate::store::{Batch, CommitId, Record, Store, StoreError};
 
@@ -23,11 +25,16 @@ pub struct Turn<'s> {
     commit: CommitId,
     durable: CommitId,
     touched: Vec<Arc<Link>>,
+    /// Who received the message before, for a client that goes on publishing to one topic.
+    pub last_match: LastMatch,
+    /// What is counted in this turn.
+    pub tally: Tally,
+    counters: &'s Counters,
 }
 
 impl<'s> Turn<'s> {
     /// Begins a turn.
-    pub fn new(now: Now, store: &'s dyn Store) -> Self {
+    pub fn new(now: Now, store: &'s dyn Store, counters: &'s Counters) -> Self {
         let durable = store.durable();
         Self {
             now,
@@ -39,6 +46,9 @@ impl<'s> Turn<'s> {
             commit: CommitId::NONE,
             durable,
             touched: Vec::new(),
+            last_match: LastMatch::default(),
+            tally: Tally::default(),
+            counters,
         }
     }
 
@@ -132,5 +142,6 @@ impl Drop for Turn<'_> {
         for link in self.touched.drain(..) {
             link.wake();
         }
+        self.counters.add_tally(&self.tally);
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use tidewire::message::{Message, MessageParts, Qos, SessionId};
 use tidewire::store::{Origin, QueuedTerms, Record, SessionKind, SettledState};
 use tidewire_protocols::topic::TopicName;
@@ -344,8 +343,8 @@ impl Records {
 
     fn terms(&mut self, origin: Option<Arc<Origin>>) -> QueuedTerms {
         let identifiers = match self.random.below(6) {
-            0 => SmallVec::from_slice(&[NonZeroU32::MIN, NonZeroU32::MAX]),
-            _ => SmallVec::new(),
+            0 => [NonZeroU32::MIN, NonZeroU32::MAX].into_iter().collect(),
+            _ => Default::default(),
         };
         let share = self.random.percent(10).then(|| Arc::from("$share/g/t"));
         QueuedTerms { qos: self.qos(), retain: self.random.percent(10), identifiers, share, origin }

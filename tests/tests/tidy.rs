@@ -39,7 +39,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("router", &["clock", "message", "session"]),
     ("selection", &["message"]),
     ("queue", &["clock", "message", "output", "selection", "session", "store"]),
-    ("turn", &["clock", "session", "store"]),
+    ("turn", &["clock", "counters", "router", "session", "store"]),
     ("replies", &["output", "store"]),
     ("tls", &[]),
     ("config", &["auth", "message", "queue", "session", "store", "tls"]),

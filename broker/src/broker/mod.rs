@@ -101,7 +101,12 @@ impl Broker {
 
     /// Begins a turn.
     pub fn turn(&self) -> Turn<'_> {
-        Turn::new(self.now(), self.store.as_ref())
+        self.turn_at(self.now())
+    }
+
+    /// The same, at a time that has been read.
+    pub fn turn_at(&self, now: Now) -> Turn<'_> {
+        Turn::new(now, self.store.as_ref(), &self.counters)
     }
 
     /// The store.

@@ -6,7 +6,7 @@ use super::Broker;
 use super::enqueue::Placed;
 use super::share::choose_member;
 use crate::message::{Publication, Qos};
-use crate::router::{MatchSet, Target};
+use crate::router::{LastMatch, MatchSet, Target};
 use crate::session::{DeliveryOptions, Offered, Session, SessionState, Signal};
 use crate::store::{CommitId, QueuedTerms, Record, SettledState, StoreError};
 use crate::turn::Turn;
@@ -37,30 +37,47 @@ impl Broker {
         turn: &mut Turn<'_>,
         publication: &Publication<'_>,
     ) -> Result<bool, PublishRefused> {
-        self.counters.published.add(1);
+        turn.tally.published += 1;
         if publication.queue_name().is_some() {
             self.publish_stored(turn, &[(publication, &MatchSet::default())])?;
             return Ok(true);
         }
         let is_stored = publication.qos != Qos::AtMostOnce || publication.retain;
+        // Out of the turn while that is at work, and back whatever comes of it.
+        let mut last = std::mem::take(&mut turn.last_match);
+        let mut published = None;
         if is_stored && turn.keeps_records() {
-            let matches = self.matches(publication);
-            match self.publish_stored(turn, &[(publication, &matches)]) {
+            let matches = self.matches_after(&mut last, publication);
+            match self.publish_stored(turn, &[(publication, matches)]) {
                 // Nothing is promised for it: it goes on, and is retained for as long as the process lives.
                 Err(PublishRefused::Store(_)) if publication.qos == Qos::AtMostOnce => {}
-                result => return result.map(|()| !matches.is_empty()),
+                result => published = Some(result.map(|()| !matches.is_empty())),
             }
         }
-        // Retained first: a client that subscribes at this moment finds it there, or is found as a subscriber.
-        self.retain(publication);
-        let matches = self.matches(publication);
+        let published = published.unwrap_or_else(|| {
+            // Retained first: a client that subscribes at this moment finds it there, or is found as a subscriber.
+            self.retain(publication);
+            let matches = self.matches_after(&mut last, publication);
+            self.publish_unstored(turn, publication, matches)?;
+            Ok(!matches.is_empty())
+        });
+        turn.last_match = last;
+        published
+    }
+
+    /// For messages that the store need not hear of.
+    fn publish_unstored(
+        &self,
+        turn: &mut Turn<'_>,
+        publication: &Publication<'_>,
+        matches: &MatchSet,
+    ) -> Result<(), StoreError> {
         let mut result = Ok(());
-        self.for_each_receiver(publication, &matches, |session, options| {
+        self.for_each_receiver(publication, matches, |session, options| {
             let offered = self.offer(turn, session, publication, options, CommitId::NONE);
             result = std::mem::replace(&mut result, Ok(())).and(offered);
         });
-        result?;
-        Ok(!matches.is_empty())
+        result
     }
 
     /// Publishes several messages that belong together: all of them survive, or none.
@@ -73,7 +90,7 @@ impl Broker {
         turn: &mut Turn<'_>,
         publications: &[Publication<'_>],
     ) -> Result<(), PublishRefused> {
-        self.counters.published.add(publications.len() as u64);
+        turn.tally.published += publications.len() as u64;
         let matches: Vec<_> = publications.iter().map(|publication| self.matches(publication)).collect();
         let matched: Vec<_> = publications.iter().zip(matches.iter().map(Arc::as_ref)).collect();
         self.publish_stored(turn, &matched)
@@ -81,9 +98,13 @@ impl Broker {
 
     pub(super) fn matches(&self, publication: &Publication<'_>) -> Arc<MatchSet> {
         let matches = self.router.matches(publication.topic);
-        if matches.targets.len() + matches.groups.len() > 1 {
-            publication.expect_fan_out();
-        }
+        expect_fan_out(publication, &matches);
+        matches
+    }
+
+    fn matches_after<'l>(&self, last: &'l mut LastMatch, publication: &Publication<'_>) -> &'l MatchSet {
+        let matches = self.router.matches_after(last, publication.topic);
+        expect_fan_out(publication, matches);
         matches
     }
 
@@ -95,7 +116,7 @@ impl Broker {
         publications: &[(&Publication<'_>, &MatchSet)],
     ) -> Result<(), PublishRefused> {
         let mut deliveries = Vec::new();
-        let mut placed = self.place_all(publications.iter().map(|(publication, _)| *publication))?;
+        let mut placed = self.place_all(turn, publications.iter().map(|(publication, _)| *publication))?;
         for (place, publication) in &placed {
             place.record(turn, publication);
         }
@@ -141,6 +162,7 @@ impl Broker {
     /// Takes a place in its queue for each message that is for one: all of them, or none.
     fn place_all<'p, 'm: 'p>(
         &self,
+        turn: &mut Turn<'_>,
         publications: impl Iterator<Item = &'p Publication<'m>>,
     ) -> Result<Vec<(Placed, &'p Publication<'m>)>, PublishRefused> {
         let mut placed: Vec<(Placed, &Publication<'_>)> = Vec::new();
@@ -148,7 +170,7 @@ impl Broker {
             let Some(queue) = publication.queue_name() else { continue };
             match self.place(queue, publication) {
                 Ok(Some(place)) => placed.push((place, publication)),
-                Ok(None) => self.counters.dropped.add(1),
+                Ok(None) => turn.tally.dropped += 1,
                 Err(refused) => {
                     placed.iter().for_each(|(place, publication)| place.give_up(publication));
                     return Err(refused);
@@ -242,7 +264,7 @@ impl Broker {
             _ => offered.is_taken(),
         };
         if !is_taken && offered != Offered::Absent {
-            self.counters.dropped.add(1);
+            turn.tally.dropped += 1;
         }
         Ok(())
     }
@@ -265,8 +287,8 @@ impl Broker {
         record_settled(turn, session, &mut state);
         match offered {
             Offered::Taken { displaced } => {
-                self.counters.delivered.add(1);
-                self.counters.dropped.add(displaced);
+                turn.tally.delivered += 1;
+                turn.tally.dropped += displaced;
                 if let Some(link) = state.to_wake() {
                     turn.touch(link);
                 }
@@ -298,6 +320,12 @@ impl Broker {
         } else {
             self.retained.set(Arc::clone(publication.keep()));
         }
+    }
+}
+
+fn expect_fan_out(publication: &Publication<'_>, matches: &MatchSet) {
+    if matches.targets.len() + matches.groups.len() > 1 {
+        publication.expect_fan_out();
     }
 }
 

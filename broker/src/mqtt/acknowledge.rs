@@ -12,90 +12,120 @@ use crate::queue::DeadReason;
 use crate::session::DeliveryOptions;
 use crate::store::{Record, SettledState};
 
+/// One of the four packets that acknowledge.
+#[derive(Clone, Copy)]
+pub(super) struct Acknowledgement {
+    pub(super) packet_type: PacketType,
+    pub(super) packet_id: PacketId,
+    pub(super) reason: ReasonCode,
+}
+
+/// A message of a work queue that its consumer has settled: the queue has to hear of it, once the session is unlocked.
+struct ForQueue {
+    message: Arc<Message>,
+    options: DeliveryOptions,
+    reason: ReasonCode,
+}
+
 impl Context<'_, '_, '_> {
-    /// A QoS 1 delivery is settled, whatever the client's reason says: a refusal is no cause to send it again. A work
-    /// queue gives up what its consumer refuses.
-    pub(super) fn handle_pub_ack(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
-        let settled = self.with_deliver(|deliver| deliver.settle(ack.packet_id, Qos::AtLeastOnce));
-        self.note_settled(settled, "PUBACK", ack.reason)
-    }
-
-    /// A QoS 2 delivery has arrived: from now on only PUBREL is owed. [MQTT-4.3.3-3, MQTT-4.3.3-5]
-    pub(super) fn handle_pub_rec(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
-        if ack.reason.is_error() {
-            let settled = self.with_deliver(|deliver| deliver.settle(ack.packet_id, Qos::ExactlyOnce));
-            return self.note_settled(settled, "PUBREC", ack.reason);
-        }
-        let received = self.with_deliver(|deliver| deliver.mark_received(ack.packet_id));
-        let reason = match received {
-            Received::Now(delivery) => {
-                let (message, options) = *delivery;
-                self.record_settled(options.sequence, SettledState::Received);
-                self.settle_with_queue(Some(message), options, ack.reason);
-                ReasonCode::Success
-            }
-            Received::Before => ReasonCode::Success,
-            Received::Unknown => ReasonCode::PacketIdentifierNotFound,
-            Received::WrongQos => return Err(wrong_qos("PUBREC")),
-        };
-        self.reply(PacketType::PubRel, ack.packet_id, reason);
-        Ok(())
-    }
-
-    /// The client releases its QoS 2 publish. [MQTT-4.3.3-11]
-    pub(super) fn handle_pub_rel(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
-        // The client takes any PUBCOMP for one that is no longer under way. [MQTT50-U-4.9-1]
-        self.client.unreleased = self.client.unreleased.saturating_sub(1);
-        let reason = match self.forget_received(ack.packet_id) {
-            true => ReasonCode::Success,
-            // Harmless: it was released before, and the answer was lost. [MQTT-4.3.3-11]
-            false => ReasonCode::PacketIdentifierNotFound,
-        };
-        self.reply(PacketType::PubComp, ack.packet_id, reason);
-        Ok(())
-    }
-
-    /// A QoS 2 delivery is settled.
-    pub(super) fn handle_pub_comp(mut self, ack: &Ack<'_>) -> Result<(), Refusal> {
-        let settled = self.with_deliver(|deliver| deliver.complete(ack.packet_id));
-        self.note_settled(settled, "PUBCOMP", ReasonCode::Success)
-    }
-
-    /// Does nothing once another connection has taken the session over: what is under way is now that one's.
-    fn with_deliver<R: Default>(&mut self, change: impl FnOnce(&mut MqttDeliver) -> R) -> R {
-        let mut state = self.client.session.lock();
-        if !state.is_attached(self.link) {
-            return R::default();
-        }
-        state.deliver_as::<MqttDeliver>().map(change).unwrap_or_default()
-    }
-
-    fn note_settled(
-        &mut self,
-        settled: Settled,
-        packet: &'static str,
-        reason: ReasonCode,
+    /// Takes acknowledgements that came one behind the other, under one lock of the session.
+    pub(super) fn handle_acks(
+        mut self,
+        acks: impl IntoIterator<Item = Acknowledgement>,
     ) -> Result<(), Refusal> {
+        let session = Arc::clone(&self.client.session);
+        let mut for_queues = Vec::new();
+        let mut state = session.lock();
+        let is_attached = state.is_attached(self.link);
+        // Once another connection has taken the session over, what is under way is that one's.
+        let mut deliver = state.deliver_as::<MqttDeliver>().filter(|_| is_attached);
+        let result = acks
+            .into_iter()
+            .try_for_each(|ack| self.handle_ack(deliver.as_deref_mut(), ack, &mut for_queues));
+        drop(state);
+        for_queues.into_iter().for_each(|settled| self.settle_with_queue(settled));
+        result
+    }
+
+    fn handle_ack(
+        &mut self,
+        deliver: Option<&mut MqttDeliver>,
+        ack: Acknowledgement,
+        for_queues: &mut Vec<ForQueue>,
+    ) -> Result<(), Refusal> {
+        let Acknowledgement { packet_type, packet_id, reason } = ack;
+        let settled = match (packet_type, deliver) {
+            (PacketType::PubRel, deliver) => {
+                let was_there = deliver.is_some_and(|deliver| deliver.release(packet_id));
+                self.note_released(packet_id, was_there);
+                return Ok(());
+            }
+            (PacketType::PubRec, deliver) if !reason.is_error() => {
+                let received = deliver.map(|deliver| deliver.mark_received(packet_id)).unwrap_or_default();
+                return self.note_received(packet_id, reason, received, for_queues);
+            }
+            (_, None) => Settled::Unknown,
+            // A QoS 1 delivery is settled, whatever the client's reason says: a refusal is no cause to send it again. A
+            // work queue gives up what its consumer refuses.
+            (PacketType::PubAck, Some(deliver)) => deliver.settle(packet_id, Qos::AtLeastOnce),
+            (PacketType::PubRec, Some(deliver)) => deliver.settle(packet_id, Qos::ExactlyOnce),
+            (_, Some(deliver)) => deliver.complete(packet_id),
+        };
         match settled {
             Settled::Now { message, options } => {
                 self.record_settled(options.sequence, SettledState::Done);
-                self.settle_with_queue(message, options, reason);
+                // At PUBCOMP there is no message any more: the queue was told at PUBREC.
+                if let Some(message) = message.filter(|_| options.is_of_queue()) {
+                    for_queues.push(ForQueue { message, options, reason });
+                }
                 Ok(())
             }
             // The answer to something sent on an earlier connection, or a repeat: nothing is owed for it.
             Settled::Unknown => Ok(()),
-            Settled::WrongQos => Err(wrong_qos(packet)),
+            Settled::WrongQos => Err(wrong_qos(packet_type)),
         }
     }
 
-    /// `message` is none where the queue has been told already, at PUBREC.
-    fn settle_with_queue(
+    /// A QoS 2 delivery has arrived: from now on only PUBREL is owed. [MQTT-4.3.3-3, MQTT-4.3.3-5]
+    fn note_received(
         &mut self,
-        message: Option<Arc<Message>>,
-        options: DeliveryOptions,
+        packet_id: PacketId,
         reason: ReasonCode,
-    ) {
-        let Some(message) = message else { return };
+        received: Received,
+        for_queues: &mut Vec<ForQueue>,
+    ) -> Result<(), Refusal> {
+        let answer = match received {
+            Received::Now { sequence, of_queue } => {
+                self.record_settled(sequence, SettledState::Received);
+                for_queues.extend(of_queue.map(|delivery| {
+                    let (message, options) = *delivery;
+                    ForQueue { message, options, reason }
+                }));
+                ReasonCode::Success
+            }
+            Received::Before => ReasonCode::Success,
+            Received::Unknown => ReasonCode::PacketIdentifierNotFound,
+            Received::WrongQos => return Err(wrong_qos(PacketType::PubRec)),
+        };
+        self.reply(PacketType::PubRel, packet_id, answer);
+        Ok(())
+    }
+
+    /// The client releases its QoS 2 publish. [MQTT-4.3.3-11]
+    fn note_released(&mut self, packet_id: PacketId, was_there: bool) {
+        // The client takes any PUBCOMP for one that is no longer under way. [MQTT50-U-4.9-1]
+        self.client.unreleased = self.client.unreleased.saturating_sub(1);
+        let reason = if was_there {
+            self.record_released(packet_id);
+            ReasonCode::Success
+        } else {
+            // Harmless: it was released before, and the answer was lost. [MQTT-4.3.3-11]
+            ReasonCode::PacketIdentifierNotFound
+        };
+        self.reply(PacketType::PubComp, packet_id, reason);
+    }
+
+    fn settle_with_queue(&mut self, ForQueue { message, options, reason }: ForQueue) {
         if let Some(origin) = options.origin.as_ref().filter(|_| reason.is_error()) {
             self.broker.return_taken(self.turn, &message, origin, Some(DeadReason::Rejected));
         }
@@ -139,6 +169,8 @@ pub(super) enum Settled {
     WrongQos,
 }
 
-fn wrong_qos(packet: &'static str) -> Refusal {
-    Refusal::protocol(format!("{packet} came for a delivery of another QoS [MQTT-4.3.2-2, MQTT-4.3.3-3]"))
+fn wrong_qos(packet_type: PacketType) -> Refusal {
+    Refusal::protocol(format!(
+        "{packet_type:?} came for a delivery of another QoS [MQTT-4.3.2-2, MQTT-4.3.3-3]"
+    ))
 }

@@ -81,7 +81,12 @@ pub(super) enum Arrival {
 #[derive(Debug, Default)]
 pub(super) enum Received {
     /// The delivery has arrived.
-    Now(Box<(Arc<Message>, DeliveryOptions)>),
+    Now {
+        /// Its place among the stored deliveries.
+        sequence: u64,
+        /// The delivery itself, where a work queue has to hear of it.
+        of_queue: Option<Box<(Arc<Message>, DeliveryOptions)>>,
+    },
     /// It had been acknowledged so already.
     Before,
     /// There is no such delivery.
@@ -165,7 +170,11 @@ impl MqttDeliver {
         // PUBREL goes out in answer, on this connection.
         step.sent_here = true;
         match std::mem::replace(&mut step.state, InflightState::Released) {
-            InflightState::Sent(message) => Received::Now(Box::new((message, step.options.clone()))),
+            InflightState::Sent(message) => {
+                let options = &step.options;
+                let of_queue = options.is_of_queue().then(|| Box::new((message, options.clone())));
+                Received::Now { sequence: options.sequence, of_queue }
+            }
             InflightState::Released => Received::Before,
         }
     }
@@ -297,9 +306,7 @@ impl Deliver for MqttDeliver {
             InflightState::Released => None,
         });
         let is_for_others = |options: &DeliveryOptions| {
-            options.claim.is_some()
-                || options.origin.is_some()
-                || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
+            options.is_of_queue() || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
         };
         sent.filter(|(_, options)| is_for_others(options)).collect()
     }

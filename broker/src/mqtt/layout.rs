@@ -108,14 +108,19 @@ impl Layout<'_> {
         &self,
         now: Now,
         publication: &Publication<'_>,
-    ) -> impl Iterator<Item = Property<'static>> {
+    ) -> impl Iterator<Item = Property<'static>> + use<'_> {
         let expiry = publication.expiry_left_secs(now).map(Property::MessageExpiryInterval);
         let alias = match self.aliased {
             Aliased::No => None,
             Aliased::Introduced(alias) | Aliased::Known(alias) => Some(Property::TopicAlias(alias)),
         };
-        let identifiers = self.options.identifiers.clone().into_iter().map(Property::SubscriptionIdentifier);
+        let identifiers = self.options.identifiers.iter().copied().map(Property::SubscriptionIdentifier);
         expiry.into_iter().chain(alias).chain(identifiers)
+    }
+
+    /// Whether the packet has no properties of this hop, as most have none.
+    fn is_bare(&self, publication: &Publication<'_>) -> bool {
+        publication.expires_at.is_none() && self.aliased == Aliased::No && self.options.identifiers.is_empty()
     }
 
     fn sizes(&self, now: Now, publication: &Publication<'_>) -> Sizes {
@@ -124,8 +129,10 @@ impl Layout<'_> {
         let mut properties = 0;
         let mut properties_total = 0;
         if self.version.is_v5() {
-            let hop: usize =
-                self.hop_properties(now, publication).map(|property| property.encoded_len()).sum();
+            let hop: usize = match self.is_bare(publication) {
+                true => 0,
+                false => self.hop_properties(now, publication).map(|property| property.encoded_len()).sum(),
+            };
             properties = hop + publication.attributes.encoded().len();
             properties_total = properties + variable_byte_integer_len(to_u32(properties));
         }
@@ -146,13 +153,16 @@ impl Layout<'_> {
         if self.options.qos != Qos::AtMostOnce {
             out.put_u16(0);
         }
-        if self.version.is_v5() {
-            encode_variable_byte_integer(to_u32(sizes.properties), out);
+        if !self.version.is_v5() {
+            return;
+        }
+        encode_variable_byte_integer(to_u32(sizes.properties), out);
+        if !self.is_bare(publication) {
             for property in self.hop_properties(now, publication) {
                 property.encode(out);
             }
-            out.put_slice(publication.attributes.encoded());
         }
+        out.put_slice(publication.attributes.encoded());
     }
 }
 

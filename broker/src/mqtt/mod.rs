@@ -23,8 +23,9 @@ mod subscribe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidewire_protocols::mqtt::{self, Decoded, Packet, PacketType, Version};
+use tidewire_protocols::mqtt::{self, Ack, Decoded, Packet, PacketType, ReasonCode, Version};
 
+use self::acknowledge::Acknowledgement;
 use self::alias::InboundAliases;
 use self::authenticate::Authentication;
 pub use self::deliver::MqttDeliver;
@@ -101,17 +102,17 @@ impl Mqtt {
     fn handle_packet(
         &mut self,
         turn: &mut Turn<'_>,
-        packet: Packet<'_>,
+        packet: &Packet<'_>,
         bytes: &[u8],
     ) -> Result<(), Refusal> {
         let packet_type = packet.packet_type();
         turn.next_packet();
         match (&mut self.state, packet) {
-            (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, &connect, bytes),
+            (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, connect, bytes),
             (State::Greeting { .. }, _) => {
                 Err(Refusal::protocol("the first packet must be CONNECT [MQTT-3.1.0-1]"))
             }
-            (State::Authenticating(_), packet) => self.handle_while_authenticating(turn, &packet),
+            (State::Authenticating(_), packet) => self.handle_while_authenticating(turn, packet),
             (State::Connected(client), packet) => {
                 let context = Context {
                     broker: &self.broker,
@@ -121,21 +122,24 @@ impl Mqtt {
                     client: client.as_mut(),
                 };
                 match packet {
-                    Packet::Publish(publish) => context.handle_publish(&publish, &mut self.attributes),
-                    Packet::PubAck(ack) => context.handle_pub_ack(&ack),
-                    Packet::PubRec(ack) => context.handle_pub_rec(&ack),
-                    Packet::PubRel(ack) => context.handle_pub_rel(&ack),
-                    Packet::PubComp(ack) => context.handle_pub_comp(&ack),
-                    Packet::Subscribe(subscribe) => context.handle_subscribe(&subscribe),
-                    Packet::Unsubscribe(unsubscribe) => context.handle_unsubscribe(&unsubscribe),
+                    Packet::Publish(publish) => context.handle_publish(publish, &mut self.attributes),
+                    Packet::PubAck(ack)
+                    | Packet::PubRec(ack)
+                    | Packet::PubRel(ack)
+                    | Packet::PubComp(ack) => {
+                        let Ack { packet_id, reason, .. } = *ack;
+                        context.handle_acks([Acknowledgement { packet_type, packet_id, reason }])
+                    }
+                    Packet::Subscribe(subscribe) => context.handle_subscribe(subscribe),
+                    Packet::Unsubscribe(unsubscribe) => context.handle_unsubscribe(unsubscribe),
                     Packet::PingReq => {
                         let output = self.replies.immediate();
                         Packet::PingResp.encode(client.version, &mut output.bytes);
                         Ok(())
                     }
-                    Packet::Disconnect(disconnect) => self.handle_disconnect(turn, &disconnect),
+                    Packet::Disconnect(disconnect) => self.handle_disconnect(turn, disconnect),
                     Packet::Connect(_) => Err(Refusal::protocol("CONNECT came twice [MQTT-3.1.0-2]")),
-                    Packet::Auth(auth) => context.handle_auth(&auth),
+                    Packet::Auth(auth) => context.handle_auth(auth),
                     Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
                         Err(Refusal::server_packet(packet_type))
                     }
@@ -143,6 +147,27 @@ impl Mqtt {
             }
             (State::Ended, _) => Ok(()),
         }
+    }
+
+    /// Acknowledgements come in crowds, and are taken so: those at the front of `input`, and how many bytes they are;
+    /// `None` where something else stands there.
+    fn handle_plain_acks(
+        &mut self,
+        turn: &mut Turn<'_>,
+        input: &[u8],
+    ) -> Option<(usize, Result<(), Refusal>)> {
+        let State::Connected(client) = &mut self.state else { return None };
+        let mut acks = mqtt::plain_acks(input).take(PACKETS_PER_TURN).peekable();
+        acks.peek()?;
+        turn.next_packet();
+        let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
+        let context = Context { broker, link, replies, turn, client };
+        let mut size = 0;
+        let result = context.handle_acks(acks.map(|(packet_type, packet_id)| {
+            size += mqtt::PLAIN_ACK_SIZE;
+            Acknowledgement { packet_type, packet_id, reason: ReasonCode::Success }
+        }));
+        Some((size, result))
     }
 
     fn version(&self) -> Version {
@@ -203,13 +228,19 @@ impl Protocol for Mqtt {
                 return (used, Flow::Yield);
             }
             let rest = &input[used..];
-            let result = match mqtt::decode(self.version(), self.packet_size_max(), rest) {
-                Ok(Decoded::Incomplete { .. }) => return (used, Flow::Continue),
-                Ok(Decoded::Packet { packet, size }) => {
+            let result = match self.handle_plain_acks(turn, rest) {
+                Some((size, result)) => {
                     used += size;
-                    self.handle_packet(turn, packet, &rest[..size])
+                    result
                 }
-                Err(error) => Err(Refusal::undecodable(&error)),
+                None => match &mqtt::decode(self.version(), self.packet_size_max(), rest) {
+                    Ok(Decoded::Incomplete { .. }) => return (used, Flow::Continue),
+                    Ok(Decoded::Packet { packet, size }) => {
+                        used += size;
+                        self.handle_packet(turn, packet, &rest[..*size])
+                    }
+                    Err(error) => Err(Refusal::undecodable(error)),
+                },
             };
             if let Err(refusal) = result {
                 return (input.len(), Flow::Close(self.refuse(turn, rest, &refusal)));

@@ -145,25 +145,30 @@ impl Context<'_, '_, '_> {
         arrival == Arrival::First
     }
 
-    /// The client has released a QoS 2 publish, or it was refused; whether it was known.
-    pub(super) fn forget_received(&mut self, packet_id: PacketId) -> bool {
-        let session = &self.client.session;
-        let mut state = session.lock();
+    /// A QoS 2 publish was refused.
+    fn forget_received(&mut self, packet_id: PacketId) {
+        let mut state = self.client.session.lock();
         let was_there = state.deliver_as::<MqttDeliver>().is_some_and(|deliver| deliver.release(packet_id));
         drop(state);
         if was_there {
-            self.turn.record(|| Record::Released { session: session.id().0, packet_id: packet_id.get() });
+            self.record_released(packet_id);
         }
-        was_there
+    }
+
+    /// Its packet identifier may be used again.
+    pub(super) fn record_released(&mut self, packet_id: PacketId) {
+        let session = self.client.session.id().0;
+        self.turn.record(|| Record::Released { session, packet_id: packet_id.get() });
     }
 
     fn acknowledge(&mut self, packet_type: PacketType, packet_id: PacketId, reason: ReasonCode) {
+        let version = self.client.version;
         let mut properties = PropertiesBuf::default();
-        if reason.is_error() && self.client.wants_reasons && self.client.version.is_v5() {
+        if reason.is_error() && self.client.wants_reasons && version.is_v5() {
             properties.push(Property::ReasonString(reason.name()));
         }
         let mut ack = Ack { packet_id, reason, properties: properties.as_properties() };
-        if ack.encoded_len(packet_type, self.client.version) > self.client.packet_size_max {
+        if reason.is_error() && ack.encoded_len(packet_type, version) > self.client.packet_size_max {
             ack.properties = tidewire_protocols::mqtt::Properties::EMPTY;
         }
         // A QoS 2 publish stays under way until it is released, which is counted apart.
@@ -171,7 +176,7 @@ impl Context<'_, '_, '_> {
             PacketType::PubAck => self.replies.acknowledgement(),
             _ => self.replies.promised(),
         };
-        ack.encode(packet_type, self.client.version, &mut output.bytes);
+        ack.encode(packet_type, version, &mut output.bytes);
     }
 }
 

@@ -33,7 +33,6 @@ pub(super) struct MatchCache {
 }
 
 struct Cached {
-    generation: u64,
     bytes: usize,
     matches: Arc<MatchSet>,
 }
@@ -42,11 +41,12 @@ impl MatchCache {
     /// The answer for `topic`, if it was made in that generation.
     pub(super) fn find(&self, topic: &str, generation: u64) -> Option<Arc<MatchSet>> {
         let cached = self.entries.get(topic)?;
-        (cached.generation == generation).then(|| Arc::clone(&cached.matches))
+        (cached.matches.generation == generation).then(|| Arc::clone(&cached.matches))
     }
 
-    /// Remembers an answer that was made in `generation`, unless it is too large or `current` has moved on.
-    pub(super) fn insert(&self, topic: &str, matches: &Arc<MatchSet>, generation: u64, current: &AtomicU64) {
+    /// Remembers an answer, unless it is too large or `current` has moved on from the generation it was made in.
+    pub(super) fn insert(&self, matches: &Arc<MatchSet>, current: &AtomicU64) {
+        let (topic, generation) = (&*matches.topic, matches.generation);
         let bytes = CACHED_ENTRY_BYTES + topic.len() + matches.weight();
         if bytes > CACHED_ANSWER_BYTES_MAX {
             return;
@@ -55,13 +55,14 @@ impl MatchCache {
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > CACHED_BYTES_MAX {
             self.clear();
         }
-        let cached = Cached { generation, bytes, matches: Arc::clone(matches) };
+        let cached = Cached { bytes, matches: Arc::clone(matches) };
         if let Some(replaced) = self.entries.insert(topic.into(), cached) {
             self.bytes.fetch_sub(replaced.bytes, Ordering::Relaxed);
         }
         // Whoever removed a subscription meanwhile may have cleared before this entry was there.
         if current.load(Ordering::Acquire) != generation
-            && let Some((_, stale)) = self.entries.remove_if(topic, |_, found| found.generation == generation)
+            && let Some((_, stale)) =
+                self.entries.remove_if(topic, |_, found| found.matches.generation == generation)
         {
             self.bytes.fetch_sub(stale.bytes, Ordering::Relaxed);
         }
@@ -87,11 +88,11 @@ mod tests {
     use super::super::{Subscription, Target};
     use super::*;
 
-    fn answer(receivers: u64) -> Arc<MatchSet> {
+    fn answer(topic: &str, receivers: u64, generation: u64) -> Arc<MatchSet> {
         let session = session(1);
         let subscription = Subscription { session, options: options(), local: 0 };
         let targets = (0..receivers).map(|_| Target::new(&subscription)).collect();
-        Arc::new(MatchSet { targets, groups: Vec::new() })
+        Arc::new(MatchSet { targets, groups: Vec::new(), topic: topic.into(), generation })
     }
 
     fn counted(cache: &MatchCache) -> usize {
@@ -103,10 +104,9 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_by_receivers_and_not_by_topics() {
         let (cache, current) = (MatchCache::default(), AtomicU64::new(1));
-        let answer = answer(1_000);
         let mut most = 0;
         for number in 0..1_000 {
-            cache.insert(&format!("t/{number}"), &answer, 1, &current);
+            cache.insert(&answer(&format!("t/{number}"), 1_000, 1), &current);
             let bytes = counted(&cache);
             assert!(bytes <= CACHED_BYTES_MAX, "{bytes}");
             most = most.max(bytes);
@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn an_answer_that_would_take_most_of_the_room_is_not_remembered() {
         let (cache, current) = (MatchCache::default(), AtomicU64::new(1));
-        cache.insert("small", &answer(1), 1, &current);
+        cache.insert(&answer("small", 1, 1), &current);
         let receivers = CACHED_ANSWER_BYTES_MAX / size_of::<Target>() + 1;
-        cache.insert("large", &answer(receivers as u64), 1, &current);
+        cache.insert(&answer("large", receivers as u64, 1), &current);
         assert!(cache.find("large", 1).is_none());
         assert!(cache.find("small", 1).is_some(), "and it costs the others nothing");
     }
@@ -129,21 +129,21 @@ mod tests {
     #[test]
     fn an_answer_that_takes_another_s_place_takes_over_its_cost() {
         let (cache, current) = (MatchCache::default(), AtomicU64::new(1));
-        cache.insert("t", &answer(100), 1, &current);
+        cache.insert(&answer("t", 100, 1), &current);
         current.store(2, Ordering::Release);
         assert!(cache.find("t", 2).is_none());
-        cache.insert("t", &answer(3), 2, &current);
+        cache.insert(&answer("t", 3, 2), &current);
         let bytes = counted(&cache);
         cache.clear();
         assert_eq!(counted(&cache), 0);
-        cache.insert("t", &answer(3), 2, &current);
+        cache.insert(&answer("t", 3, 2), &current);
         assert_eq!(counted(&cache), bytes);
     }
 
     #[test]
     fn an_answer_of_the_past_is_not_remembered() {
         let (cache, current) = (MatchCache::default(), AtomicU64::new(2));
-        cache.insert("t", &answer(1), 1, &current);
+        cache.insert(&answer("t", 1, 1), &current);
         assert_eq!(counted(&cache), 0);
     }
 }

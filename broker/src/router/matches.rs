@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
+use tidewire_protocols::topic::TopicName;
 
 use super::{Subscription, SubscriptionOptions};
 use crate::message::{Qos, SessionId};
@@ -16,6 +17,30 @@ pub struct MatchSet {
     pub targets: Vec<Target>,
     /// Of each of these, one member gets it.
     pub groups: Vec<ShareGroup>,
+    /// What was asked, and in which generation of the router.
+    pub(super) topic: Box<str>,
+    pub(super) generation: u64,
+}
+
+/// The answer that was given last. Whoever holds it keeps its sessions alive: for the length of a turn, no longer.
+#[derive(Default)]
+pub struct LastMatch(Option<Arc<MatchSet>>);
+
+impl LastMatch {
+    /// The last answer if it is for that topic and generation, else what `ask` says.
+    pub(super) fn find_or(
+        &mut self,
+        topic: TopicName<'_>,
+        generation: u64,
+        ask: impl FnOnce() -> Arc<MatchSet>,
+    ) -> &MatchSet {
+        let is_same =
+            |matches: &MatchSet| matches.generation == generation && *matches.topic == *topic.as_str();
+        if !self.0.as_deref().is_some_and(is_same) {
+            self.0 = None;
+        }
+        self.0.get_or_insert_with(ask)
+    }
 }
 
 /// One receiver, with all of its subscriptions that match. MQTT's overlapping subscriptions are one target, with the
@@ -78,8 +103,7 @@ impl Target {
     /// What it weighs in memory, in bytes.
     fn weight(&self) -> usize {
         let parts = if self.parts.spilled() { size_of_val(&*self.parts) } else { 0 };
-        let identifiers = &self.merged.identifiers;
-        size_of::<Self>() + parts + if identifiers.spilled() { size_of_val(&**identifiers) } else { 0 }
+        size_of::<Self>() + parts + size_of_val(&*self.merged.identifiers)
     }
 
     /// The terms for a message from `publisher`; `None` if No Local keeps it from its own publisher.
@@ -104,7 +128,9 @@ impl Terms {
     fn add(&mut self, options: &SubscriptionOptions) {
         self.qos = self.qos.max(options.qos);
         self.retain_as_published |= options.retain_as_published;
-        self.identifiers.extend(options.identifier);
+        if let Some(identifier) = options.identifier {
+            self.identifiers.push(identifier);
+        }
     }
 }
 
@@ -130,6 +156,6 @@ impl MatchSet {
     pub(super) fn weight(&self) -> usize {
         let members = self.groups.iter().flat_map(|group| &group.members);
         let targets: usize = self.targets.iter().chain(members).map(Target::weight).sum();
-        targets + size_of::<ShareGroup>() * self.groups.len()
+        self.topic.len() + targets + size_of::<ShareGroup>() * self.groups.len()
     }
 }

@@ -18,7 +18,7 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 
 use self::cache::MatchCache;
 use self::keyed_list::Keyed;
-pub use self::matches::{MatchSet, ShareGroup, Target};
+pub use self::matches::{LastMatch, MatchSet, ShareGroup, Target};
 pub use self::retained::Retained;
 use self::trie::Trie;
 use crate::message::SessionId;
@@ -104,10 +104,17 @@ impl Router {
         let trie = self.trie.read();
         // Read again under the lock: the answer must not be remembered for a generation it was not made in.
         let generation = self.generation.load(Ordering::Acquire);
-        let matches = Arc::new(trie.matches(topic));
+        let matches = Arc::new(MatchSet { generation, ..trie.matches(topic) });
         drop(trie);
-        self.cache.insert(topic.as_str(), &matches, generation, &self.generation);
+        self.cache.insert(&matches, &self.generation);
         matches
+    }
+
+    /// The same for one who has just asked, and often asks for the same topic again: that costs neither a look into the
+    /// cache nor a count of references.
+    pub fn matches_after<'l>(&self, last: &'l mut LastMatch, topic: TopicName<'_>) -> &'l MatchSet {
+        let generation = self.generation.load(Ordering::Acquire);
+        last.find_or(topic, generation, || self.matches(topic))
     }
 
     /// Subscriptions there are.

@@ -135,7 +135,7 @@ impl Trie {
         let mut collector = Collector::default();
         // [MQTT-4.7.2-1]: a wildcard at the start does not match a topic that begins with `$`.
         self.walk(ROOT, topic.levels(), !topic.starts_with_dollar(), &mut collector);
-        collector.matches
+        MatchSet { topic: topic.as_str().into(), ..collector.matches }
     }
 
     fn walk<'t>(

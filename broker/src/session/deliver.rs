@@ -1,19 +1,14 @@
 //! The seam between a session, which knows what waits for a client, and a protocol, which knows how it is said.
 
 use std::any::Any;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use smallvec::SmallVec;
-
 use crate::clock::Now;
+pub use crate::message::Identifiers;
 use crate::message::{Message, Publication, Qos};
 use crate::output::Output;
 use crate::store::{CommitId, Origin};
-
-/// MQTT 5's subscription identifiers of all the subscriptions that a delivery answers.
-pub type Identifiers = SmallVec<[NonZeroU32; 2]>;
 
 /// How one message goes to one session.
 #[derive(Clone, Debug)]
@@ -37,6 +32,13 @@ pub struct DeliveryOptions {
     /// The place in the work queue that it was taken from for good, since it must come exactly once: where it goes back to
     /// if the client will not have it.
     pub origin: Option<Arc<Origin>>,
+}
+
+impl DeliveryOptions {
+    /// Whether a work queue has to hear what became of it.
+    pub fn is_of_queue(&self) -> bool {
+        self.claim.is_some() || self.origin.is_some()
+    }
 }
 
 /// A message of a work queue that was given to a consumer.

@@ -94,6 +94,7 @@ impl Stomp {
             heart_beats,
             subscriptions: HashMap::new(),
             transactions: Transactions::default(),
+            known: None,
         }));
         Ok(())
     }

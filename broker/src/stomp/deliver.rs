@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use tidewire_protocols::stomp::{Command, FrameWriter, Version, encode_header};
+use tidewire_protocols::stomp::{
+    Command, FrameWriter, Version, encode_header, encode_header_number, encode_number,
+};
 
 use super::{frame_kind, headers};
 use crate::clock::Now;
@@ -48,6 +50,8 @@ pub struct StompDeliver {
 
 struct Subscription {
     id: Option<Box<str>>,
+    /// What its MESSAGE frames begin with: up to where the message's serial number stands in `message-id`.
+    head: Box<[u8]>,
     destination: Box<str>,
     ack: AckMode,
     prefetch: usize,
@@ -119,9 +123,10 @@ impl StompDeliver {
     ) -> u32 {
         let prefetch = self.prefetch(prefetch);
         let unacknowledged = VecDeque::new();
-        let (id, destination) = (id.map(Into::into), destination.into());
-        let subscription = Subscription { id, destination, ack, prefetch, selection, unacknowledged };
         self.numbered += 1;
+        let head = head(self.version, id, self.numbered);
+        let (id, destination) = (id.map(Into::into), destination.into());
+        let subscription = Subscription { id, head, destination, ack, prefetch, selection, unacknowledged };
         self.subscriptions.insert(self.numbered, subscription);
         self.numbered
     }
@@ -168,6 +173,17 @@ impl StompDeliver {
         };
         Settled { count, owed }
     }
+}
+
+fn head(version: Version, id: Option<&str>, local: u32) -> Box<[u8]> {
+    let mut head = BytesMut::new();
+    head.put_slice(Command::Message.as_str().as_bytes());
+    head.put_u8(b'\n');
+    if let Some(id) = id {
+        encode_header(version, "subscription", id, &mut head);
+    }
+    head.put_slice(format!("message-id:{local}-").as_bytes());
+    Vec::from(head).into()
 }
 
 impl Subscription {
@@ -286,19 +302,19 @@ impl Style {
         output: &mut Output,
     ) {
         let out = &mut output.bytes;
-        out.put_slice(Command::Message.as_str().as_bytes());
+        out.put_slice(&subscription.head);
+        encode_number(serial, out);
         out.put_u8(b'\n');
-        if let Some(id) = &subscription.id {
-            encode_header(self.version, "subscription", id, out);
-        }
-        let message_id = format!("{}-{serial}", options.local);
-        encode_header(self.version, "message-id", &message_id, out);
         if subscription.ack != AckMode::Auto && self.version == Version::V12 {
-            encode_header(self.version, "ack", &message_id, out);
+            out.put_slice(b"ack:");
+            encode_number(options.local.into(), out);
+            out.put_u8(b'-');
+            encode_number(serial, out);
+            out.put_u8(b'\n');
         }
         if let Some(claim) = options.claim.as_ref().filter(|claim| claim.deliveries > 1) {
             encode_header(self.version, "redelivered", "true", out);
-            encode_header(self.version, "delivery-count", &claim.deliveries.to_string(), out);
+            encode_header_number("delivery-count", claim.deliveries.into(), out);
         }
         if let Some(blocks) = self.deflating.and_then(|deflating| publication.deflated(deflating)) {
             self.write_shared(publication, options, false, out);

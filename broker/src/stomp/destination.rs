@@ -91,10 +91,16 @@ impl Names<'_> {
 
 /// The destination that a topic is known by.
 pub(super) fn destination(topic: TopicName<'_>, separator: Separator) -> String {
+    let (prefix, name) = destination_parts(topic, separator);
+    format!("{prefix}{name}")
+}
+
+/// The same in two parts; the first one never needs escapes.
+pub(super) fn destination_parts(topic: TopicName<'_>, separator: Separator) -> (&'static str, Cow<'_, str>) {
     match (topic.as_str().strip_prefix(QUEUE_PREFIX), separator) {
-        (Some(queue), _) => format!("{QUEUE}{queue}"),
-        (None, Separator::Slash) => format!("{TOPIC}{}", topic.as_str()),
-        (None, Separator::Dot) => format!("{TOPIC}{}", swapped(topic.as_str())),
+        (Some(queue), _) => (QUEUE, Cow::Borrowed(queue)),
+        (None, Separator::Slash) => (TOPIC, Cow::Borrowed(topic.as_str())),
+        (None, Separator::Dot) => (TOPIC, Cow::Owned(swapped(topic.as_str()))),
     }
 }
 

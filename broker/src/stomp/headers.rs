@@ -15,12 +15,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use tidewire_protocols::mqtt::Property;
-use tidewire_protocols::stomp::{Headers, RESERVED_HEADERS, Version, encode_header, user_header, user_name};
+use tidewire_protocols::stomp::{
+    Headers, RESERVED_HEADERS, Version, encode_header, encode_header_end, encode_header_number, user_header,
+    user_name,
+};
 use tidewire_protocols::topic::TopicName;
 
-use super::destination::{Names, destination};
+use super::destination::{Names, destination, destination_parts};
 use super::refuse::Refusal;
 use crate::clock::Now;
 use crate::config::Separator;
@@ -28,12 +31,18 @@ use crate::message::{AttributesBuf, Publication, Qos};
 use crate::session::DeliveryOptions;
 
 /// What a SEND says of its message, besides topic and body.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Particulars {
     pub(super) qos: Qos,
     pub(super) retain: bool,
     pub(super) expires_at: Option<u64>,
+    /// Whether the same head says the same of another message: it names nothing that is this one's alone.
+    pub(super) is_repeatable: bool,
 }
+
+/// What a head may not name whose meaning is to be remembered: a receipt that is owed, a transaction, a queue that is made
+/// for replies, a time that counts from now.
+const ONCE_ONLY: [&str; 4] = ["receipt", "reply-to", "transaction", "ttl"];
 
 /// Reads a SEND's headers; what travels from end to end goes into `attributes`.
 pub(super) fn read(
@@ -44,7 +53,8 @@ pub(super) fn read(
     attributes: &mut AttributesBuf,
 ) -> Result<Particulars, Refusal> {
     attributes.clear();
-    let mut particulars = Particulars { qos: Qos::AtLeastOnce, retain: false, expires_at: None };
+    let mut particulars =
+        Particulars { qos: Qos::AtLeastOnce, retain: false, expires_at: None, is_repeatable: true };
     if is_text {
         attributes.push(Property::PayloadFormatIndicator(true));
     }
@@ -54,6 +64,7 @@ pub(super) fn read(
             attributes.push(Property::UserProperty(user_name(&name), &value));
             continue;
         };
+        particulars.is_repeatable &= !ONCE_ONLY.contains(&name.as_ref());
         // Of repeated headers the first counts. [STOMP12-REPEAT-1]
         if std::mem::replace(&mut seen[index], true) {
             continue;
@@ -93,15 +104,19 @@ pub(super) fn write(
     separator: Separator,
     out: &mut BytesMut,
 ) {
-    let mut header = |name: &str, value: &str| encode_header(version, name, value, out);
-    header("destination", &destination(publication.topic, separator));
-    header("qos", ["0", "1", "2"][usize::from(options.qos.as_u8())]);
+    let (prefix, name) = destination_parts(publication.topic, separator);
+    // What is made of letters and digits alone needs no escapes, in any version.
+    out.put_slice(b"destination:");
+    out.put_slice(prefix.as_bytes());
+    encode_header_end(version, &name, out);
+    out.put_slice([b"qos:0\n", b"qos:1\n", b"qos:2\n"][usize::from(options.qos.as_u8())]);
     if options.retain {
-        header("retain", "true");
+        out.put_slice(b"retain:true\n");
     }
     if let Some(expires_at) = publication.expires_at {
-        header("expires", &expires_at.to_string());
+        encode_header_number("expires", expires_at, out);
     }
+    let mut header = |name: &str, value: &str| encode_header(version, name, value, out);
     for property in publication.attributes.iter() {
         match property {
             Property::ContentType(content_type) => header("content-type", content_type),
@@ -117,7 +132,7 @@ pub(super) fn write(
             _ => {}
         }
     }
-    header("content-length", &publication.payload.len().to_string());
+    encode_header_number("content-length", publication.payload.len() as u64, out);
 }
 
 /// Correlation data that can stand in a header of every version as it is.

@@ -14,6 +14,7 @@ mod deliver;
 mod destination;
 mod headers;
 mod heart_beat;
+mod known;
 mod refuse;
 mod send;
 mod subscribe;
@@ -29,6 +30,7 @@ use tidewire_protocols::stomp::{Command, Decoded, Decoder, Frame, FrameWriter, V
 pub use self::deliver::{AckMode, StompDeliver};
 use self::destination::Names;
 use self::heart_beat::HeartBeats;
+use self::known::KnownHead;
 use self::refuse::Refusal;
 use self::subscribe::Subscribed;
 use self::transaction::Transactions;
@@ -81,6 +83,8 @@ struct Client {
     /// By the id that the client gave, or its destination where 1.0 gave none.
     subscriptions: HashMap<Box<str>, Subscribed>,
     transactions: Transactions,
+    /// What the head of the last SEND says.
+    known: Option<Box<KnownHead>>,
 }
 
 impl Client {
@@ -97,6 +101,8 @@ struct Context<'c, 't, 's> {
     attributes: &'c mut AttributesBuf,
     replies: &'c mut Replies,
     is_text: bool,
+    /// The bytes of the frame's head, as they came.
+    head: &'c [u8],
 }
 
 impl Context<'_, '_, '_> {
@@ -130,7 +136,8 @@ impl Stomp {
         }
     }
 
-    fn handle_frame(&mut self, turn: &mut Turn<'_>, frame: &Frame<'_>) -> Result<(), Refusal> {
+    /// `bytes` are the frame's own.
+    fn handle_frame(&mut self, turn: &mut Turn<'_>, frame: &Frame<'_>, bytes: &[u8]) -> Result<(), Refusal> {
         turn.next_packet();
         let client = match &mut self.state {
             State::Greeting { .. } => {
@@ -151,6 +158,8 @@ impl Stomp {
             attributes: &mut self.attributes,
             replies: &mut self.replies,
             is_text: self.is_text,
+            // Behind the body there is a NUL.
+            head: bytes.get(..bytes.len() - frame.body.len() - 1).unwrap_or_default(),
         };
         let handled = match frame.command {
             Command::Send => context.handle_send(frame),
@@ -188,6 +197,17 @@ impl Stomp {
         Ok(())
     }
 
+    /// A SEND like the one before: see [`KnownHead`].
+    fn handle_known(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> Option<(usize, Result<(), Refusal>)> {
+        let State::Connected(client) = &mut self.state else { return None };
+        if !self.decoder.is_between_frames() {
+            return None;
+        }
+        let (broker, is_text) = (self.broker.as_ref(), self.is_text);
+        let (attributes, replies) = (&mut self.attributes, &mut self.replies);
+        Context { broker, turn, client, attributes, replies, is_text, head: &[] }.handle_known_send(input)
+    }
+
     /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
     fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
@@ -214,17 +234,25 @@ impl Protocol for Stomp {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
             }
-            let result = match self.decoder.decode(&input[used..]) {
-                Ok(Decoded::Incomplete { .. }) => return (used, Flow::Continue),
-                Ok(Decoded::HeartBeat { size }) => {
+            let rest = &input[used..];
+            let result = match self.handle_known(turn, rest) {
+                Some((size, result)) => {
                     used += size;
-                    Ok(())
+                    result
                 }
-                Ok(Decoded::Frame { frame, size }) => {
-                    used += size;
-                    self.handle_frame(turn, &frame).map_err(|refusal| refusal.about(&frame))
-                }
-                Err(error) => Err(Refusal::undecodable(&error)),
+                None => match self.decoder.decode(rest) {
+                    Ok(Decoded::Incomplete { .. }) => return (used, Flow::Continue),
+                    Ok(Decoded::HeartBeat { size }) => {
+                        used += size;
+                        Ok(())
+                    }
+                    Ok(Decoded::Frame { frame, size }) => {
+                        used += size;
+                        let handled = self.handle_frame(turn, &frame, &rest[..size]);
+                        handled.map_err(|refusal| refusal.about(&frame))
+                    }
+                    Err(error) => Err(Refusal::undecodable(&error)),
+                },
             };
             if let Err(refusal) = result {
                 return (input.len(), Flow::Close(self.refuse(turn, &refusal)));

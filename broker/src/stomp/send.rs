@@ -6,6 +6,7 @@ use tidewire_protocols::stomp::{Command, Frame};
 use tidewire_protocols::topic::TopicName;
 
 use super::destination::TEMP_QUEUE;
+use super::known::{Head, KnownHead};
 use super::refuse::Refusal;
 use super::{Context, Handled, headers};
 use crate::auth::Action;
@@ -29,7 +30,8 @@ impl Context<'_, '_, '_> {
             self.await_replies(&reply_to)?;
         }
         let names = self.client.names(self.broker);
-        let particulars = headers::read(&frame.headers, names, self.is_text, self.turn.now, self.attributes)?;
+        let mut particulars =
+            headers::read(&frame.headers, names, self.is_text, self.turn.now, self.attributes)?;
         let mut publication = Publication::new(topic, frame.body, self.client.session.id());
         if particulars.retain
             && (!self.broker.config.mqtt.retain_available || publication.queue_name().is_some())
@@ -39,20 +41,37 @@ impl Context<'_, '_, '_> {
                 "Messages are not retained here, and never in queues: send without retain:true.",
             ));
         }
-        publication.qos = particulars.qos.min(self.broker.config.mqtt.maximum_qos());
+        particulars.qos = particulars.qos.min(self.broker.config.mqtt.maximum_qos());
+        publication.qos = particulars.qos;
         publication.retain = particulars.retain;
         publication.expires_at = particulars.expires_at;
         publication.attributes = Attributes::of(self.attributes);
-        match frame.headers.get("transaction") {
-            Some(transaction) => {
-                let message = Arc::clone(publication.keep());
-                self.client.transactions.add_send(&transaction, message, &self.broker.config.stomp)?;
-            }
-            None => {
-                self.broker.publish(self.turn, &publication).map_err(Refusal::not_published)?;
-            }
+        if let Some(transaction) = frame.headers.get("transaction") {
+            let message = Arc::clone(publication.keep());
+            self.client.transactions.add_send(&transaction, message, &self.broker.config.stomp)?;
+            return Ok(Handled::Done);
         }
+        self.broker.publish(self.turn, &publication).map_err(Refusal::not_published)?;
+        let content_length = frame.headers.get("content-length").map(|_| frame.body.len());
+        let head = Head { bytes: self.head, is_text: self.is_text, content_length };
+        KnownHead::remember(&mut self.client.known, head, topic, particulars, self.attributes);
         Ok(Handled::Done)
+    }
+
+    /// The SEND at the front of `input`, where its head is the last one's: the frame's size, and what came of it.
+    pub(super) fn handle_known_send(self, input: &[u8]) -> Option<(usize, Result<(), Refusal>)> {
+        let known = self.client.known.as_deref()?;
+        let body_size_max = self.broker.config.limits.stomp().body_size_max;
+        let (body, size) = known.body(input, self.is_text, body_size_max)?;
+        // What is denied is answered where it is read.
+        let topic = known.topic();
+        if !self.broker.authority.authorize(&self.client.identity, Action::Publish, topic.as_str()) {
+            return None;
+        }
+        self.turn.next_packet();
+        let publication = known.publication(body, self.client.session.id());
+        let published = self.broker.publish(self.turn, &publication);
+        Some((size, published.map(drop).map_err(Refusal::not_published)))
     }
 
     /// What a frame that is not allowed gets, as `stomp.denied` says.

@@ -1,11 +1,8 @@
 //! The changes that a store is told of. Each names what is needed to rebuild the state it belongs to, and no more.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use crate::message::{Message, Qos};
+use crate::message::{Identifiers, Message, Qos};
 
 /// One change of what must survive.
 #[derive(Clone, Debug)]
@@ -206,7 +203,7 @@ pub struct QueuedTerms {
     /// The RETAIN flag of the delivery.
     pub retain: bool,
     /// MQTT 5's subscription identifiers of the subscriptions it answers.
-    pub identifiers: SmallVec<[NonZeroU32; 2]>,
+    pub identifiers: Identifiers,
     /// The filter of the shared subscription that it answers, if it answers one.
     pub share: Option<Arc<str>>,
     /// The work queue that it was taken from, if it was: where it goes back to if the session ends.

@@ -30,9 +30,10 @@ mod wire;
 pub use self::codec::{Decoded, PACKET_SIZE_MAX, connect_version, decode};
 pub use self::error::{Error, ErrorKind};
 pub use self::packet::{
-    Ack, Auth, ConnAck, Connect, Disconnect, Packet, Publish, Reasons, RetainHandling, SubAck, Subscribe,
-    SubscribeFilter, SubscribeFilters, SubscribeFiltersBuf, SubscribeFiltersIter, SubscribeOptions, UnsubAck,
-    Unsubscribe, UnsubscribeFilters, UnsubscribeFiltersBuf, UnsubscribeFiltersIter, Will,
+    Ack, Auth, ConnAck, Connect, Disconnect, PLAIN_ACK_SIZE, Packet, Publish, Reasons, RetainHandling,
+    SubAck, Subscribe, SubscribeFilter, SubscribeFilters, SubscribeFiltersBuf, SubscribeFiltersIter,
+    SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFilters, UnsubscribeFiltersBuf,
+    UnsubscribeFiltersIter, Will, plain_acks,
 };
 pub use self::packet_id::PacketId;
 pub use self::packet_type::PacketType;

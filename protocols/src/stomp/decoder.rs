@@ -76,6 +76,11 @@ impl Decoder {
         self.state = State::Between;
     }
 
+    /// Whether the input begins with a frame or an EOL, and no frame has been begun.
+    pub fn is_between_frames(&self) -> bool {
+        matches!(self.state, State::Between)
+    }
+
     /// The version whose rules hold.
     pub fn version(&self) -> Version {
         self.version

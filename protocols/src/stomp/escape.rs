@@ -89,6 +89,11 @@ pub(super) enum Place {
 /// Appends `text` to `out` so that it stays within its place.
 pub(super) fn escape(text: &str, escaping: Escaping, place: Place, out: &mut BytesMut) {
     let mut rest = text.as_bytes();
+    // Without a way out, so that many octets are looked at at once: most texts hold nothing special.
+    if !rest.iter().fold(false, |found, &octet| found | may_be_special(octet)) {
+        out.extend_from_slice(rest);
+        return;
+    }
     while let Some(index) = rest.iter().position(|&octet| IS_SPECIAL[octet as usize]) {
         let (plain, special) = rest.split_at(index);
         out.extend_from_slice(plain);
@@ -99,6 +104,11 @@ pub(super) fn escape(text: &str, escaping: Escaping, place: Place, out: &mut Byt
         rest = &special[1..];
     }
     out.extend_from_slice(rest);
+}
+
+/// Whether an octet may be one of those in [`IS_SPECIAL`].
+const fn may_be_special(octet: u8) -> bool {
+    octet <= b'\r' || octet == b':' || octet == b'\\'
 }
 
 /// The text that a raw name or value stands for; `None` if it holds an escape that the version does not know.
@@ -134,5 +144,10 @@ static IS_SPECIAL: [bool; 256] = {
     table[b'\r' as usize] = true;
     table[b':' as usize] = true;
     table[b'\\' as usize] = true;
+    let mut octet = 0;
+    while octet < table.len() {
+        assert!(!table[octet] || may_be_special(octet as u8));
+        octet += 1;
+    }
     table
 };

@@ -51,4 +51,4 @@ pub use self::heart_beat::HeartBeat;
 pub use self::limits::Limits;
 pub use self::user_header::{RESERVED_HEADERS, user_header, user_name};
 pub use self::version::Version;
-pub use self::writer::{FrameWriter, encode_header};
+pub use self::writer::{FrameWriter, encode_header, encode_header_end, encode_header_number, encode_number};

@@ -38,9 +38,8 @@ impl<'o> FrameWriter<'o> {
 
     /// Writes a header whose value is a number.
     pub fn header_number(&mut self, name: &str, value: u64) -> &mut Self {
-        let mut digits = [0; DECIMAL_DIGITS_MAX];
         write_name(self.escaping, name, self.out);
-        self.out.extend_from_slice(decimal(value, &mut digits));
+        encode_number(value, self.out);
         self.out.put_u8(b'\n');
         self
     }
@@ -71,6 +70,25 @@ impl<'o> FrameWriter<'o> {
 /// [`FrameWriter`] for what cannot be escaped.
 pub fn encode_header(version: Version, name: &str, value: &str, out: &mut BytesMut) {
     write_header(Escaping::of_version(version), name, value, out);
+}
+
+/// Appends the value of a header and its line's end, escaped likewise: what stands before it has been written.
+pub fn encode_header_end(version: Version, value: &str, out: &mut BytesMut) {
+    escape(value, Escaping::of_version(version), Place::Value, out);
+    out.put_u8(b'\n');
+}
+
+/// Appends one header line with its end whose value is a number; `name` needs no escapes.
+pub fn encode_header_number(name: &str, value: u64, out: &mut BytesMut) {
+    out.put_slice(name.as_bytes());
+    out.put_u8(b':');
+    encode_number(value, out);
+    out.put_u8(b'\n');
+}
+
+/// Appends a number in decimal.
+pub fn encode_number(value: u64, out: &mut BytesMut) {
+    out.put_slice(decimal(value, &mut [0; DECIMAL_DIGITS_MAX]));
 }
 
 fn write_header(escaping: Escaping, name: &str, value: &str, out: &mut BytesMut) {

@@ -77,7 +77,7 @@ impl Entry {
             None => QueuedTerms {
                 qos: self.qos,
                 retain: self.retain,
-                identifiers: smallvec::SmallVec::new(),
+                identifiers: Default::default(),
                 share: None,
                 origin: None,
             },

@@ -43,6 +43,11 @@ impl<'a> Ack<'a> {
     /// Appends the packet to `out`, in its shortest form. `packet_type` is one of the four.
     #[inline]
     pub fn encode(&self, packet_type: PacketType, version: Version, out: &mut BytesMut) {
+        if self.reason == ReasonCode::Success && self.properties.is_empty() {
+            let [high, low] = self.packet_id.get().to_be_bytes();
+            out.put_slice(&[packet_type.first_byte(), PLAIN_REMAINING, high, low]);
+            return;
+        }
         put_header(packet_type.first_byte(), self.remaining_length(version), out);
         out.put_u16(self.packet_id.get());
         if version.is_v5() {
@@ -62,11 +67,68 @@ impl<'a> Ack<'a> {
     }
 }
 
+/// Bytes of an acknowledgement that says nothing but that all is well.
+pub const PLAIN_ACK_SIZE: usize = 4;
+/// What of those follows the fixed header.
+const PLAIN_REMAINING: u8 = 2;
+
+/// The acknowledgements at the front of `input` that say nothing but that all is well, each [`PLAIN_ACK_SIZE`] bytes: the
+/// form that every version has, and nearly all come in. [`decode`](crate::mqtt::decode) says the same of each of them;
+/// this is for taking many at once.
+pub fn plain_acks(input: &[u8]) -> impl Iterator<Item = (PacketType, PacketId)> + '_ {
+    let (packets, _) = input.as_chunks::<PLAIN_ACK_SIZE>();
+    packets.iter().map_while(|&[first, remaining, high, low]| {
+        let types = [PacketType::PubAck, PacketType::PubRec, PacketType::PubRel, PacketType::PubComp];
+        let packet_type = types.into_iter().find(|packet_type| packet_type.first_byte() == first)?;
+        let packet_id = PacketId::new(u16::from_be_bytes([high, low]))?;
+        (remaining == PLAIN_REMAINING).then_some((packet_type, packet_id))
+    })
+}
+
 const fn place(packet_type: PacketType) -> PropertyPlace {
     match packet_type {
         PacketType::PubRec => PropertyPlace::PubRec,
         PacketType::PubRel => PropertyPlace::PubRel,
         PacketType::PubComp => PropertyPlace::PubComp,
         _ => PropertyPlace::PubAck,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::{Decoded, PACKET_SIZE_MAX, Packet, decode};
+
+    fn decoded(version: Version, input: &[u8]) -> Option<(PacketType, PacketId)> {
+        let Ok(Decoded::Packet { packet, size: PLAIN_ACK_SIZE }) = decode(version, PACKET_SIZE_MAX, input)
+        else {
+            return None;
+        };
+        let ack = match packet {
+            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => ack,
+            _ => return None,
+        };
+        (ack == Ack::success(ack.packet_id)).then_some((packet.packet_type(), ack.packet_id))
+    }
+
+    #[test]
+    fn plain_acknowledgements_are_what_the_decoder_says_they_are() {
+        for version in [Version::V311, Version::V5] {
+            for first in 0..=u8::MAX {
+                for rest in [[2, 0, 7], [2, 0, 0], [2, 255, 255], [3, 0, 7], [0, 0x40, 2], [0x82, 0, 7]] {
+                    let input = [first, rest[0], rest[1], rest[2]];
+                    assert_eq!(plain_acks(&input).next(), decoded(version, &input), "{version} {input:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_of_them_ends_where_something_else_begins() {
+        let run = [0x40, 2, 0, 1, 0x62, 2, 0, 2, 0x40, 3, 0, 3, 0, 0x40, 2, 0, 4];
+        let ids = |input| plain_acks(input).map(|(_, packet_id)| packet_id.get()).collect::<Vec<_>>();
+        assert_eq!(ids(&run), [1, 2]);
+        assert_eq!(ids(&run[..7]), [1]);
+        assert_eq!(ids(&run[13..]), [4]);
     }
 }

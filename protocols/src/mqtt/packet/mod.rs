@@ -17,7 +17,7 @@ mod will;
 
 use bytes::{BufMut, BytesMut};
 
-pub use self::ack::Ack;
+pub use self::ack::{Ack, PLAIN_ACK_SIZE, plain_acks};
 pub use self::auth::Auth;
 pub use self::conn_ack::ConnAck;
 pub use self::connect::Connect;

@@ -5,10 +5,8 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::{Body, Fact, Name};
-use crate::message::Qos;
+use crate::message::{Identifiers, Qos};
 use crate::store::disk::codec::{Malformed, Reader, put_bytes, put_number, put_option, put_optional_text};
 use crate::store::record::{Origin, QueuedTerms, SessionKind, SettledState};
 
@@ -273,7 +271,7 @@ pub(in crate::store::disk) fn put_terms(out: &mut Vec<u8>, terms: &QueuedTerms) 
 
 pub(in crate::store::disk) fn read_terms(reader: &mut Reader<'_>) -> Result<QueuedTerms, Malformed> {
     let flags = reader.byte()?;
-    let mut identifiers = SmallVec::new();
+    let mut identifiers = Identifiers::new();
     if flags & TERMS_IDENTIFIERS != 0 {
         for _ in 0..reader.number()? {
             identifiers.push(NonZeroU32::new(reader.small()?).ok_or(Malformed)?);
