@@ -17,6 +17,8 @@ conversations! {
     message_ids_are_unique => unique_message_ids;
     what_was_sent_before_the_connection_was_lost_arrives => sent_and_gone;
     messages_arrive_in_order => in_order;
+    a_head_that_comes_again_means_the_same_again => same_head;
+    a_head_that_comes_again_is_judged_by_its_body => same_head_wrong_body;
 }
 
 async fn arrives(wire: Wire) {
@@ -124,4 +126,59 @@ async fn in_order(wire: Wire) {
     for body in &bodies {
         bob.hears_message(body).await;
     }
+}
+
+async fn same_head(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    let plain = "SEND\ndestination:/topic/t\n\n";
+    let counted = "SEND\ndestination:/topic/t\ncontent-length:3\nunit:C\n\n";
+    let elsewhere = "SEND\ndestination:/topic/u\n\n";
+    bob.says("SUBSCRIBE\nid:u\ndestination:/topic/u\nreceipt:r\n\n^").await.hears_receipt("r").await;
+    // Each head beside itself, in one piece and octet by octet, with beats between, and beside the others.
+    let frames = format!(
+        "{plain}one^{plain}two^\n\n{plain}^{counted}\u{e4}1^{counted}a^b^{counted}abc^{elsewhere}u^{plain}three^\
+         {counted}^^^^{elsewhere}v^{elsewhere}w^"
+    );
+    let expected = [
+        ("one", None),
+        ("two", None),
+        ("", None),
+        ("\u{e4}1", Some("C")),
+        ("a\0b", Some("C")),
+        ("abc", Some("C")),
+        ("u", None),
+        ("three", None),
+        ("\0\0\0", Some("C")),
+        ("v", None),
+        ("w", None),
+    ];
+    for in_pieces in [false, true] {
+        if in_pieces {
+            alice.peer.send_in_pieces(frames.replace('^', "\0").as_bytes(), 1).await;
+        } else {
+            alice.says(&frames).await;
+        }
+        for (body, unit) in expected {
+            let heard = bob.hears_message(body).await;
+            assert_eq!(heard.header("unit"), unit, "{body:?}");
+            let destination = if ["u", "v", "w"].contains(&body) { "/topic/u" } else { "/topic/t" };
+            assert_eq!(heard.header("destination"), Some(destination), "{body:?}");
+        }
+    }
+    // What a head asks for this once, it asks for again each time.
+    for _ in 0..3 {
+        alice.says("SEND\ndestination:/topic/t\nreceipt:7\n\nx^").await.hears_receipt("7").await;
+        bob.hears_message("x").await;
+    }
+}
+
+async fn same_head_wrong_body(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    let counted = "SEND\ndestination:/topic/t\ncontent-length:3\n\n";
+    alice.says(&format!("{counted}one^{counted}two^{counted}three^")).await;
+    bob.hears_message("one").await;
+    bob.hears_message("two").await;
+    alice.is_refused("no NUL after the 3 octets of content-length", 1000).await;
 }
