@@ -132,16 +132,27 @@ impl<'a> Publication<'a> {
 
     /// The message in a form that outlives the buffer; made at the first call, shared by all others.
     pub fn keep(&self) -> &Arc<Message> {
-        self.kept.get_or_init(|| {
-            Arc::new(Message::of(&MessageParts {
-                topic: self.topic,
-                payload: self.payload,
-                attributes: self.attributes.raw,
-                qos: self.qos,
-                retain: self.retain,
-                expires_at: self.expires_at,
-                publisher: self.publisher,
-            }))
+        self.kept.get_or_init(|| Arc::new(self.make()))
+    }
+
+    /// The same for one holder: where there is but one, nobody else counts references to it.
+    pub fn to_kept(&self) -> Arc<Message> {
+        match self.kept.get() {
+            Some(kept) => Arc::clone(kept),
+            None if self.is_fan_out() => Arc::clone(self.keep()),
+            None => Arc::new(self.make()),
+        }
+    }
+
+    fn make(&self) -> Message {
+        Message::of(&MessageParts {
+            topic: self.topic,
+            payload: self.payload,
+            attributes: self.attributes.raw,
+            qos: self.qos,
+            retain: self.retain,
+            expires_at: self.expires_at,
+            publisher: self.publisher,
         })
     }
 

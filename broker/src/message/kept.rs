@@ -58,10 +58,17 @@ impl Message {
     /// A message of these parts.
     pub fn of(parts: &MessageParts<'_>) -> Self {
         let topic = parts.topic.as_str().as_bytes();
-        let mut text = SmallVec::with_capacity(parts.weight());
-        for part in [topic, parts.payload, parts.attributes] {
-            text.extend_from_slice(part);
-        }
+        let text = match parts.weight() {
+            size @ ..=INLINE_BYTES => {
+                let mut buffer = [0; INLINE_BYTES];
+                let (front, attributes) = buffer[..size].split_at_mut(topic.len() + parts.payload.len());
+                front[..topic.len()].copy_from_slice(topic);
+                front[topic.len()..].copy_from_slice(parts.payload);
+                attributes.copy_from_slice(parts.attributes);
+                SmallVec::from_buf_and_len(buffer, size)
+            }
+            _ => SmallVec::from_vec([topic, parts.payload, parts.attributes].concat()),
+        };
         // Both fit: a topic name has at most 65,535 bytes, and the attributes come from a packet.
         let topic_bytes = u16::try_from(topic.len()).unwrap_or(u16::MAX);
         let attributes_bytes = u32::try_from(parts.attributes.len()).unwrap_or(u32::MAX);

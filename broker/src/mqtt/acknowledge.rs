@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidewire_protocols::mqtt::{Ack, PacketId, PacketType, Properties, Qos, ReasonCode};
 
 use super::Context;
-use super::deliver::{MqttDeliver, Received};
+use super::deliver::{MqttDeliver, Settled};
 use super::refuse::Refusal;
 use crate::message::Message;
 use crate::queue::DeadReason;
@@ -22,8 +22,7 @@ pub(super) struct Acknowledgement {
 
 /// A message of a work queue that its consumer has settled: the queue has to hear of it, once the session is unlocked.
 struct ForQueue {
-    message: Arc<Message>,
-    options: DeliveryOptions,
+    delivery: Box<(Arc<Message>, DeliveryOptions)>,
     reason: ReasonCode,
 }
 
@@ -61,8 +60,8 @@ impl Context<'_, '_, '_> {
                 return Ok(());
             }
             (PacketType::PubRec, deliver) if !reason.is_error() => {
-                let received = deliver.map(|deliver| deliver.mark_received(packet_id)).unwrap_or_default();
-                return self.note_received(packet_id, reason, received, for_queues);
+                let settled = deliver.map(|deliver| deliver.mark_received(packet_id)).unwrap_or_default();
+                return self.note_received(packet_id, reason, settled, for_queues);
             }
             (_, None) => Settled::Unknown,
             // A QoS 1 delivery is settled, whatever the client's reason says: a refusal is no cause to send it again. A
@@ -72,16 +71,13 @@ impl Context<'_, '_, '_> {
             (_, Some(deliver)) => deliver.complete(packet_id),
         };
         match settled {
-            Settled::Now { message, options } => {
-                self.record_settled(options.sequence, SettledState::Done);
-                // At PUBCOMP there is no message any more: the queue was told at PUBREC.
-                if let Some(message) = message.filter(|_| options.is_of_queue()) {
-                    for_queues.push(ForQueue { message, options, reason });
-                }
+            Settled::Now { sequence, of_queue } => {
+                self.record_settled(sequence, SettledState::Done);
+                for_queues.extend(of_queue.map(|delivery| ForQueue { delivery, reason }));
                 Ok(())
             }
             // The answer to something sent on an earlier connection, or a repeat: nothing is owed for it.
-            Settled::Unknown => Ok(()),
+            Settled::Before | Settled::Unknown => Ok(()),
             Settled::WrongQos => Err(wrong_qos(packet_type)),
         }
     }
@@ -91,21 +87,18 @@ impl Context<'_, '_, '_> {
         &mut self,
         packet_id: PacketId,
         reason: ReasonCode,
-        received: Received,
+        settled: Settled,
         for_queues: &mut Vec<ForQueue>,
     ) -> Result<(), Refusal> {
-        let answer = match received {
-            Received::Now { sequence, of_queue } => {
+        let answer = match settled {
+            Settled::Now { sequence, of_queue } => {
                 self.record_settled(sequence, SettledState::Received);
-                for_queues.extend(of_queue.map(|delivery| {
-                    let (message, options) = *delivery;
-                    ForQueue { message, options, reason }
-                }));
+                for_queues.extend(of_queue.map(|delivery| ForQueue { delivery, reason }));
                 ReasonCode::Success
             }
-            Received::Before => ReasonCode::Success,
-            Received::Unknown => ReasonCode::PacketIdentifierNotFound,
-            Received::WrongQos => return Err(wrong_qos(PacketType::PubRec)),
+            Settled::Before => ReasonCode::Success,
+            Settled::Unknown => ReasonCode::PacketIdentifierNotFound,
+            Settled::WrongQos => return Err(wrong_qos(PacketType::PubRec)),
         };
         self.reply(PacketType::PubRel, packet_id, answer);
         Ok(())
@@ -125,7 +118,8 @@ impl Context<'_, '_, '_> {
         self.reply(PacketType::PubComp, packet_id, reason);
     }
 
-    fn settle_with_queue(&mut self, ForQueue { message, options, reason }: ForQueue) {
+    fn settle_with_queue(&mut self, ForQueue { delivery, reason }: ForQueue) {
+        let (message, options) = *delivery;
         if let Some(origin) = options.origin.as_ref().filter(|_| reason.is_error()) {
             self.broker.return_taken(self.turn, &message, origin, Some(DeadReason::Rejected));
         }
@@ -150,23 +144,6 @@ impl Context<'_, '_, '_> {
         let ack = Ack { packet_id, reason, properties: Properties::EMPTY };
         ack.encode(packet_type, self.client.version, &mut self.replies.promised().bytes);
     }
-}
-
-/// What became of settling a delivery.
-#[derive(Debug, Default)]
-pub(super) enum Settled {
-    /// It is settled now.
-    Now {
-        /// What was delivered, unless that was let go of at PUBREC.
-        message: Option<Arc<Message>>,
-        /// How it went.
-        options: DeliveryOptions,
-    },
-    /// There is no such delivery.
-    #[default]
-    Unknown,
-    /// It has another QoS than this acknowledgement is for.
-    WrongQos,
 }
 
 fn wrong_qos(packet_type: PacketType) -> Refusal {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidewire_protocols::mqtt::{Ack, PacketId, PacketType, Qos, Version};
 
-use super::acknowledge::Settled;
 use super::alias::{Aliased, OutboundAliases};
 use super::layout::Layout;
 use crate::clock::Now;
@@ -77,14 +76,14 @@ pub(super) enum Arrival {
     Repeated,
 }
 
-/// What became of a PUBREC.
+/// What became of an acknowledgement.
 #[derive(Debug, Default)]
-pub(super) enum Received {
-    /// The delivery has arrived.
+pub(super) enum Settled {
+    /// The delivery is settled now, or at PUBREC the first half of it.
     Now {
         /// Its place among the stored deliveries.
         sequence: u64,
-        /// The delivery itself, where a work queue has to hear of it.
+        /// The delivery itself, where a work queue has to hear of it. PUBCOMP is too late for that: PUBREC has said it.
         of_queue: Option<Box<(Arc<Message>, DeliveryOptions)>>,
     },
     /// It had been acknowledged so already.
@@ -92,7 +91,7 @@ pub(super) enum Received {
     /// There is no such delivery.
     #[default]
     Unknown,
-    /// It is not QoS 2.
+    /// It has another QoS than this acknowledgement is for.
     WrongQos,
 }
 
@@ -148,7 +147,10 @@ impl MqttDeliver {
         match self.inflight.find(packet_id) {
             None => Settled::Unknown,
             Some(step) if step.options.qos != qos => Settled::WrongQos,
-            Some(_) => self.remove(packet_id),
+            Some(step) => {
+                let of_queue = of_queue(step);
+                self.remove(packet_id, of_queue)
+            }
         }
     }
 
@@ -157,26 +159,24 @@ impl MqttDeliver {
         match self.inflight.find(packet_id) {
             None => Settled::Unknown,
             Some(step) if !matches!(step.state, InflightState::Released) => Settled::WrongQos,
-            Some(_) => self.remove(packet_id),
+            Some(_) => self.remove(packet_id, None),
         }
     }
 
     /// The client has a QoS 2 delivery: its message is let go, and only PUBREL is owed.
-    pub(super) fn mark_received(&mut self, packet_id: PacketId) -> Received {
-        let Some(step) = self.inflight.find(packet_id) else { return Received::Unknown };
+    pub(super) fn mark_received(&mut self, packet_id: PacketId) -> Settled {
+        let Some(step) = self.inflight.find(packet_id) else { return Settled::Unknown };
         if step.options.qos != Qos::ExactlyOnce {
-            return Received::WrongQos;
+            return Settled::WrongQos;
         }
         // PUBREL goes out in answer, on this connection.
         step.sent_here = true;
-        match std::mem::replace(&mut step.state, InflightState::Released) {
-            InflightState::Sent(message) => {
-                let options = &step.options;
-                let of_queue = options.is_of_queue().then(|| Box::new((message, options.clone())));
-                Received::Now { sequence: options.sequence, of_queue }
-            }
-            InflightState::Released => Received::Before,
+        if matches!(step.state, InflightState::Released) {
+            return Settled::Before;
         }
+        let of_queue = of_queue(step);
+        step.state = InflightState::Released;
+        Settled::Now { sequence: step.options.sequence, of_queue }
     }
 
     /// The number of a delivery that is about to be sent; `None` while there is no packet identifier for it.
@@ -196,14 +196,26 @@ impl MqttDeliver {
         }
     }
 
-    fn remove(&mut self, packet_id: PacketId) -> Settled {
-        let Some(step) = self.inflight.settle(packet_id) else { return Settled::Unknown };
+    fn remove(
+        &mut self,
+        packet_id: PacketId,
+        of_queue: Option<Box<(Arc<Message>, DeliveryOptions)>>,
+    ) -> Settled {
+        let Some(step) = self.inflight.find(packet_id) else { return Settled::Unknown };
+        let sequence = step.options.sequence;
         self.quota += u16::from(step.holds_place);
-        let message = match step.state {
-            InflightState::Sent(message) => Some(message),
-            InflightState::Released => None,
-        };
-        Settled::Now { message, options: step.options }
+        self.inflight.remove(packet_id);
+        Settled::Now { sequence, of_queue }
+    }
+}
+
+/// The delivery, where a work queue has to hear of it.
+fn of_queue(step: &Step) -> Option<Box<(Arc<Message>, DeliveryOptions)>> {
+    match &step.state {
+        InflightState::Sent(message) if step.options.is_of_queue() => {
+            Some(Box::new((Arc::clone(message), step.options.clone())))
+        }
+        InflightState::Sent(_) | InflightState::Released => None,
     }
 }
 
@@ -240,7 +252,7 @@ impl Deliver for MqttDeliver {
             self.terms.aliases.introduce(publication.topic, alias);
         }
         if needs_ack {
-            let message = Arc::clone(publication.keep());
+            let message = publication.to_kept();
             let packet_id = self.inflight.push(number, message, options.clone());
             self.sent_to = self.sent_to.max(options.sequence);
             output.bytes[packet_id_at..packet_id_at + 2].copy_from_slice(&packet_id.get().to_be_bytes());

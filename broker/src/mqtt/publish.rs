@@ -82,7 +82,9 @@ impl Context<'_, '_, '_> {
         attributes: &AttributesBuf,
     ) -> Result<ReasonCode, Refusal> {
         let topic = resolve_topic(self.client, publish, particulars.alias)?;
-        if topic.level_count() > self.broker.config.limits.topic_levels_max {
+        let levels_max = self.broker.config.limits.topic_levels_max;
+        // A short name need not be counted.
+        if topic.as_str().len() >= levels_max && topic.level_count() > levels_max {
             return Ok(ReasonCode::TopicNameInvalid);
         }
         if !self.broker.authority.authorize(&self.client.identity, Action::Publish, topic.as_str()) {

@@ -116,12 +116,26 @@ impl Inflight {
     pub fn settle(&mut self, id: PacketId) -> Option<Step> {
         let position = self.position_of(id);
         let step = self.slots.get_mut(position)?.take()?;
+        self.advance();
+        Some(step)
+    }
+
+    /// The same where nobody asks what it was.
+    pub fn remove(&mut self, id: PacketId) {
+        let position = self.position_of(id);
+        if let Some(slot) = self.slots.get_mut(position).filter(|slot| slot.is_some()) {
+            *slot = None;
+            self.advance();
+        }
+    }
+
+    /// One was taken out: slots at the front that are empty go.
+    fn advance(&mut self) {
         self.used -= 1;
         while let Some(None) = self.slots.front() {
             self.slots.pop_front();
             self.first += 1;
         }
-        Some(step)
     }
 
     /// The deliveries in the order of their numbers, which is that in which they were sent.

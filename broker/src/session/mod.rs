@@ -273,7 +273,7 @@ impl SessionState {
             }
         }
         let commit = if waits { commit } else { CommitId::NONE };
-        let delivery = Delivery { message: Arc::clone(publication.keep()), options, commit };
+        let delivery = Delivery { message: publication.to_kept(), options, commit };
         self.outbox.push(delivery, self.link.is_some())
     }
 
