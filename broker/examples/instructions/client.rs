@@ -1,0 +1,75 @@
+//! A network connection without a network: it takes turns as `tidewire::connection` does.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use tidewire::broker::Broker;
+use tidewire::clock::Clock;
+use tidewire::config::Config;
+use tidewire::connection::{Flow, Protocol};
+use tidewire::output::Output;
+use tidewire::session::Link;
+use tidewire::store::MemoryStore;
+use tidewire::turn::Turn;
+
+/// As much as a connection keeps of its output.
+const OUTPUT_KEPT_BYTES: usize = 1024;
+
+/// See the module.
+pub(crate) struct Client {
+    broker: Arc<Broker>,
+    link: Arc<Link>,
+    protocol: Box<dyn Protocol>,
+    output: Output,
+    /// What a socket would have been given.
+    pub(crate) written: Vec<u8>,
+}
+
+/// A broker with the default configuration, which keeps everything in memory.
+pub(crate) fn broker() -> Arc<Broker> {
+    let config = Config::default();
+    let authority = config.authority().expect("the default configuration names no files");
+    Arc::new(Broker::new(config, authority, Arc::new(MemoryStore::default()), Clock::system()))
+}
+
+impl Client {
+    /// Opens a connection that speaks what `make` makes, and says `greeting`, which must be answered.
+    pub(crate) fn new(
+        broker: &Arc<Broker>,
+        make: impl FnOnce(Arc<Broker>, Arc<Link>) -> Box<dyn Protocol>,
+        greeting: &[u8],
+    ) -> Self {
+        let link = broker.new_link("a scenario");
+        let protocol = make(Arc::clone(broker), Arc::clone(&link));
+        let (output, written) = (Output::default(), Vec::new());
+        let mut client = Self { broker: Arc::clone(broker), link, protocol, output, written };
+        client.turn(greeting);
+        assert!(!client.written.is_empty(), "the greeting is answered");
+        client.written.clear();
+        client
+    }
+
+    /// One turn: handles `input`, which is whole packets or frames, commits, and writes what is due.
+    pub(crate) fn turn(&mut self, input: &[u8]) {
+        self.link.register(Waker::noop());
+        let mut turn = self.broker.turn();
+        let now = turn.now;
+        assert_eq!(self.protocol.handle_wake(&mut turn), Flow::Continue);
+        if !input.is_empty() {
+            let (used, flow) = self.protocol.handle_input(&mut turn, input);
+            assert_eq!((used, flow), (input.len(), Flow::Continue), "all of it is handled");
+        }
+        let commit = turn.finish().expect("memory takes everything");
+        self.protocol.handle_commit(commit);
+        loop {
+            let mut turn = Turn::new(now, self.broker.store());
+            self.protocol.poll_transmit(&mut turn, &mut self.output);
+            turn.finish().expect("memory takes everything");
+            if self.output.is_empty() {
+                return;
+            }
+            self.written.extend_from_slice(&self.output.bytes);
+            self.output.clear(OUTPUT_KEPT_BYTES);
+        }
+    }
+}

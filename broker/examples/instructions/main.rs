@@ -1,0 +1,69 @@
+//! What the broker's inner loops cost, in instructions: each scenario runs one of them, without sockets, threads or disk.
+//! `tests/tests/instructions/` counts them under callgrind and compares with what they cost before; and callgrind shows
+//! where they go:
+//!
+//! ```text
+//! cargo build --release --workspace --bins --examples
+//! valgrind --tool=callgrind --collect-atstart=no '--toggle-collect=*measured_part*' --callgrind-out-file=/tmp/profile \
+//!     target/release/examples/instructions fan-out-to-500
+//! callgrind_annotate /tmp/profile
+//! ```
+//!
+//! Without a scenario it lists them, each with what it counts; with one it says how many of those were measured.
+
+mod client;
+mod codec;
+mod matching;
+mod meter;
+mod mqtt;
+mod stomp;
+
+use std::io::{self, Write};
+
+use self::meter::{Meter, Scenario};
+
+/// A scenario, ready to be run.
+struct Entry {
+    name: &'static str,
+    /// One of what its rounds return.
+    unit: &'static str,
+    make: fn() -> Box<dyn Scenario>,
+}
+
+const SCENARIOS: [Entry; 11] = [
+    Entry { name: "decode-qos-0", unit: "packet", make: || Box::new(codec::Packets::new(0)) },
+    Entry { name: "decode-qos-1", unit: "packet", make: || Box::new(codec::Packets::new(1)) },
+    Entry { name: "websocket", unit: "frame of 100 B", make: || Box::new(codec::WebSocket::new(100)) },
+    Entry { name: "unmask", unit: "KiB", make: || Box::new(codec::Unmask::new()) },
+    Entry { name: "match-cached", unit: "topic", make: || Box::new(matching::Matching::new(true)) },
+    Entry { name: "match", unit: "topic", make: || Box::new(matching::Matching::new(false)) },
+    Entry { name: "publish-to-10-qos-0", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 0)) },
+    Entry { name: "publish-to-10-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 1)) },
+    Entry { name: "publish-to-1-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(1, 1)) },
+    Entry { name: "fan-out-to-500", unit: "delivery", make: || Box::new(mqtt::Publish::new(500, 0)) },
+    Entry { name: "stomp-publish-to-10", unit: "delivery", make: || Box::new(stomp::Send::new(10)) },
+];
+
+/// Rounds that are not measured: maps, buffers and the allocator reach the size that they keep.
+const WARM_UP_ROUNDS: usize = 3;
+/// What is measured is repeated until it has done this many units: then one round's accident weighs little.
+const UNITS_MIN: usize = 50_000;
+
+fn main() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let Some(wanted) = std::env::args().nth(1) else {
+        return SCENARIOS.iter().try_for_each(|entry| writeln!(out, "{}\t{}", entry.name, entry.unit));
+    };
+    let Some(entry) = SCENARIOS.iter().find(|entry| entry.name == wanted) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("there is no scenario {wanted}")));
+    };
+    let mut scenario = (entry.make)();
+    for _ in 0..WARM_UP_ROUNDS {
+        scenario.round(Meter::Off);
+    }
+    let mut units = 0;
+    while units < UNITS_MIN {
+        units += scenario.round(Meter::On);
+    }
+    writeln!(out, "{units}")
+}

@@ -1,0 +1,154 @@
+//! One connection publishes, others receive and acknowledge: MQTT 5.
+
+use bytes::BytesMut;
+use tidewire::mqtt::Mqtt;
+use tidewire_protocols::mqtt::{
+    self, Ack, Connect, Decoded, PACKET_SIZE_MAX, Packet, PacketId, Properties, Qos, Subscribe,
+    SubscribeFiltersBuf, SubscribeOptions, Version,
+};
+use tidewire_protocols::topic::TopicName;
+
+use crate::client::{self, Client};
+use crate::meter::{Meter, Scenario};
+
+/// What every message carries.
+pub(crate) const PAYLOAD: [u8; 64] = [b'x'; 64];
+/// Publishes that arrive together.
+const BATCH: usize = 50;
+/// The topics that take turns.
+const TOPICS: [&str; 5] = [
+    "plant/7/line/1/sensor/temp",
+    "plant/7/line/2/sensor/temp",
+    "plant/7/line/3/sensor/temp",
+    "plant/7/line/4/sensor/temp",
+    "plant/7/line/5/sensor/temp",
+];
+const FILTER: &str = "plant/7/line/+/sensor/temp";
+
+/// See the module.
+pub(crate) struct Publish {
+    publisher: Client,
+    subscribers: Vec<Client>,
+    batch: BytesMut,
+    qos: u8,
+}
+
+impl Publish {
+    /// `qos` is that of both ends.
+    pub(crate) fn new(subscribers: usize, qos: u8) -> Self {
+        let broker = client::broker();
+        let connect = |name: &str| {
+            let greeting = bytes_of(Packet::Connect(connect(name)));
+            Client::new(&broker, |broker, link| Box::new(Mqtt::new(broker, link)), &greeting)
+        };
+        let subscribe = |number| {
+            let mut subscriber = connect(&format!("subscriber-{number}"));
+            let mut filters = SubscribeFiltersBuf::default();
+            filters.push(FILTER, SubscribeOptions::new(quality(qos)));
+            let (packet_id, properties) = (PacketId::FIRST, Properties::EMPTY);
+            let subscribe = Subscribe { packet_id, properties, filters: filters.as_filters() };
+            subscriber.turn(&bytes_of(Packet::Subscribe(subscribe)));
+            subscriber.written.clear();
+            subscriber
+        };
+        let mut batch = BytesMut::new();
+        (0..BATCH).for_each(|number| publish(number, qos, &mut batch));
+        let subscribers = (0..subscribers).map(subscribe).collect();
+        Self { publisher: connect("publisher"), subscribers, batch, qos }
+    }
+}
+
+impl Scenario for Publish {
+    fn round(&mut self, meter: Meter) -> usize {
+        let (publisher, subscribers) = (&mut self.publisher, &mut self.subscribers);
+        meter.run(|| {
+            publisher.turn(&self.batch);
+            subscribers.iter_mut().for_each(|subscriber| subscriber.turn(&[]));
+            subscribers.len()
+        });
+        let answers = Heard::of(&mut publisher.written);
+        assert_eq!((answers.acks, answers.publishes), (BATCH * usize::from(self.qos), 0));
+        let heard: Vec<_> =
+            subscribers.iter_mut().map(|subscriber| Heard::of(&mut subscriber.written)).collect();
+        let deliveries = heard.iter().map(|heard| heard.publishes).sum();
+        assert_eq!(deliveries, BATCH * subscribers.len(), "every message is delivered");
+        if self.qos > 0 {
+            meter.run(|| {
+                let both = subscribers.iter_mut().zip(&heard);
+                both.for_each(|(subscriber, heard)| subscriber.turn(&heard.reply));
+                heard.len()
+            });
+            assert!(subscribers.iter().all(|subscriber| subscriber.written.is_empty()));
+        }
+        deliveries
+    }
+}
+
+/// What a client has been sent, and what it replies.
+#[derive(Default)]
+struct Heard {
+    publishes: usize,
+    acks: usize,
+    reply: BytesMut,
+}
+
+impl Heard {
+    fn of(written: &mut Vec<u8>) -> Self {
+        let (mut heard, mut rest) = (Self::default(), &written[..]);
+        while let Ok(Decoded::Packet { packet, size }) = mqtt::decode(Version::V5, PACKET_SIZE_MAX, rest) {
+            match packet {
+                Packet::Publish(publish) => {
+                    assert_eq!(publish.payload, PAYLOAD);
+                    heard.publishes += 1;
+                    if let Some(packet_id) = publish.packet_id {
+                        Packet::PubAck(Ack::success(packet_id)).encode(Version::V5, &mut heard.reply);
+                    }
+                }
+                Packet::PubAck(_) => heard.acks += 1,
+                other => unreachable!("nobody asked for {other:?}"),
+            }
+            rest = &rest[size..];
+        }
+        assert!(rest.is_empty(), "whole packets are written");
+        written.clear();
+        heard
+    }
+}
+
+/// Appends a PUBLISH, the one with this number in a batch.
+pub(crate) fn publish(number: usize, qos: u8, out: &mut BytesMut) {
+    let packet_id = u16::try_from(number + 1).ok().and_then(PacketId::new).filter(|_| qos > 0);
+    let publish = mqtt::Publish {
+        dup: false,
+        qos: quality(qos),
+        retain: false,
+        topic: TopicName::parse(TOPICS[number % TOPICS.len()]).ok(),
+        packet_id,
+        properties: Properties::EMPTY,
+        payload: &PAYLOAD,
+    };
+    Packet::Publish(publish).encode(Version::V5, out);
+}
+
+fn connect(client_id: &str) -> Connect<'_> {
+    Connect {
+        version: Version::V5,
+        clean_start: true,
+        keep_alive: 60,
+        properties: Properties::EMPTY,
+        client_id,
+        will: None,
+        user_name: None,
+        password: None,
+    }
+}
+
+fn quality(qos: u8) -> Qos {
+    Qos::from_u8(qos).expect("it is 0, 1 or 2")
+}
+
+fn bytes_of(packet: Packet<'_>) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    packet.encode(Version::V5, &mut bytes);
+    bytes
+}
