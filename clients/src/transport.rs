@@ -39,12 +39,16 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`], [`Error::Handshake`], and [`Error::WrongScheme`] for the other protocol's scheme.
+    /// [`Error::Connect`], [`Error::Handshake`], [`Error::WrongScheme`] for the other protocol's scheme, and
+    /// [`Error::TlsUnavailable`].
     pub async fn connect(url: &Url, protocol: Protocol) -> Result<Self, Error> {
         let is_websocket = match (url.scheme(), protocol) {
             (Scheme::Ws, _) => true,
             (Scheme::Mqtt, Protocol::Mqtt) | (Scheme::Stomp, Protocol::Stomp) => false,
             (Scheme::Mqtt | Scheme::Stomp, _) => return Err(protocol.wrong_scheme(url)),
+            (Scheme::Wss | Scheme::Mqtts | Scheme::Stomps, _) => {
+                return Err(Error::TlsUnavailable(url.clone()));
+            }
         };
         let failed = |error| Error::Connect { url: url.clone(), source: Arc::new(error) };
         let stream = TcpStream::connect((url.host(), url.port())).await.map_err(failed)?;
