@@ -1,8 +1,8 @@
 //! Bytes to and from a broker, over TCP or WebSocket, for a protocol of the caller's.
 //!
 //! Chunks are queued with [`Transport::queue`]; [`Transport::poll_drive`] sends what is queued and receives what has
-//! come. [`mqtt`](crate::mqtt) and [`stomp`](crate::stomp) are built on it, and so is what needs its own way with
-//! packets, such as `tw bench`.
+//! come. [`mqtt`](crate::mqtt) and [`stomp`](crate::stomp) are built on it, and so may be what needs its own way with
+//! packets.
 
 mod tcp;
 mod websocket;

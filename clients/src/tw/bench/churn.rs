@@ -1,5 +1,10 @@
 //! Clients that come and go: connect, subscribe, publish to themselves, receive it, and leave.
+//!
+//! Several threads, each with its share of the clients: while one waits for its answers, another asks, so that the broker is
+//! never waited for by all.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -16,7 +21,7 @@ use super::{BenchArgs, Failure, mark};
 
 #[derive(Args, Debug)]
 pub(super) struct ChurnArgs {
-    /// Clients that take each step together.
+    /// Clients that are there at a time.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     together: u32,
     /// Clients in all.
@@ -32,18 +37,28 @@ pub(super) fn run(args: &BenchArgs, scenario: &ChurnArgs) -> Result<Report, Fail
     let loops = if scenario.duration.is_some() { u64::MAX } else { scenario.loops };
     let duration = scenario.duration.map_or(Duration::MAX, Duration::from_secs);
     let mut progress = Progress::new(args, scenario.duration.is_none().then_some(loops), "clients");
-    let mut latency = Latency::new(1);
     let meter = Meter::start(args.pid)?;
-    let mut done = 0;
-    while done < loops && meter.elapsed() < duration {
-        let count = (loops - done).min(scenario.together.into());
-        let begin = Instant::now();
-        turn(&broker, done as usize, count as usize)?;
-        latency.record(u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        done += count;
-        progress.show(meter.elapsed(), || done);
-    }
+    let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let latency = thread::scope(|scope| {
+        let work = |share| {
+            let (broker, begun, done) = (&broker, &begun, &done);
+            let is_late = || meter.elapsed() >= duration;
+            move || Churn { broker, begun, done, loops }.run(share, is_late)
+        };
+        let threads: Vec<_> =
+            shares(scenario.together).into_iter().map(|share| scope.spawn(work(share))).collect();
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            thread::sleep(Duration::from_millis(10));
+            progress.show(meter.elapsed(), || done.load(Ordering::Relaxed));
+        }
+        threads.into_iter().try_fold(Latency::new(1), |mut all, thread| {
+            let broken = |_| Failure::Other("clients broke off".to_owned());
+            all.merge(&thread.join().map_err(broken)??);
+            Ok::<_, Failure>(all)
+        })
+    })?;
     progress.finish();
+    let done = done.into_inner();
     let usage = meter.stop()?;
     let mut report = Report::default();
     report.add("scenario", "churn");
@@ -55,6 +70,40 @@ pub(super) fn run(args: &BenchArgs, scenario: &ChurnArgs) -> Result<Report, Fail
     latency.add_to(&mut report, &["turn_p50_ms", "turn_p99_ms", "turn_p999_ms", "turn_max_ms"]);
     usage.add_to(&mut report, usage.took, done, &Each::LOOP);
     Ok(report)
+}
+
+/// What the threads share.
+struct Churn<'a> {
+    broker: &'a Broker,
+    /// Clients that have begun, and that are gone again.
+    begun: &'a AtomicU64,
+    done: &'a AtomicU64,
+    loops: u64,
+}
+
+impl Churn<'_> {
+    /// Has `share` clients at a time come and go until there were enough or it is late; returns how long they took.
+    fn run(self, share: u32, is_late: impl Fn() -> bool) -> Result<Latency, Failure> {
+        let mut latency = Latency::new(1);
+        while !is_late() {
+            let first = self.begun.fetch_add(share.into(), Ordering::Relaxed);
+            let count = self.loops.saturating_sub(first).min(share.into());
+            if count == 0 {
+                break;
+            }
+            let begin = Instant::now();
+            turn(self.broker, first as usize, count as usize)?;
+            latency.record(u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            self.done.fetch_add(count, Ordering::Relaxed);
+        }
+        Ok(latency)
+    }
+}
+
+/// Of so many clients, each thread's.
+fn shares(clients: u32) -> Vec<u32> {
+    let threads = clients.min(THREADS_MAX);
+    (0..threads).map(|index| (clients + index) / threads).collect()
 }
 
 /// Has `count` clients come and go; `first` is the number of the first one.
@@ -74,4 +123,19 @@ pub(super) fn turn(broker: &Broker, first: usize, count: usize) -> Result<(), Fa
     peers.iter_mut().try_for_each(Peer::await_message)?;
     Peer::leave_all(peers)?;
     Ok(())
+}
+
+const THREADS_MAX: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_share_the_clients() {
+        for (clients, expected) in [(1, vec![1]), (3, vec![1; 3]), (12, vec![1, 1, 1, 1, 1, 1, 1, 1, 2, 2])] {
+            assert_eq!(shares(clients), expected);
+        }
+        assert_eq!(shares(999).iter().sum::<u32>(), 999);
+    }
 }

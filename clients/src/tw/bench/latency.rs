@@ -36,6 +36,12 @@ impl Latency {
         let _ = self.nanoseconds.record(nanoseconds);
     }
 
+    /// Adds what another has kept.
+    pub(super) fn merge(&mut self, other: &Self) {
+        // It grows as needed.
+        let _ = self.nanoseconds.add(&other.nanoseconds);
+    }
+
     /// Forgets what was kept.
     pub(super) fn clear(&mut self) {
         self.nanoseconds.clear();
@@ -94,5 +100,9 @@ mod tests {
         let mut latency = Latency::new(3);
         let kept: Vec<_> = (0..7).filter(|_| latency.is_next()).collect();
         assert_eq!(kept, [0, 3, 6]);
+        let mut other = Latency::new(1);
+        other.record(5);
+        latency.merge(&other);
+        assert_eq!(latency.nanoseconds.len(), 1);
     }
 }

@@ -66,6 +66,9 @@ pub(crate) struct BenchArgs {
     /// Believe every certificate.
     #[arg(long, global = true)]
     insecure: bool,
+    /// Over TLS, take up earlier sessions again, as clients that come back do [default: full handshakes].
+    #[arg(long, global = true)]
+    resume: bool,
     /// The broker's process on this machine: report the CPU time that each message takes it, and its memory.
     #[arg(long, global = true)]
     pid: Option<u32>,
@@ -105,7 +108,7 @@ impl BenchArgs {
     fn broker(&self) -> Result<Broker, Failure> {
         let is_stomp = self.stomp || self.url.scheme().plain() == Scheme::Stomp;
         let speech = if is_stomp { Speech::Stomp } else { Speech::Mqtt(self.version) };
-        let trust = Trust { ca: self.ca.clone(), is_anyone: self.insecure };
+        let trust = Trust { ca: self.ca.clone(), is_anyone: self.insecure, is_resuming: self.resume };
         let mut broker = Broker::new(&self.url, speech, &trust)?;
         broker.virtual_host.clone_from(&self.host);
         broker.is_dotted = self.dots;

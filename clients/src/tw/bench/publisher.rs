@@ -37,10 +37,11 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(link: Link, number: u32, topics: Vec<Template>, limits: Limits) -> Self {
-        let is_acknowledged = topics.iter().any(|topic| topic.qos != Qos::AtMostOnce);
-        // A window of identifiers, which skip 0, has a place of its own for each.
-        let places = usize::try_from(limits.window + 2).unwrap_or(usize::MAX).next_power_of_two();
-        let used = vec![0; if is_acknowledged { places.min(PACKET_IDS + 1) } else { 1 }];
+        let acknowledged = topics.iter().filter(|topic| topic.qos != Qos::AtMostOnce).count();
+        // A window of identifiers, which skip 0, has a place of its own for each; so have those of QoS 0 between them.
+        let spread = if acknowledged == topics.len() { 1 } else { topics.len() };
+        let places = (limits.window as usize + 2).saturating_mul(spread).min(PACKET_IDS + 1);
+        let used = vec![0; if acknowledged > 0 { places.next_power_of_two() } else { 1 }];
         let copies_of_round = topics.iter().map(|topic| u64::from(topic.copies)).sum();
         Self {
             link,

@@ -6,7 +6,7 @@ use tidewire_clients::Qos;
 use super::arrivals::Arrivals;
 use super::latency::DELIVERED;
 use super::load::{Load, Plan};
-use super::mark::MESSAGES_MAX;
+use super::mark::{MESSAGES_MAX, PUBLISHERS_MAX};
 use super::progress::Progress;
 use super::publisher::Publisher;
 use super::publishing::{FlowArgs, broker_to};
@@ -34,7 +34,7 @@ pub(super) struct QueueArgs {
     /// Messages that a consumer may have unacknowledged.
     #[arg(long, default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     prefetch: u32,
-    /// Messages that wait in the queue before the consumers come.
+    /// Messages that wait in the queue before the consumers come; the report counts them as foreign.
     #[arg(long, default_value = "0", value_parser = clap::value_parser!(u64).range(..=MESSAGES_MAX))]
     backlog: u64,
     /// The queue's name [default: one of this run].
@@ -52,15 +52,19 @@ pub(super) fn run(args: &BenchArgs, scenario: &QueueArgs) -> Result<Report, Fail
     let name = scenario.name.clone().unwrap_or_else(|| format!("bench.{}", std::process::id()));
     let destination = format!("/queue/{name}");
     if scenario.backlog > 0 {
-        // As one producer more, whose messages belong to nobody's window.
+        // Numbered as nobody's, so that they are counted as foreign.
         let terms = terms(&broker, scenario);
         let peers = Peer::connect_guests(&broker, 1)?;
-        let filler = producers(scenario, &destination, peers, scenario.producers, scenario.backlog, terms)?;
+        let filler = producers(scenario, &destination, peers, PUBLISHERS_MAX, scenario.backlog, terms)?;
         Load::new(filler, Vec::new(), 7)?.run(plan(args, scenario.backlog, None))?;
     }
     let mut peers = Peer::connect_guests(&broker, scenario.consumers as usize)?;
     let wanted = Wanted::Acknowledged { prefetch: scenario.prefetch };
-    Peer::subscribe_all(&mut peers, wanted, |_| destination.clone())?;
+    for peer in &mut peers {
+        // Messages may come before the receipt, and each is to be acknowledged: the load takes both.
+        peer.put_subscribe(std::iter::once(destination.as_str()), 0, wanted);
+        peer.link.flush()?;
+    }
     let consumers = Subscriber::all(peers)?;
     let peers = Peer::connect_guests(&broker, scenario.producers as usize)?;
     let terms = Terms { copies: 1, ..terms(&broker, scenario) };

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Over WebSocket, what is flushed together is one binary message of MQTT packets, and each STOMP frame is a text message
-//! of its own. Everything runs on one thread: `Poller` says which sockets have something. To connect and to subscribe, a
+//! of its own. A load runs on one thread: `Poller` says which sockets have something. To connect and to subscribe, a
 //! [`Peer`] waits for the answer; from then on it never blocks.
 
 mod answer;

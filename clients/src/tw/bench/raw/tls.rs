@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -22,20 +23,30 @@ pub(in super::super) struct Trust {
     pub(in super::super) ca: Option<PathBuf>,
     /// Believe anybody.
     pub(in super::super) is_anyone: bool,
+    /// Take up earlier sessions again, as who comes back does; otherwise each is a stranger.
+    pub(in super::super) is_resuming: bool,
 }
 
-/// What connections to one broker share, their session tickets among it.
+/// What connections to one broker share.
 pub(super) fn config(trust: &Trust) -> Result<Arc<ClientConfig>, Failure> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::Other(format!("cannot speak TLS: {error}")))?;
-    if trust.is_anyone {
-        let anyone = Arc::new(Anyone { provider });
-        return Ok(Arc::new(
-            builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth(),
-        ));
+    let mut config = match trust.is_anyone {
+        true => {
+            let anyone = Arc::new(Anyone { provider });
+            builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth()
+        }
+        false => builder.with_root_certificates(authorities(trust)?).with_no_client_auth(),
+    };
+    if !trust.is_resuming {
+        config.resumption = Resumption::disabled();
     }
+    Ok(Arc::new(config))
+}
+
+fn authorities(trust: &Trust) -> Result<RootCertStore, Failure> {
     let Some(path) = &trust.ca else {
         return Err(Failure::Other("whom to trust: give --ca FILE, or --insecure".to_owned()));
     };
@@ -49,7 +60,7 @@ pub(super) fn config(trust: &Trust) -> Result<Arc<ClientConfig>, Failure> {
     if authorities.is_empty() {
         return Err(unusable("there is no certificate in it".to_owned()));
     }
-    Ok(Arc::new(builder.with_root_certificates(authorities).with_no_client_auth()))
+    Ok(authorities)
 }
 
 /// One connection's side of TLS. Nothing that has come stays in it: a poller looks at the socket only.
@@ -189,8 +200,8 @@ mod tests {
     #[test]
     fn without_anyone_to_trust_there_is_no_tls() {
         assert!(config(&Trust::default()).unwrap_err().to_string().contains("--insecure"));
-        assert!(config(&Trust { ca: None, is_anyone: true }).is_ok());
-        let missing = Trust { ca: Some("/nowhere/ca.pem".into()), is_anyone: false };
+        assert!(config(&Trust { is_anyone: true, ..Trust::default() }).is_ok());
+        let missing = Trust { ca: Some("/nowhere/ca.pem".into()), ..Trust::default() };
         assert!(config(&missing).unwrap_err().to_string().contains("/nowhere/ca.pem"));
     }
 }
