@@ -226,3 +226,91 @@ impl Link {
 const INPUT_BYTES: usize = 256 * 1024;
 /// Room of one among ten thousand that are mostly silent.
 const INPUT_BYTES_FIRST: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::thread;
+
+    use rustls::crypto::aws_lc_rs;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+    use tidewire_clients::mqtt::Version;
+
+    use super::super::broker::Speech;
+    use super::super::tls::{Trust, config};
+    use super::*;
+
+    const WIRE: Wire = Wire { speech: Speech::Mqtt(Version::V5), is_websocket: false };
+
+    /// A PUBLISH of QoS 0 to `a`, with so many bytes of payload, each `x`.
+    fn publish(payload_bytes: usize) -> Vec<u8> {
+        let remaining = 4 + payload_bytes;
+        let mut packet = vec![0x30];
+        packet.extend((0..3).map(|at| (remaining >> (7 * at)) as u8 & 0x7F | if at < 2 { 0x80 } else { 0 }));
+        packet.extend_from_slice(b"\0\x01a\0");
+        packet.resize(packet.len() + payload_bytes, b'x');
+        packet
+    }
+
+    /// Sends packets of these sizes to what sends them back, and expects them.
+    fn echo(mut link: Link, sizes: &[usize]) {
+        for size in sizes {
+            link.output().extend_from_slice(&publish(*size));
+        }
+        link.flush().unwrap();
+        assert!(!link.is_unsent());
+        let mut came = Vec::new();
+        while came.len() < sizes.len() {
+            assert_eq!(link.receive().unwrap(), Received::Something);
+            let take = |incoming: Incoming<'_>, _: &mut Vec<u8>| {
+                let Incoming::Publish { payload, .. } = incoming else { panic!("{incoming:?}") };
+                assert!(payload.iter().all(|byte| *byte == b'x'));
+                came.push(payload.len());
+                ControlFlow::Continue(())
+            };
+            link.packets(take).unwrap();
+        }
+        assert_eq!(came, sizes);
+    }
+
+    /// A few that end in the midst of a read, and one that is larger than the room for it.
+    const SIZES: [usize; 6] = [16, 3000, 1, 100_000, 16_384, 7];
+
+    #[test]
+    fn packets_come_as_they_went() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        thread::spawn(move || io::copy(&mut peer.try_clone().unwrap(), &mut peer));
+        echo(Link::new(socket, None, WIRE), &SIZES);
+    }
+
+    #[test]
+    fn packets_come_over_tls_as_they_went() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        thread::spawn(move || {
+            let (socket, _) = listener.accept().unwrap();
+            let mut peer = StreamOwned::new(ServerConnection::new(Arc::new(server)).unwrap(), socket);
+            let mut buffer = [0; 5000];
+            while let Ok(count @ 1..) = peer.read(&mut buffer) {
+                peer.write_all(&buffer[..count]).unwrap();
+            }
+        });
+        let trust = Trust { is_anyone: true, ..Trust::default() };
+        let mut tls = Tls::new(&config(&trust).unwrap(), "localhost").unwrap();
+        tls.shake_hands(&mut socket).unwrap();
+        echo(Link::new(socket, Some(tls), WIRE), &SIZES);
+    }
+}
