@@ -35,6 +35,12 @@ pub enum Error {
         /// The scheme for it.
         protocol_scheme: &'static str,
     },
+    /// The URL asks for TLS.
+    #[error("{}://: TLS is not available yet: use {}:// on a trusted network", .0.scheme(), .0.scheme().plain())]
+    TlsUnavailable(
+        /// Where.
+        Url,
+    ),
     /// Something answers there, but in another protocol.
     #[error("{url} answers, but not in {protocol} ({detail}): check the port")]
     Foreign {

@@ -1,8 +1,8 @@
 //! Bytes to and from a broker, over TCP or WebSocket, for a protocol of the caller's.
 //!
 //! Chunks are queued with [`Transport::queue`]; [`Transport::poll_drive`] sends what is queued and receives what has
-//! come. [`mqtt`](crate::mqtt) and [`stomp`](crate::stomp) are built on it, and so is what needs its own way with
-//! packets, such as `tw bench`.
+//! come. [`mqtt`](crate::mqtt) and [`stomp`](crate::stomp) are built on it, and so may be what needs its own way with
+//! packets.
 
 mod tcp;
 mod websocket;
@@ -39,12 +39,16 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`], [`Error::Handshake`], and [`Error::WrongScheme`] for the other protocol's scheme.
+    /// [`Error::Connect`], [`Error::Handshake`], [`Error::WrongScheme`] for the other protocol's scheme, and
+    /// [`Error::TlsUnavailable`].
     pub async fn connect(url: &Url, protocol: Protocol) -> Result<Self, Error> {
         let is_websocket = match (url.scheme(), protocol) {
             (Scheme::Ws, _) => true,
             (Scheme::Mqtt, Protocol::Mqtt) | (Scheme::Stomp, Protocol::Stomp) => false,
             (Scheme::Mqtt | Scheme::Stomp, _) => return Err(protocol.wrong_scheme(url)),
+            (Scheme::Wss | Scheme::Mqtts | Scheme::Stomps, _) => {
+                return Err(Error::TlsUnavailable(url.clone()));
+            }
         };
         let failed = |error| Error::Connect { url: url.clone(), source: Arc::new(error) };
         let stream = TcpStream::connect((url.host(), url.port())).await.map_err(failed)?;

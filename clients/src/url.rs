@@ -1,9 +1,9 @@
 //! Where a broker is and what is spoken there.
 //!
 //! ```text
-//! url    = scheme "://" host [ ":" port ] [ path ]       path only with ws; it may have a query
+//! url    = scheme "://" host [ ":" port ] [ path ]       path only with ws and wss; it may have a query
 //! scheme = "ws" | "mqtt" | "stomp"                       default ports 80, 1883 and 61613
-//!        | "wss" | "mqtts" | "stomps"                    known, not available yet
+//!        | "wss" | "mqtts" | "stomps"                    over TLS: 443, 8883 and 61614; `tw bench` only
 //! host   = name | IPv4 address | "[" IPv6 address "]"
 //! ```
 
@@ -37,7 +37,7 @@ impl Url {
         self.port
     }
 
-    /// The path of a `ws` URL with its query; empty for the others.
+    /// The path of a `ws` or `wss` URL with its query; empty for the others.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -88,6 +88,12 @@ pub enum Scheme {
     Mqtt,
     /// STOMP over TCP.
     Stomp,
+    /// WebSocket over TLS.
+    Wss,
+    /// MQTT over TLS.
+    Mqtts,
+    /// STOMP over TLS.
+    Stomps,
 }
 
 impl Scheme {
@@ -97,6 +103,9 @@ impl Scheme {
             Self::Ws => "ws",
             Self::Mqtt => "mqtt",
             Self::Stomp => "stomp",
+            Self::Wss => "wss",
+            Self::Mqtts => "mqtts",
+            Self::Stomps => "stomps",
         }
     }
 
@@ -106,7 +115,24 @@ impl Scheme {
             Self::Ws => 80,
             Self::Mqtt => 1883,
             Self::Stomp => 61613,
+            Self::Wss => 443,
+            Self::Mqtts => 8883,
+            Self::Stomps => 61614,
         }
+    }
+
+    /// The same without TLS.
+    pub const fn plain(self) -> Self {
+        match self {
+            Self::Ws | Self::Wss => Self::Ws,
+            Self::Mqtt | Self::Mqtts => Self::Mqtt,
+            Self::Stomp | Self::Stomps => Self::Stomp,
+        }
+    }
+
+    /// Whether it is spoken over TLS.
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Wss | Self::Mqtts | Self::Stomps)
     }
 
     fn parse(text: &str) -> Result<Self, UrlError> {
@@ -114,9 +140,9 @@ impl Scheme {
             "ws" => Ok(Self::Ws),
             "mqtt" => Ok(Self::Mqtt),
             "stomp" => Ok(Self::Stomp),
-            "wss" => Err(UrlError::TlsUnavailable { scheme: "wss", plain: Self::Ws }),
-            "mqtts" => Err(UrlError::TlsUnavailable { scheme: "mqtts", plain: Self::Mqtt }),
-            "stomps" => Err(UrlError::TlsUnavailable { scheme: "stomps", plain: Self::Stomp }),
+            "wss" => Ok(Self::Wss),
+            "mqtts" => Ok(Self::Mqtts),
+            "stomps" => Ok(Self::Stomps),
             _ => Err(UrlError::UnknownScheme(text.to_owned())),
         }
     }
@@ -137,14 +163,6 @@ pub enum UrlError {
     /// The scheme is none of ours.
     #[error("{0}:// is not spoken here: use ws://, mqtt:// or stomp://")]
     UnknownScheme(String),
-    /// The scheme asks for TLS.
-    #[error("{scheme}://: TLS is not available yet: use {plain}:// on a trusted network")]
-    TlsUnavailable {
-        /// What was asked for.
-        scheme: &'static str,
-        /// The same without TLS.
-        plain: Scheme,
-    },
     /// There is nothing between `://` and the port or the path.
     #[error("the URL names no host: write, for example, ws://127.0.0.1:8080/")]
     NoHost,
@@ -196,7 +214,7 @@ fn check_path(scheme: Scheme, path: &str) -> Result<String, UrlError> {
     if path.contains('#') {
         return Err(UrlError::Fragment);
     }
-    match (scheme, path) {
+    match (scheme.plain(), path) {
         (Scheme::Ws, path) if path.starts_with('/') => Ok(path.to_owned()),
         (Scheme::Ws, query) => Ok(format!("/{query}")),
         (_, "" | "/") => Ok(String::new()),
@@ -219,6 +237,9 @@ mod tests {
             ("mqtt://broker:2883/", "mqtt://broker:2883"),
             ("stomp://broker", "stomp://broker:61613"),
             ("mqtt://[::1]", "mqtt://[::1]:1883"),
+            ("wss://broker/mqtt", "wss://broker:443/mqtt"),
+            ("mqtts://broker", "mqtts://broker:8883"),
+            ("stomps://broker", "stomps://broker:61614"),
             ("ws://[::1]:8080/x", "ws://[::1]:8080/x"),
         ] {
             assert_eq!(text.parse::<Url>().map(|url| url.to_string()).as_deref(), Ok(full), "{text}");
@@ -238,9 +259,6 @@ mod tests {
             ("broker:1883", UrlError::NoScheme),
             ("", UrlError::NoScheme),
             ("http://broker", UrlError::UnknownScheme("http".to_owned())),
-            ("wss://broker", UrlError::TlsUnavailable { scheme: "wss", plain: Scheme::Ws }),
-            ("mqtts://broker", UrlError::TlsUnavailable { scheme: "mqtts", plain: Scheme::Mqtt }),
-            ("stomps://broker", UrlError::TlsUnavailable { scheme: "stomps", plain: Scheme::Stomp }),
             ("ws://", UrlError::NoHost),
             ("ws://:8080/", UrlError::NoHost),
             ("mqtt://broker:", bad_port("")),
@@ -251,12 +269,11 @@ mod tests {
             ("mqtt://::1:1883", UrlError::BareIpv6),
             ("mqtt://me:secret@broker", UrlError::UserInfo),
             ("mqtt://broker/path", UrlError::Path(Scheme::Mqtt)),
+            ("mqtts://broker/path", UrlError::Path(Scheme::Mqtts)),
             ("ws://broker/#here", UrlError::Fragment),
             ("ws://broker/a b", UrlError::Space),
         ] {
             assert_eq!(text.parse::<Url>(), Err(error), "{text}");
         }
-        let error = "wss://broker".parse::<Url>().unwrap_err();
-        assert!(error.to_string().contains("TLS is not available yet"));
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tidewire_clients::mqtt::Version;
-use tidewire_clients::{Qos, Scheme, Url};
+use tidewire_clients::{Error, Qos, Scheme, Url};
 
 use super::bench::BenchArgs;
 
@@ -131,6 +131,9 @@ impl ConnectionArgs {
 
     fn check(&self) -> Result<(), UsageError> {
         let wrong = |text: &str| Err(UsageError(text.to_owned()));
+        if self.url.scheme().is_tls() {
+            return Err(UsageError(Error::TlsUnavailable(self.url.clone()).to_string()));
+        }
         match (self.spoken(), self.url.scheme(), self.version) {
             (Spoken::Stomp, Scheme::Mqtt, _) => {
                 wrong("--stomp does not go with an mqtt:// URL: use stomp:// or ws://")

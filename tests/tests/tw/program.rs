@@ -170,3 +170,58 @@ fn pairs_lose_nothing() {
         assert!(report["broker_cpu_us_per_message"].is_number(), "{report}");
     }
 }
+
+/// A line each: the scenario, where it goes, and how many messages, connections or loops its report is to have.
+#[test]
+fn every_scenario_loses_nothing() {
+    let broker = Broker::start();
+    let (ws, mqtt, stomp) = (broker.websocket_url(), broker.mqtt_url(), broker.stomp_url());
+    for (scenario, url, figure, count) in [
+        ("pairs --pairs 3 --messages 500 -q 2", &ws, "messages", 1500),
+        ("pairs --pairs 3 --messages 500 --stomp", &ws, "messages", 1500),
+        ("pairs --pairs 3 --messages 500 --stomp --dots -q 1", &ws, "messages", 1500),
+        ("pairs --pairs 3 --messages 500 -q 1", &stomp, "messages", 1500),
+        ("pairs --pairs 300 --messages 20 -q 1 --rate 20000", &ws, "messages", 6000),
+        ("fanout --publishers 2 --subscribers 20 --messages 300", &ws, "deliveries", 12_000),
+        ("fanout --subscribers 20 --messages 300 -q 1", &mqtt, "deliveries", 6000),
+        ("fanout --subscribers 20 --messages 300 --stomp", &ws, "deliveries", 6000),
+        ("wildcard --filters 3001 --subscribers 7 --topics 900 --messages 2000", &ws, "messages", 2000),
+        ("wildcard --filters 500 --kind plus --publishers 2 --messages 500 -q 1", &mqtt, "messages", 1000),
+        ("wildcard --filters 500 --subscribers 5 --messages 500", &stomp, "messages", 500),
+        ("idle --count 150 --subscribe", &ws, "connections", 150),
+        ("idle --count 20", &stomp, "connections", 20),
+        ("churn --loops 25", &ws, "loops", 25),
+        ("churn --loops 15 --together 4 -V 3.1.1", &mqtt, "loops", 15),
+        ("churn --loops 15 --stomp", &ws, "loops", 15),
+        ("mixed --devices 8 --messages 200", &ws, "messages", 8 * 290),
+        ("mixed --devices 8 --messages 200 --churn 0", &stomp, "messages", 8 * 290),
+        ("queue --producers 3 --consumers 2 --messages 300", &stomp, "messages", 900),
+        ("queue --stomp --messages 100", &ws, "messages", 1000),
+        ("retained --messages 300 --rounds 1", &mqtt, "messages", 300),
+    ] {
+        let arguments = format!("bench {scenario} -u {url} --json");
+        let output = tw_succeeds(&arguments.split(' ').collect::<Vec<_>>());
+        let report: Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!(report[figure], json!(count), "{arguments}: {report}");
+        for wrong in ["lost", "duplicates", "out_of_order", "foreign", "refused"] {
+            let figure = &report[wrong];
+            assert!(figure.is_null() || *figure == json!(0), "{arguments}: {report}");
+        }
+    }
+}
+
+#[test]
+fn deliveries_are_timed_from_when_they_were_due() {
+    let broker = Broker::start();
+    let url = broker.websocket_url();
+    let arguments =
+        ["bench", "pairs", "-u", &url, "--rate", "1000", "--duration", "1", "--warm-up", "1", "--json"];
+    let report: Value = serde_json::from_slice(&tw_succeeds(&arguments)).unwrap();
+    for figure in ["delivered_p50_ms", "delivered_max_ms", "sent_late_p50_ms", "generator_cpu_us_per_message"]
+    {
+        assert!(report[figure].is_number(), "{figure}: {report}");
+    }
+    // What the warm-up sent is not among them.
+    let messages = report["messages"].as_u64().unwrap();
+    assert!((500..1500).contains(&messages), "{report}");
+}

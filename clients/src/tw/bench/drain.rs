@@ -4,14 +4,17 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::BenchArgs;
+use super::arrivals::Arrivals;
+use super::deliveries::Deliveries;
 use super::load::receive;
 use super::offline::SessionsArgs;
-use super::process::{cpu_time, resident_kib};
-use super::raw::{Peer, Poller, Standing};
+use super::progress::Progress;
+use super::publishing::broker_to;
+use super::raw::{Broker, Peer, Poller, Standing};
 use super::report::Report;
-use super::subscriber::{Arrivals, Subscriber};
-use crate::tw::Failure;
+use super::subscriber::Subscriber;
+use super::usage::{Each, Meter, Usage};
+use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
 pub(super) struct DrainArgs {
@@ -27,10 +30,12 @@ pub(super) struct DrainArgs {
 }
 
 pub(super) fn run(args: &BenchArgs, scenario: &DrainArgs) -> Result<Report, Failure> {
-    let cpu_before = args.pid.map(cpu_time).transpose()?;
+    let total = scenario.messages.map(|messages| messages * u64::from(scenario.sessions.sessions));
     let mut drain = Drain {
-        args,
+        broker: args.mqtt_broker()?,
         scenario,
+        progress: Progress::new(args, total, "messages"),
+        nobody: Deliveries::new(0, 1),
         poller: Poller::new()?,
         connected: Vec::new(),
         next: 0,
@@ -38,16 +43,17 @@ pub(super) fn run(args: &BenchArgs, scenario: &DrainArgs) -> Result<Report, Fail
         received: 0,
         without_session: 0,
     };
-    let begin = Instant::now();
-    let took = drain.run(begin)?;
-    let cpu_after = args.pid.map(cpu_time).transpose()?;
-    let cpu = cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before));
-    Ok(drain.report(took, cpu))
+    let meter = Meter::start(args.pid)?;
+    let took = drain.run(Instant::now())?;
+    let usage = meter.stop()?;
+    Ok(drain.report(took, &usage))
 }
 
 struct Drain<'a> {
-    args: &'a BenchArgs,
+    broker: Broker,
     scenario: &'a DrainArgs,
+    progress: Progress,
+    nobody: Deliveries,
     poller: Poller,
     /// One for each session that has begun; `None` behind what has arrived when it is done.
     connected: Vec<(Option<Subscriber>, Arrivals)>,
@@ -74,6 +80,8 @@ impl Drain<'_> {
             for &token in &ready {
                 self.take(token)?;
             }
+            let received = self.received;
+            self.progress.show(begin.elapsed(), || received);
             match self.received > before {
                 true => last = begin.elapsed(),
                 false if begin.elapsed().saturating_sub(last) > IDLE => return Ok(last),
@@ -84,7 +92,7 @@ impl Drain<'_> {
 
     fn connect(&mut self) -> Result<(), Failure> {
         let client_id = self.scenario.sessions.client_id(self.next);
-        let peer = Peer::connect(&self.args.url, self.args.version, Standing::Resident(&client_id))?;
+        let peer = Peer::connect(&self.broker, Standing::Resident(client_id))?;
         self.without_session += u32::from(!peer.is_session_present);
         let token = self.connected.len() as u64;
         let subscriber = Subscriber::new(peer.into_link()?);
@@ -107,7 +115,7 @@ impl Drain<'_> {
         let (subscriber, arrivals) = &mut self.connected[token as usize];
         let Some(open) = subscriber else { return Ok(()) };
         let before = open.arrivals.received();
-        open.handle(&mut [])?;
+        open.handle(&mut self.nobody)?;
         self.received += open.arrivals.received() - before;
         self.poller.flush(&mut open.link, token)?;
         let is_done = self.scenario.messages.is_some_and(|messages| open.arrivals.received() >= messages);
@@ -120,7 +128,7 @@ impl Drain<'_> {
         Ok(())
     }
 
-    fn report(&self, took: Duration, cpu: Option<Duration>) -> Report {
+    fn report(&self, took: Duration, usage: &Usage) -> Report {
         let sum = |figure: fn(&Arrivals) -> u64| {
             let each = self.connected.iter();
             each.map(|(open, done)| figure(open.as_ref().map_or(done, |open| &open.arrivals))).sum::<u64>()
@@ -130,22 +138,16 @@ impl Drain<'_> {
             Some(messages) => (messages * u64::from(sessions)).saturating_sub(self.received),
             None => sum(Arrivals::missing),
         };
-        let seconds = took.as_secs_f64().max(f64::MIN_POSITIVE);
         let mut report = Report::default();
         report.add("scenario", "drain");
-        report.add("url", self.args.url.to_string());
-        report.add("mqtt_version", self.args.version.to_string());
+        broker_to(&mut report, &self.broker);
         report.add("sessions", sessions);
         report.add("connections", self.scenario.connections.unwrap_or(sessions).min(sessions));
         report.add("sessions_not_found", self.without_session);
         report.add("messages", self.received);
-        report.add_measured("duration_s", seconds);
-        report.add("messages_per_s", (self.received as f64 / seconds).round());
-        report.add_cpu(cpu, seconds, self.received, "broker_cpu_us_per_message");
-        if let Some((now, most)) = self.args.pid.and_then(resident_kib) {
-            report.add("broker_resident_kib", now);
-            report.add("broker_resident_most_kib", most);
-        }
+        report.add_measured("duration_s", took.as_secs_f64());
+        report.add_rate("messages_per_s", self.received, took);
+        usage.add_to(&mut report, took, self.received, &Each::MESSAGE);
         report.add("lost", lost);
         report.add("duplicates", sum(Arrivals::duplicates));
         report.add("out_of_order", sum(Arrivals::out_of_order));

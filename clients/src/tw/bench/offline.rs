@@ -4,13 +4,13 @@
 
 use clap::Args;
 
-use super::BenchArgs;
 use super::load::{Load, STALL};
-use super::pairs::PublishingArgs;
-use super::raw::{Peer, Standing};
+use super::mark::PUBLISHERS_MAX;
+use super::publishing::PublishingArgs;
+use super::raw::{Peer, Standing, TOGETHER, Wanted};
 use super::report::Report;
-use super::template::PUBLISHERS_MAX;
-use crate::tw::Failure;
+use super::usage::Each;
+use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
 pub(super) struct OfflineArgs {
@@ -45,34 +45,39 @@ impl SessionsArgs {
 }
 
 pub(super) fn run(args: &BenchArgs, scenario: &OfflineArgs) -> Result<Report, Failure> {
+    let broker = args.mqtt_broker()?;
     let publishing = &scenario.publishing;
     if publishing.qos.as_u8() == 0 {
         return Err(Failure::Other(
             "nobody need keep messages of QoS 0 for who is away: add -q 1".to_owned(),
         ));
     }
-    let mut topics = Vec::new();
-    for index in 0..scenario.sessions.sessions {
-        let (client_id, topic) = (scenario.sessions.client_id(index), scenario.sessions.topic(index));
+    let sessions = &scenario.sessions;
+    let topics: Vec<_> = (0..sessions.sessions).map(|index| sessions.topic(index)).collect();
+    for (group, first) in topics.chunks(TOGETHER).zip((0..).step_by(TOGETHER)) {
+        let client_ids: Vec<_> = (first..).take(group.len()).map(|index| sessions.client_id(index)).collect();
         // What an earlier run has left.
-        Peer::forget(&args.url, args.version, &client_id)?;
-        let mut peer = Peer::connect(&args.url, args.version, Standing::Resident(&client_id))?;
-        peer.subscribe(&topic, publishing.qos)?;
-        peer.leave()?;
-        topics.push(topic);
+        let former = client_ids.iter().cloned().map(Standing::Former).collect();
+        Peer::leave_all(Peer::connect_all(&broker, former)?)?;
+        let residents = client_ids.into_iter().map(Standing::Resident).collect();
+        let mut peers = Peer::connect_all(&broker, residents)?;
+        Peer::subscribe_all(&mut peers, Wanted::Qos(publishing.qos), |index| group[index].clone())?;
+        Peer::leave_all(peers)?;
     }
-    let publishers = publishing.connect(args, scenario.publishers, &topics)?;
-    let mut load = Load::new(publishers, Vec::new(), args.pid)?;
-    let outcome = load.run(publishing.duration())?;
+    // Nobody receives.
+    let publishers = publishing.connect(&broker, scenario.publishers, 0, &topics)?;
+    let mut load = Load::new(publishers, Vec::new(), publishing.flow.every())?;
+    let outcome = load.run(publishing.plan(args, scenario.publishers, 1))?;
     let mut report = Report::default();
     report.add("scenario", "offline");
-    publishing.add_to(&mut report, args);
+    publishing.add_to(&mut report, &broker);
     report.add("sessions", scenario.sessions.sessions);
     report.add("publishers", scenario.publishers);
     outcome.add_publishes_to(&mut report, &load);
     report.add_measured("duration_s", outcome.acknowledged_within.as_secs_f64());
-    outcome.add_usage_to(&mut report, load.sum(|publisher| publisher.acknowledged));
-    let unacknowledged = load.sum(|publisher| publisher.sent - publisher.acknowledged);
+    let acknowledged = outcome.counted.acknowledged;
+    outcome.usage.add_to(&mut report, outcome.took(), acknowledged, &Each::MESSAGE);
+    let unacknowledged = outcome.in_all.sent - outcome.in_all.acknowledged;
     if outcome.is_stalled {
         let seconds = STALL.as_secs();
         report

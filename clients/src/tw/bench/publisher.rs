@@ -1,79 +1,58 @@
 //! A connection that publishes: in a window, or at a fixed rate.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 
 use tidewire_clients::{Error, Qos};
 
 use super::latency::Latency;
+use super::mark::Number;
+use super::pace::Limits;
 use super::raw::{Incoming, Link};
-use super::template::{Number, Template};
+use super::template::Template;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Publisher {
     pub(super) link: Link,
     number: u32,
+    /// Published to by turns.
     topics: Vec<Template>,
-    qos: Qos,
+    /// Of all topics together.
+    copies_of_round: u64,
+    next_topic: usize,
+    /// Rounds through all topics that are done.
+    round: u64,
     limits: Limits,
     pub(super) sent: u64,
-    /// Until PUBACK or PUBCOMP; at QoS 0 by being sent.
+    /// Deliveries that what is sent makes.
+    pub(super) expected: u64,
+    /// Until PUBACK, PUBCOMP or a receipt; at QoS 0 by being sent.
     pub(super) acknowledged: u64,
     /// Of those, by a reason that says that the broker did not take it.
     pub(super) refused: u64,
-    /// When each packet identifier was used last, at `packet_id & mask`.
-    used: Vec<Duration>,
+    /// When each packet identifier was used last, at `packet_id & mask`, in nanoseconds from the begin.
+    used: Vec<u64>,
     is_numbered_by_message: bool,
 }
 
-/// How fast a publisher may go.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Messages that may wait for their acknowledgement.
-    pub(super) window: u64,
-    /// Messages that may be sent and not yet received.
-    pub(super) ahead: u64,
-    /// How many there are in all.
-    pub(super) messages: u64,
-    pub(super) pace: Option<Pace>,
-}
-
-/// A message is due at its own time, whatever became of the ones before it, and its latency counts from then: a broker
-/// that stalls cannot slow down those who measure it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    /// From the begin of the run to the first message.
-    pub(super) first: Duration,
-    /// From one message to the next.
-    pub(super) interval: Duration,
-}
-
-impl Pace {
-    fn due(self, elapsed: Duration) -> u64 {
-        let since =
-            elapsed.checked_sub(self.first).map(|since| since.as_nanos() / self.interval.as_nanos().max(1));
-        since.map_or(0, |intervals| u64::try_from(intervals).unwrap_or(u64::MAX).saturating_add(1))
-    }
-
-    fn time_of(self, number: u64) -> Duration {
-        let nanoseconds = self.interval.as_nanos().saturating_mul(number.into());
-        self.first + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
-    }
-}
-
 impl Publisher {
-    pub(super) fn new(link: Link, number: u32, topics: Vec<Template>, qos: Qos, limits: Limits) -> Self {
-        // A window of identifiers, which skip 0, has a place of its own for each.
-        let places = usize::try_from(limits.window + 2).unwrap_or(usize::MAX).next_power_of_two();
-        let used = vec![Duration::ZERO; places.min(PACKET_IDS + 1)];
+    pub(super) fn new(link: Link, number: u32, topics: Vec<Template>, limits: Limits) -> Self {
+        let acknowledged = topics.iter().filter(|topic| topic.qos != Qos::AtMostOnce).count();
+        // A window of identifiers, which skip 0, has a place of its own for each; so have those of QoS 0 between them.
+        let spread = if acknowledged == topics.len() { 1 } else { topics.len() };
+        let places = (limits.window as usize + 2).saturating_mul(spread).min(PACKET_IDS + 1);
+        let used = vec![0; if acknowledged > 0 { places.next_power_of_two() } else { 1 }];
+        let copies_of_round = topics.iter().map(|topic| u64::from(topic.copies)).sum();
         Self {
             link,
             number,
             topics,
-            qos,
+            copies_of_round,
+            next_topic: 0,
+            round: 0,
             limits,
             sent: 0,
+            expected: 0,
             acknowledged: 0,
             refused: 0,
             used,
@@ -86,13 +65,19 @@ impl Publisher {
         Self { is_numbered_by_message: true, ..self }
     }
 
-    /// Publishes what window and pace have room for. `delivered` is what has been received, `elapsed` the run's time.
-    pub(super) fn fill(&mut self, elapsed: Duration, delivered: u64) {
+    /// Sends at most so many messages that are not yet received by all.
+    pub(super) fn stay_within(&mut self, ahead: u64) {
+        self.limits.ahead = ahead;
+    }
+
+    /// Publishes what window and pace have room for. `delivered` is how many deliveries there were, `elapsed` the run's
+    /// time in nanoseconds; how late each message is goes to `late`.
+    pub(super) fn fill(&mut self, elapsed: u64, delivered: u64, late: &mut Latency) {
         let Limits { window, ahead, messages, pace } = self.limits;
         let left = messages - self.sent;
         let room = window
             .saturating_sub(self.sent - self.acknowledged)
-            .min(ahead.saturating_sub(self.sent.saturating_sub(delivered)))
+            .min(ahead.saturating_sub(self.undelivered(delivered)))
             .min(left);
         let count = match pace {
             Some(pace) => pace.due(elapsed).saturating_sub(self.sent).min(room),
@@ -101,37 +86,58 @@ impl Publisher {
             None => room,
         };
         for number in self.sent..self.sent + count {
-            self.put(number, pace.map_or(elapsed, |pace| pace.time_of(number)));
+            let at = pace.map_or(elapsed, |pace| pace.time_of(number));
+            if pace.is_some() && late.is_next() {
+                late.record(elapsed.saturating_sub(at));
+            }
+            self.put(number, at);
         }
         self.sent += count;
-        if self.qos == Qos::AtMostOnce {
-            self.acknowledged = self.sent;
+    }
+
+    /// Messages that are not yet received by all.
+    fn undelivered(&self, delivered: u64) -> u64 {
+        let missing = self.expected.saturating_sub(delivered);
+        match (self.topics.len() as u64, self.copies_of_round) {
+            (topics, copies) if topics == copies => missing,
+            // The last of them counts until its last delivery.
+            (topics, copies) => (missing * topics).div_ceil(copies.max(1)),
         }
     }
 
-    fn put(&mut self, number: u64, at: Duration) {
+    fn put(&mut self, number: u64, at: u64) {
+        let topic = &self.topics[self.next_topic];
+        let sequence = if self.is_numbered_by_message { number } else { self.round };
         let packet_id = (number % PACKET_IDS as u64) as u16 + 1;
-        let mask = self.used.len() - 1;
-        self.used[usize::from(packet_id) & mask] = at;
-        let topics = self.topics.len() as u64;
-        let sequence = if self.is_numbered_by_message { number } else { number / topics };
+        if topic.qos == Qos::AtMostOnce {
+            self.acknowledged += 1;
+        } else {
+            let mask = self.used.len() - 1;
+            self.used[usize::from(packet_id) & mask] = at;
+        }
         let message = Number { publisher: self.number, sequence };
-        self.topics[(number % topics) as usize].put(message, packet_id, self.link.output());
+        topic.put(message, at, packet_id, self.link.output());
+        self.expected += u64::from(topic.copies);
+        self.next_topic += 1;
+        if self.next_topic == self.topics.len() {
+            (self.next_topic, self.round) = (0, self.round + 1);
+        }
     }
 
-    /// When the next message is due; `None` without a pace or when all are sent.
-    pub(super) fn next_due(&self) -> Option<Duration> {
+    /// When the next message is due, in nanoseconds; `None` without a pace or when all are sent.
+    pub(super) fn next_due(&self) -> Option<u64> {
         let pace = self.limits.pace.filter(|_| self.sent < self.limits.messages)?;
         Some(pace.time_of(self.sent))
     }
 
-    /// Takes the acknowledgements that have come.
-    pub(super) fn handle(&mut self, begin: Instant, latency: &mut Latency) -> Result<(), Error> {
-        let elapsed = begin.elapsed();
+    /// Takes the acknowledgements that have come, so many nanoseconds after the begin.
+    pub(super) fn handle(&mut self, elapsed: u64, latency: &mut Latency) -> Result<(), Error> {
         let Self { link, used, acknowledged, refused, .. } = self;
         let mask = used.len() - 1;
         let mut settle = |packet_id: u16, reason: u8| {
-            latency.record(elapsed.saturating_sub(used[usize::from(packet_id) & mask]));
+            if latency.is_next() {
+                latency.record(elapsed.saturating_sub(used[usize::from(packet_id) & mask]));
+            }
             *acknowledged += 1;
             *refused += u64::from(reason >= REFUSED);
         };
@@ -141,7 +147,11 @@ impl Publisher {
                 Incoming::PubRec { packet_id, reason } if reason >= REFUSED => settle(packet_id, reason),
                 Incoming::PubRec { packet_id, .. } => put_answer(PUBREL, packet_id, out),
                 Incoming::PubComp { packet_id } => settle(packet_id, 0),
-                Incoming::Publish { .. } | Incoming::PubRel { .. } | Incoming::Other(_) => {}
+                Incoming::Receipt { number } => settle(number as u16, 0),
+                Incoming::Publish { .. }
+                | Incoming::PubRel { .. }
+                | Incoming::Message { .. }
+                | Incoming::Other(_) => {}
             }
             ControlFlow::Continue(())
         })?;
@@ -154,6 +164,7 @@ impl Publisher {
         self.limits.messages = self.sent;
     }
 
+    /// Whether all is sent and acknowledged.
     pub(super) fn is_done(&self) -> bool {
         self.sent == self.limits.messages && self.acknowledged == self.sent && !self.link.is_unsent()
     }
@@ -169,17 +180,3 @@ const PUBREL: u8 = 0x62;
 /// Reasons from here on refuse.
 const REFUSED: u8 = 0x80;
 const PACKET_IDS: usize = 65_535;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pace_says_how_many_are_due_and_when() {
-        let pace = Pace { first: Duration::from_millis(5), interval: Duration::from_millis(10) };
-        for (elapsed, due) in [(0, 0), (4, 0), (5, 1), (14, 1), (15, 2), (1005, 101)] {
-            assert_eq!(pace.due(Duration::from_millis(elapsed)), due, "{elapsed} ms");
-        }
-        assert_eq!(pace.time_of(100), Duration::from_millis(1005));
-    }
-}

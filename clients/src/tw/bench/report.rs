@@ -24,18 +24,15 @@ impl Report {
         self.figures.push(Figure { name, value: value.into() });
     }
 
+    /// Adds how many a second that is.
+    pub(super) fn add_rate(&mut self, name: &'static str, count: u64, took: Duration) {
+        let seconds = took.as_secs_f64().max(f64::MIN_POSITIVE);
+        self.add(name, (count as f64 / seconds).round());
+    }
+
     /// Adds a figure that is a measurement: with three digits behind the point.
     pub(super) fn add_measured(&mut self, name: &'static str, value: f64) {
         self.add(name, (value * 1000.0).round() / 1000.0);
-    }
-
-    /// What the broker's process has used, in all and, as the figure `each`, for one of `count`. Far below one core it
-    /// was not what limited the rate.
-    pub(super) fn add_cpu(&mut self, cpu: Option<Duration>, seconds: f64, count: u64, each: &'static str) {
-        let Some(cpu) = cpu.map(|cpu| cpu.as_secs_f64()) else { return };
-        self.add_measured("broker_cpu_s", cpu);
-        self.add_measured("broker_cores", cpu / seconds);
-        self.add_measured(each, cpu * 1e6 / count.max(1) as f64);
     }
 
     /// Says that the broker did not do what it had to: the figures stand, but the command fails.
@@ -75,8 +72,15 @@ mod tests {
         report.add("scenario", "pairs");
         report.add("lost", 0);
         report.add_measured("duration_s", 1.23456);
-        assert_eq!(report.to_table(), "scenario    pairs\nlost        0\nduration_s  1.235\n");
+        report.add_rate("per_s", 5, Duration::from_secs(2));
+        assert_eq!(
+            report.to_table(),
+            "scenario    pairs\nlost        0\nduration_s  1.235\nper_s       3.0\n"
+        );
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
-        assert_eq!(json, serde_json::json!({"scenario": "pairs", "lost": 0, "duration_s": 1.235}));
+        assert_eq!(
+            json,
+            serde_json::json!({"scenario": "pairs", "lost": 0, "duration_s": 1.235, "per_s": 3.0})
+        );
     }
 }

@@ -5,15 +5,19 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tidewire_clients::Qos;
 
-use super::BenchArgs;
-use super::load::{Load, receive};
-use super::process::{cpu_time, resident_kib};
-use super::publisher::{Limits, Publisher};
-use super::raw::{Peer, Poller, Standing};
+use super::arrivals::Arrivals;
+use super::deliveries::Deliveries;
+use super::load::{Load, Plan, receive};
+use super::pace::Limits;
+use super::progress::Progress;
+use super::publisher::Publisher;
+use super::publishing::broker_to;
+use super::raw::{Broker, Peer, Poller, Standing, Wanted};
 use super::report::Report;
-use super::subscriber::{Arrivals, Subscriber};
+use super::subscriber::Subscriber;
 use super::template::{Template, Terms};
-use crate::tw::Failure;
+use super::usage::{Each, Meter, Usage};
+use super::{BenchArgs, Failure};
 use crate::tw::arguments::parse_qos;
 
 #[derive(Args, Debug)]
@@ -42,15 +46,15 @@ pub(super) struct RetainedArgs {
 }
 
 pub(super) fn run(args: &BenchArgs, scenario: &RetainedArgs) -> Result<Report, Failure> {
+    let broker = args.mqtt_broker()?;
     let mut report = Report::default();
     report.add("scenario", "retained");
-    report.add("url", args.url.to_string());
-    report.add("mqtt_version", args.version.to_string());
+    broker_to(&mut report, &broker);
     report.add("qos", scenario.qos.as_u8());
     report.add("payload_bytes", scenario.payload);
     if !scenario.existing {
-        let mut load = Load::new(vec![publisher(args, scenario, scenario.payload)?], Vec::new(), args.pid)?;
-        let outcome = load.run(None)?;
+        let mut load = Load::new(vec![publisher(&broker, scenario, scenario.payload)?], Vec::new(), 7)?;
+        let outcome = load.run(plan(args, scenario))?;
         outcome.add_publishes_to(&mut report, &load);
         if outcome.is_stalled {
             report.set_fault("not all retained messages were acknowledged".to_owned());
@@ -59,29 +63,31 @@ pub(super) fn run(args: &BenchArgs, scenario: &RetainedArgs) -> Result<Report, F
     }
     let mut rounds = Vec::new();
     for _ in 0..scenario.rounds {
-        rounds.push(Round::run(args, scenario)?);
+        rounds.push(Round::run(args, &broker, scenario)?);
     }
     if !scenario.keep {
-        Load::new(vec![publisher(args, scenario, 0)?], Vec::new(), None)?.run(None)?;
+        let publishers = vec![publisher(&broker, scenario, 0)?];
+        Load::new(publishers, Vec::new(), 7)?.run(plan(args, scenario))?;
     }
-    add_rounds(&mut report, args, scenario, rounds);
+    add_rounds(&mut report, scenario, rounds);
     Ok(report)
 }
 
-fn add_rounds(report: &mut Report, args: &BenchArgs, scenario: &RetainedArgs, mut rounds: Vec<Round>) {
+fn plan(args: &BenchArgs, scenario: &RetainedArgs) -> Plan {
+    let progress = Progress::new(args, Some(scenario.messages.into()), "messages");
+    Plan { duration: None, warm_up: Duration::ZERO, pid: None, progress }
+}
+
+fn add_rounds(report: &mut Report, scenario: &RetainedArgs, mut rounds: Vec<Round>) {
     rounds.sort_by_key(|round| round.took);
     let median = &rounds[rounds.len() / 2];
-    let (received, seconds) = (median.arrivals.received(), median.took.as_secs_f64().max(f64::MIN_POSITIVE));
+    let received = median.arrivals.received();
     let least = rounds.iter().map(|round| round.arrivals.received()).min().unwrap_or_default();
     let lost = u64::from(scenario.messages).saturating_sub(least);
     report.add("messages", received);
-    report.add_measured("duration_s", seconds);
-    report.add("messages_per_s", (received as f64 / seconds).round());
-    report.add_cpu(median.cpu, seconds, received, "broker_cpu_us_per_message");
-    if let Some((now, most)) = args.pid.and_then(resident_kib) {
-        report.add("broker_resident_kib", now);
-        report.add("broker_resident_most_kib", most);
-    }
+    report.add_measured("duration_s", median.took.as_secs_f64());
+    report.add_rate("messages_per_s", received, median.took);
+    median.usage.add_to(report, median.took, received, &Each::MESSAGE);
     report.add("lost", lost);
     report.add("duplicates", rounds.iter().map(|round| round.arrivals.duplicates()).sum::<u64>());
     report.add("foreign", median.arrivals.foreign());
@@ -91,45 +97,45 @@ fn add_rounds(report: &mut Report, args: &BenchArgs, scenario: &RetainedArgs, mu
 }
 
 /// Publishes all messages once; without a payload, that removes them.
-fn publisher(args: &BenchArgs, scenario: &RetainedArgs, payload_bytes: u32) -> Result<Publisher, Failure> {
-    let peer = Peer::connect(&args.url, args.version, Standing::Guest)?;
-    let terms = Terms { version: args.version, qos: Qos::AtLeastOnce, retain: true, payload_bytes };
+fn publisher(broker: &Broker, scenario: &RetainedArgs, payload_bytes: u32) -> Result<Publisher, Failure> {
+    let peer = Peer::connect(broker, Standing::Guest)?;
+    let terms = Terms { wire: broker.wire, qos: Qos::AtLeastOnce, retain: true, payload_bytes, copies: 0 };
     let topics = (0..scenario.messages)
         .map(|index| Template::new(&format!("bench/retained/{}/{index}", index % 100), terms))
         .collect::<Result<_, _>>()?;
     let window = peer.receive_maximum.min(1000).into();
     let limits = Limits { window, ahead: u64::MAX, messages: scenario.messages.into(), pace: None };
-    Ok(Publisher::new(peer.into_link()?, 0, topics, Qos::AtLeastOnce, limits).numbered_by_message())
+    Ok(Publisher::new(peer.into_link()?, 0, topics, limits).numbered_by_message())
 }
 
 struct Round {
     took: Duration,
     arrivals: Arrivals,
-    cpu: Option<Duration>,
+    usage: Usage,
 }
 
 impl Round {
-    fn run(args: &BenchArgs, scenario: &RetainedArgs) -> Result<Self, Failure> {
-        let mut peer = Peer::connect(&args.url, args.version, Standing::Guest)?;
-        peer.put_subscribe(&scenario.filter, scenario.qos);
+    fn run(args: &BenchArgs, broker: &Broker, scenario: &RetainedArgs) -> Result<Self, Failure> {
+        let mut peer = Peer::connect(broker, Standing::Guest)?;
+        let filter = std::iter::once(scenario.filter.as_str());
+        peer.put_subscribe(filter, 0, Wanted::Qos(scenario.qos));
         let mut subscriber = Subscriber::new(peer.into_link()?);
         let mut poller = Poller::new()?;
         poller.add(&subscriber.link, 0)?;
-        let cpu_before = args.pid.map(cpu_time).transpose()?;
+        let meter = Meter::start(args.pid)?;
+        let mut nobody = Deliveries::new(0, 1);
         let begin = Instant::now();
         let (mut took, mut ready) = (Duration::ZERO, Vec::new());
         poller.flush(&mut subscriber.link, 0)?;
         while subscriber.arrivals.received() < scenario.messages.into() && begin.elapsed() - took < IDLE {
             poller.wait(IDLE, &mut ready)?;
             if !ready.is_empty() && receive(&mut subscriber.link)? {
-                subscriber.handle(&mut [])?;
+                subscriber.handle(&mut nobody)?;
                 took = begin.elapsed();
             }
             poller.flush(&mut subscriber.link, 0)?;
         }
-        let cpu_after = args.pid.map(cpu_time).transpose()?;
-        let cpu = cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before));
-        Ok(Self { took, arrivals: subscriber.arrivals, cpu })
+        Ok(Self { took, arrivals: subscriber.arrivals, usage: meter.stop()? })
     }
 }
 

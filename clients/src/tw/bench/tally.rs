@@ -1,37 +1,21 @@
 //! Which of a row of numbered messages have arrived.
 
 /// Counts messages numbered from 0.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tally {
     /// One bit for each.
     seen: Vec<u64>,
-    count: u64,
     received: u64,
     /// One more than the highest number that has arrived.
     next: u64,
     duplicates: u64,
     out_of_order: u64,
-    foreign: u64,
 }
 
 impl Tally {
-    pub(super) fn new(count: u64) -> Self {
-        // An address space ends before this does not fit.
-        let words = usize::try_from(count.div_ceil(64)).unwrap_or(usize::MAX);
-        Self { seen: vec![0; words], count, received: 0, next: 0, duplicates: 0, out_of_order: 0, foreign: 0 }
-    }
-
-    /// For a row whose length shows only at its end.
-    pub(super) fn unbounded() -> Self {
-        Self { count: u64::MAX, ..Self::new(0) }
-    }
-
     /// Returns whether the message had not arrived before.
     pub(super) fn record(&mut self, number: u64) -> bool {
-        if number >= self.count {
-            self.foreign += 1;
-            return false;
-        }
+        // An address space ends before this does not fit.
         let index = usize::try_from(number / 64).unwrap_or(usize::MAX);
         if index >= self.seen.len() {
             self.seen.resize((index + 1).max(self.seen.len() * 2), 0);
@@ -52,9 +36,20 @@ impl Tally {
         true
     }
 
-    /// A message whose payload has no number of ours.
-    pub(super) fn record_foreign(&mut self) {
-        self.foreign += 1;
+    /// Adds what has arrived elsewhere; what has arrived at both is a duplicate.
+    pub(super) fn merge(&mut self, other: &Self) {
+        if self.seen.len() < other.seen.len() {
+            self.seen.resize(other.seen.len(), 0);
+        }
+        let mut twice = 0;
+        for (word, others) in self.seen.iter_mut().zip(&other.seen) {
+            twice += u64::from((*word & others).count_ones());
+            *word |= others;
+        }
+        self.received += other.received - twice;
+        self.next = self.next.max(other.next);
+        self.duplicates += other.duplicates + twice;
+        self.out_of_order += other.out_of_order;
     }
 
     /// How far the row has come: everything before it has arrived or been overtaken.
@@ -74,10 +69,6 @@ impl Tally {
     pub(super) fn out_of_order(&self) -> u64 {
         self.out_of_order
     }
-
-    pub(super) fn foreign(&self) -> u64 {
-        self.foreign
-    }
 }
 
 #[cfg(test)]
@@ -86,12 +77,12 @@ mod tests {
 
     #[test]
     fn everything_that_can_happen_to_a_message_is_counted() {
-        let mut tally = Tally::new(70);
-        for number in [0, 1, 3, 2, 3, 69, 70, u64::MAX] {
+        let mut tally = Tally::default();
+        for number in [0, 1, 3, 2, 3, 69] {
             tally.record(number);
         }
         assert_eq!((tally.received(), tally.next()), (5, 70));
-        assert_eq!((tally.duplicates(), tally.out_of_order(), tally.foreign()), (1, 1, 2));
+        assert_eq!((tally.duplicates(), tally.out_of_order()), (1, 1));
         (0..70).for_each(|number| {
             tally.record(number);
         });
@@ -99,10 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unbounded_row_grows() {
-        let mut tally = Tally::unbounded();
+    fn a_row_grows() {
+        let mut tally = Tally::default();
         assert!(tally.record(100_000));
         assert!(!tally.record(100_000));
-        assert_eq!((tally.received(), tally.next(), tally.foreign()), (1, 100_001, 0));
+        assert_eq!((tally.received(), tally.next()), (1, 100_001));
     }
 }

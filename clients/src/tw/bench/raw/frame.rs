@@ -1,8 +1,8 @@
 //! WebSocket frames as a client writes and reads them.
 //!
 //! ```text
-//! head = 0x82, 0x80 | length (or 126, 16 bits; 127, 64 bits), mask (4 bytes)      to the broker
-//!      = opcode, length                                                          from the broker, not masked
+//! head = 0x82 (text: 0x81), 0x80 | length (or 126, 16 bits; 127, 64 bits), mask (4 bytes)      to the broker
+//!      = opcode, length                                                     from the broker, not masked
 //! ```
 //!
 //! The mask is zero, so that masking costs nothing here; the broker has the same work with it as with any other.
@@ -10,6 +10,7 @@
 /// Bytes of the longest head: 2, a 64-bit length, a mask.
 pub(super) const HEAD_BYTES_MAX: usize = 14;
 
+const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const PONG: u8 = 0x8A;
 const MASKED: u8 = 0x80;
@@ -30,6 +31,14 @@ pub(super) fn put_head(payload_bytes: usize, room: &mut [u8; HEAD_BYTES_MAX]) ->
         room[mask - 8..mask].copy_from_slice(&(payload_bytes as u64).to_be_bytes());
         mask - 10
     }
+}
+
+/// Appends the head of a text frame with so much payload.
+pub(in super::super) fn put_text_head(payload_bytes: usize, out: &mut Vec<u8>) {
+    let mut room = [0; HEAD_BYTES_MAX];
+    let at = put_head(payload_bytes, &mut room);
+    room[at] = TEXT;
+    out.extend_from_slice(&room[at..]);
 }
 
 /// Appends the answer to a ping.
@@ -87,6 +96,9 @@ mod tests {
             let mut room = [9; HEAD_BYTES_MAX];
             let at = put_head(length, &mut room);
             assert_eq!(&room[at..], head, "{length}");
+            let mut text = Vec::new();
+            put_text_head(length, &mut text);
+            assert_eq!((text[0], &text[1..]), (0x81, &head[1..]), "{length}");
         }
     }
 

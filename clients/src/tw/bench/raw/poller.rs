@@ -20,6 +20,8 @@ pub(in super::super) struct Poller {
     /// epoll's own time limit counts in milliseconds, a tenth of which is an eternity here.
     timer: OwnedFd,
     events: Vec<epoll::Event>,
+    /// Whether the timer has run down and would be reported again and again.
+    is_rung: bool,
 }
 
 impl Poller {
@@ -27,7 +29,7 @@ impl Poller {
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(failed)?;
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).map_err(failed)?;
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN).map_err(failed)?;
-        Ok(Self { epoll, timer, events: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Self { epoll, timer, events: Vec::with_capacity(EVENTS_MAX), is_rung: false })
     }
 
     /// From now on [`Poller::wait`] names `token` when there is something to read from `link`.
@@ -59,9 +61,15 @@ impl Poller {
         self.events.clear();
         ready.clear();
         let mut limit = to_timespec(timeout);
-        if !timeout.is_zero() && timeout < TIMER_BELOW {
-            let once = Itimerspec { it_interval: to_timespec(Duration::ZERO), it_value: limit };
+        let is_short = !timeout.is_zero() && timeout < TIMER_BELOW;
+        if is_short || self.is_rung {
+            // Zero stops it.
+            let it_value = if is_short { limit } else { to_timespec(Duration::ZERO) };
+            let once = Itimerspec { it_interval: to_timespec(Duration::ZERO), it_value };
             timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once).map_err(failed)?;
+            self.is_rung = false;
+        }
+        if is_short {
             limit = to_timespec(TIMER_BELOW);
         }
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&limit)) {
@@ -69,14 +77,7 @@ impl Poller {
             Err(error) => return Err(failed(error)),
         }
         ready.extend(self.events.iter().map(|event| event.data.u64()).filter(|token| *token != TIMER));
-        if ready.len() < self.events.len() {
-            // Otherwise it would be reported again and again.
-            let off = Itimerspec {
-                it_interval: to_timespec(Duration::ZERO),
-                it_value: to_timespec(Duration::ZERO),
-            };
-            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &off).map_err(failed)?;
-        }
+        self.is_rung = ready.len() < self.events.len();
         Ok(())
     }
 }

@@ -3,7 +3,10 @@
 use tidewire_clients::Error;
 use tidewire_clients::mqtt::Version;
 
-/// A packet from the broker.
+use super::broker::Speech;
+use super::stomp;
+
+/// A packet, or a frame, from the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Incoming<'a> {
     /// `packet_id` is 0 at QoS 0.
@@ -27,12 +30,28 @@ pub(in super::super) enum Incoming<'a> {
     PubComp {
         packet_id: u16,
     },
+    /// STOMP: `ack` is what an ACK is to name, empty where none is wanted.
+    Message {
+        ack: &'a [u8],
+        payload: &'a [u8],
+    },
+    /// STOMP: 0 is the receipt of something that is no message.
+    Receipt {
+        number: u32,
+    },
     /// Any other, whole.
     Other(&'a [u8]),
 }
 
 /// The packet at the front of `input`, and its size; `None` if it is not whole.
-pub(super) fn next(version: Version, input: &[u8]) -> Result<Option<(Incoming<'_>, usize)>, Error> {
+pub(super) fn next(speech: Speech, input: &[u8]) -> Result<Option<(Incoming<'_>, usize)>, Error> {
+    match speech {
+        Speech::Mqtt(version) => next_packet(version, input),
+        Speech::Stomp => stomp::next(input),
+    }
+}
+
+fn next_packet(version: Version, input: &[u8]) -> Result<Option<(Incoming<'_>, usize)>, Error> {
     let Some((header, remaining)) = header(input)? else { return Ok(None) };
     let size = header + remaining;
     let Some(body) = input.get(header..size) else { return Ok(None) };
@@ -130,21 +149,21 @@ mod tests {
                     packet_id: if qos == Qos::AtMostOnce { 0 } else { 258 },
                     payload: &[7; 200],
                 };
-                assert_eq!(next(version, &out).unwrap(), Some((expected, whole)));
-                assert_eq!(next(version, &out[..whole - 1]).unwrap(), None);
+                assert_eq!(next_packet(version, &out).unwrap(), Some((expected, whole)));
+                assert_eq!(next_packet(version, &out[..whole - 1]).unwrap(), None);
             }
             let mut out = BytesMut::new();
             Packet::PubAck(Ack::success(packet_id)).encode(version, &mut out);
             let expected = Incoming::PubAck { packet_id: 258, reason: 0 };
-            assert_eq!(next(version, &out).unwrap(), Some((expected, out.len())));
+            assert_eq!(next_packet(version, &out).unwrap(), Some((expected, out.len())));
         }
     }
 
     #[test]
     fn a_refusal_and_an_end_are_seen() {
-        let refused = next(Version::V5, &[0x40, 3, 0, 1, 0x97]).unwrap();
+        let refused = next_packet(Version::V5, &[0x40, 3, 0, 1, 0x97]).unwrap();
         assert_eq!(refused, Some((Incoming::PubAck { packet_id: 1, reason: 0x97 }, 5)));
-        assert!(next(Version::V5, &[0xE0, 1, 0x8B]).is_err());
-        assert!(next(Version::V5, &[0x30, 0x80, 0x80, 0x80, 0x80]).is_err());
+        assert!(next_packet(Version::V5, &[0xE0, 1, 0x8B]).is_err());
+        assert!(next_packet(Version::V5, &[0x30, 0x80, 0x80, 0x80, 0x80]).is_err());
     }
 }
