@@ -26,12 +26,16 @@ use crate::broker::Broker;
 use crate::clock::Now;
 use crate::net::{Received, Stream};
 use crate::output::Output;
-use crate::session::Link;
+use crate::session::{Link, READY_BYTES_MAX};
 use crate::store::CommitId;
 use crate::turn::Turn;
 
 /// Turns a connection may take before it lets others on its thread have theirs.
 const TURNS_MAX: usize = 8;
+/// Reads in one turn: the last one, as a rule, only says that there is nothing more.
+const READS_PER_TURN: usize = 3;
+/// Bytes behind which a turn reads no more.
+const TURN_BYTES_MAX: usize = 32 * 1024;
 /// Memory a connection keeps for output between writes, so that an idle one holds next to nothing.
 const OUTPUT_KEPT_BYTES: usize = 1024;
 /// How long a connection that ends may take to send its last words, and its peer to close in return.
@@ -121,9 +125,9 @@ impl Connection {
             // Where nothing was read because replies were held, and the write has let them go, the socket has not been
             // asked, and would wake nobody.
             let may_have_more = match input {
-                Input::Some => true,
+                Input::Part => true,
                 Input::NotAsked => self.may_read(),
-                Input::Nothing | Input::Ended => false,
+                Input::All | Input::Nothing | Input::Ended => false,
             };
             if !may_have_more {
                 return Poll::Pending;
@@ -171,7 +175,7 @@ impl Connection {
             return Err(Lost);
         }
         // Where nothing was handled, what was left over before still is.
-        if matches!(input, Input::Some) {
+        if matches!(input, Input::Part | Input::All) {
             self.has_more = flow == Flow::Yield;
         }
         if let Flow::Close(close) = flow {
@@ -196,32 +200,48 @@ impl Connection {
         }
     }
 
+    /// Reads and handles what has arrived, within bounds: others on the thread wait.
     fn poll_input(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> (Input, Flow) {
-        let Self { stream, protocol, tail, has_more, .. } = self;
-        if *has_more {
-            return (Input::Some, handle(protocol.as_mut(), turn, tail, &[]));
+        if self.has_more {
+            return (Input::Part, handle(self.protocol.as_mut(), turn, &mut self.tail, &[]));
         }
-        let turn_now = turn.now.instant;
-        let mut handle_bytes = |bytes: &[u8], is_text: bool| {
-            protocol.note_text(is_text);
-            handle(protocol.as_mut(), turn, tail, bytes)
-        };
-        match stream.poll_receive(cx, turn_now, &mut handle_bytes) {
-            Poll::Pending => (Input::Nothing, Flow::Continue),
-            Poll::Ready(Received::Bytes(flow)) => (Input::Some, flow),
-            Poll::Ready(Received::Refused(close)) => {
-                protocol.handle_closed(turn);
-                (Input::Some, Flow::Close(close))
+        let mut size = 0;
+        for read in 0..READS_PER_TURN {
+            if read > 0 && (size > TURN_BYTES_MAX || !self.may_read()) {
+                break;
             }
-            Poll::Ready(Received::End) => (Input::Ended, Flow::Continue),
+            let Self { stream, protocol, tail, .. } = self;
+            let turn_now = turn.now.instant;
+            let mut handle_bytes = |bytes: &[u8], is_text: bool| {
+                size += bytes.len();
+                protocol.note_text(is_text);
+                handle(protocol.as_mut(), turn, tail, bytes)
+            };
+            match stream.poll_receive(cx, turn_now, &mut handle_bytes) {
+                Poll::Pending if read == 0 => return (Input::Nothing, Flow::Continue),
+                Poll::Pending => return (Input::All, Flow::Continue),
+                Poll::Ready(Received::Bytes(Flow::Continue)) => {}
+                Poll::Ready(Received::Bytes(flow)) => return (Input::Part, flow),
+                Poll::Ready(Received::Refused(close)) => {
+                    protocol.handle_closed(turn);
+                    return (Input::Part, Flow::Close(close));
+                }
+                Poll::Ready(Received::End) => return (Input::Ended, Flow::Continue),
+            }
         }
+        (Input::Part, Flow::Continue)
     }
 
     /// Writes what is due, as much as the socket takes.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Lost> {
+        let mut is_all = false;
         loop {
             if self.output.is_empty() {
-                self.fill_output(cx)?;
+                if !is_all {
+                    self.fill_output(cx)?;
+                    // What comes from now on wakes the task.
+                    is_all = self.output.len() < READY_BYTES_MAX;
+                }
                 if self.output.is_empty() && !self.stream.has_unsent() {
                     return Ok(Poll::Ready(()));
                 }
@@ -269,6 +289,10 @@ impl Connection {
         let timeouts = [self.protocol.poll_timeout(), self.stream.poll_timeout()];
         let Some(at) = timeouts.into_iter().flatten().min() else { return };
         let at = tokio::time::Instant::from_std(at);
+        // It has been polled since it was set, and so wakes the task by itself.
+        if self.timer.as_ref().is_some_and(|timer| timer.deadline() <= at && !timer.is_elapsed()) {
+            return;
+        }
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
         if timer.deadline() > at || timer.is_elapsed() {
             timer.as_mut().reset(at);
@@ -341,7 +365,9 @@ enum Input {
     /// Nothing has arrived; the socket wakes the task when something does.
     Nothing,
     /// Something was handled, and there may be more.
-    Some,
+    Part,
+    /// Something was handled, and that was all; the socket wakes the task when there is more.
+    All,
     /// The peer is gone.
     Ended,
 }

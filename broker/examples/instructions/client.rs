@@ -10,7 +10,6 @@ use tidewire::connection::{Flow, Protocol};
 use tidewire::output::Output;
 use tidewire::session::Link;
 use tidewire::store::MemoryStore;
-use tidewire::turn::Turn;
 
 /// As much as a connection keeps of its output.
 const OUTPUT_KEPT_BYTES: usize = 1024;
@@ -62,7 +61,7 @@ impl Client {
         let commit = turn.finish().expect("memory takes everything");
         self.protocol.handle_commit(commit);
         loop {
-            let mut turn = Turn::new(now, self.broker.store());
+            let mut turn = self.broker.turn_at(now);
             self.protocol.poll_transmit(&mut turn, &mut self.output);
             turn.finish().expect("memory takes everything");
             if self.output.is_empty() {

@@ -331,8 +331,7 @@ fn expect_fan_out(publication: &Publication<'_>, matches: &MatchSet) {
 
 /// How a message goes to one receiver; `None` if No Local keeps it from its own publisher.
 pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<DeliveryOptions> {
-    let terms = target.terms_for(publication.publisher)?;
-    Some(DeliveryOptions {
+    target.with_terms_for(publication.publisher, |terms| DeliveryOptions {
         qos: publication.qos.min(terms.qos),
         retain: publication.retain && terms.retain_as_published,
         identifiers: terms.identifiers.clone(),

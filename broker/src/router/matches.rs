@@ -106,12 +106,17 @@ impl Target {
         size_of::<Self>() + parts + size_of_val(&*self.merged.identifiers)
     }
 
-    /// The terms for a message from `publisher`; `None` if No Local keeps it from its own publisher.
+    /// Calls `with` on the terms for a message from `publisher`; `None` if No Local keeps it from its own publisher.
     /// [MQTT-3.8.3-3]
-    pub fn terms_for(&self, publisher: SessionId) -> Option<std::borrow::Cow<'_, Terms>> {
-        if self.session.id() != publisher || !self.parts.iter().any(|part| part.no_local) {
-            return Some(std::borrow::Cow::Borrowed(&self.merged));
+    pub fn with_terms_for<R>(&self, publisher: SessionId, with: impl FnOnce(&Terms) -> R) -> Option<R> {
+        match self.session.id() == publisher && self.parts.iter().any(|part| part.no_local) {
+            false => Some(with(&self.merged)),
+            true => self.terms_for_itself().as_ref().map(with),
         }
+    }
+
+    #[cold]
+    fn terms_for_itself(&self) -> Option<Terms> {
         let mut foreign = self.parts.iter().filter(|part| !part.no_local).peekable();
         foreign.peek()?;
         let none =
@@ -120,7 +125,7 @@ impl Target {
             terms.add(part);
             terms
         });
-        Some(std::borrow::Cow::Owned(merged))
+        Some(merged)
     }
 }
 

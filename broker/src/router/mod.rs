@@ -18,7 +18,7 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 
 use self::cache::MatchCache;
 use self::keyed_list::Keyed;
-pub use self::matches::{LastMatch, MatchSet, ShareGroup, Target};
+pub use self::matches::{LastMatch, MatchSet, ShareGroup, Target, Terms};
 pub use self::retained::Retained;
 use self::trie::Trie;
 use crate::message::SessionId;
@@ -237,7 +237,7 @@ mod tests {
 
     fn seen(targets: &[Target]) -> Vec<Seen> {
         let seen_one = |target: &Target| {
-            let terms = target.terms_for(SessionId::BROKER).unwrap();
+            let terms = target.with_terms_for(SessionId::BROKER, Terms::clone).unwrap();
             let mut identifiers: Vec<_> =
                 terms.identifiers.iter().map(|identifier| identifier.get()).collect();
             identifiers.sort_unstable();

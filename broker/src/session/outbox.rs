@@ -12,7 +12,7 @@ use crate::store::{Answers, CommitId};
 
 /// Bytes that may stand ready before further messages go to the backlog. Larger batches save no system calls that
 /// matter, and cost memory for every slow socket.
-pub(super) const READY_BYTES_MAX: usize = 64 * 1024;
+pub const READY_BYTES_MAX: usize = 64 * 1024;
 
 /// The bounds of one outbox.
 #[derive(Clone, Copy, Debug)]

@@ -180,5 +180,5 @@ async fn same_head_wrong_body(wire: Wire) {
     alice.says(&format!("{counted}one^{counted}two^{counted}three^")).await;
     bob.hears_message("one").await;
     bob.hears_message("two").await;
-    alice.is_refused("no NUL after the 3 octets of content-length", 1000).await;
+    alice.is_refused("no NUL after the 3 octets of content-length", 1002).await;
 }
