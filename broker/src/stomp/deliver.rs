@@ -282,6 +282,9 @@ impl Deliver for StompDeliver {
     }
 }
 
+/// What a frame's other headers take as a rule: message-id's number, destination's prefix, qos, content-length.
+const HEADERS_BYTES: usize = 96;
+
 /// How this connection's MESSAGE frames look.
 #[derive(Clone, Copy)]
 struct Style {
@@ -302,6 +305,9 @@ impl Style {
         output: &mut Output,
     ) {
         let out = &mut output.bytes;
+        // Of most frames, all; what is more makes its own room.
+        let (topic, payload) = (publication.topic.as_str().len(), publication.payload.len());
+        out.reserve(subscription.head.len() + topic + payload + HEADERS_BYTES);
         out.put_slice(&subscription.head);
         encode_number(serial, out);
         out.put_u8(b'\n');

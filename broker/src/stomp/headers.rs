@@ -27,7 +27,7 @@ use super::destination::{Names, destination, destination_parts};
 use super::refuse::Refusal;
 use crate::clock::Now;
 use crate::config::Separator;
-use crate::message::{AttributesBuf, Publication, Qos};
+use crate::message::{Attributes, AttributesBuf, Publication, Qos};
 use crate::session::DeliveryOptions;
 
 /// What a SEND says of its message, besides topic and body.
@@ -43,6 +43,9 @@ pub(super) struct Particulars {
 /// What a head may not name whose meaning is to be remembered: a receipt that is owed, a transaction, a queue that is made
 /// for replies, a time that counts from now.
 const ONCE_ONLY: [&str; 4] = ["receipt", "reply-to", "transaction", "ttl"];
+
+/// Bytes of the payload format among the attributes; every other attribute has more.
+const PAYLOAD_FORMAT_BYTES: usize = 2;
 
 /// Reads a SEND's headers; what travels from end to end goes into `attributes`.
 pub(super) fn read(
@@ -117,7 +120,10 @@ pub(super) fn write(
         encode_header_number("expires", expires_at, out);
     }
     let mut header = |name: &str, value: &str| encode_header(version, name, value, out);
-    for property in publication.attributes.iter() {
+    // Most have none but the payload format, which no header says.
+    let is_bare = publication.attributes.encoded().len() <= PAYLOAD_FORMAT_BYTES;
+    let attributes = if is_bare { Attributes::default() } else { publication.attributes };
+    for property in attributes.iter() {
         match property {
             Property::ContentType(content_type) => header("content-type", content_type),
             Property::ResponseTopic(topic) => header("reply-to", &destination(topic, separator)),

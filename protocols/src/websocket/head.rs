@@ -110,11 +110,47 @@ impl Head {
     }
 }
 
-/// Appends the head of an unmasked, unfragmented frame; `is_compressed` sets RSV1.
+/// Appends the head of an unmasked, unfragmented frame; `is_compressed` sets RSV1. Written by hand, since STOMP has a frame
+/// for each message. (RFC 6455, section 5.2)
 pub fn encode_head(opcode: Opcode, is_compressed: bool, payload_len: usize, out: &mut BytesMut) {
-    let opcode = opcode.to_library();
-    let head = FrameHeader { rsv1: is_compressed, opcode, ..FrameHeader::default() };
-    // Writing into memory cannot fail.
-    let written = head.format(payload_len as u64, &mut out.writer());
-    debug_assert!(written.is_ok());
+    let first = FINAL | if is_compressed { RSV1 } else { 0 } | u8::from(opcode.to_library());
+    if payload_len <= CONTROL_PAYLOAD_MAX {
+        out.put_slice(&[first, payload_len as u8]);
+    } else if let Ok(short) = u16::try_from(payload_len) {
+        let [high, low] = short.to_be_bytes();
+        out.put_slice(&[first, LENGTH_16, high, low]);
+    } else {
+        out.put_slice(&[first, LENGTH_64]);
+        out.put_u64(payload_len as u64);
+    }
+}
+
+const FINAL: u8 = 0x80;
+const RSV1: u8 = 0x40;
+/// What stands for a length of 16 or 64 bits that follows.
+const LENGTH_16: u8 = 126;
+const LENGTH_64: u8 = 127;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_those_that_the_library_writes() {
+        for opcode in
+            [Opcode::Continuation, Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping, Opcode::Pong]
+        {
+            for is_compressed in [false, true] {
+                for length in [0, 1, 125, 126, 127, 255, 256, 65_535, 65_536, 1 << 40] {
+                    let mut head = BytesMut::new();
+                    encode_head(opcode, is_compressed, length, &mut head);
+                    let (rsv1, opcode) = (is_compressed, opcode.to_library());
+                    let mut expected = Vec::new();
+                    let library = FrameHeader { rsv1, opcode, ..FrameHeader::default() };
+                    library.format(length as u64, &mut expected).unwrap();
+                    assert_eq!(head[..], expected[..], "{opcode} {length}");
+                }
+            }
+        }
+    }
 }
