@@ -17,6 +17,7 @@ a turn's attempts the one that was disturbed least. A new build of a broker dese
 """
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,9 +38,9 @@ def main():
     if arguments.list:
         print("\n".join(f"{part.name:28}{part.section:16}{part.title}" for load in loads for part in load.chain()))
         return
-    arguments.brokers = installed(arguments.brokers)
     if not (arguments.bin / "tw").exists():
         sys.exit(f"series: {arguments.bin / 'tw'} is missing: cargo build --release -p tidewire-clients")
+    arguments.brokers = usable(arguments.brokers, arguments.bin / "tw")
     Runner(arguments).run(loads)
 
 
@@ -76,15 +77,21 @@ def chosen(scenarios, only):
     return [load for load in scenarios.loads if any({part.name, part.section} & wanted for part in load.chain())]
 
 
-def installed(names):
+def usable(names, generator):
+    """The brokers that are installed, and whose options the generator knows."""
+    options = subprocess.run([generator, "bench", "--help"], capture_output=True, text=True).stdout
     found = []
     for name in names.split(","):
         if name not in BY_NAME:
             sys.exit(f"series: {name} is none of {', '.join(BY_NAME)}")
-        if BY_NAME[name].find():
-            found.append(name)
+        broker = BY_NAME[name]
+        unknown = [option for option in broker.options if option.startswith("--") and f"{option} " not in options + " "]
+        if not broker.find():
+            print(f"series: {name} is missing and left out: {broker.install}", file=sys.stderr)
+        elif unknown:
+            print(f"series: {name} is left out: {generator} has no {' '.join(unknown)}", file=sys.stderr)
         else:
-            print(f"series: {name} is missing and left out: {BY_NAME[name].install}", file=sys.stderr)
+            found.append(name)
     return found
 
 

@@ -25,7 +25,7 @@ class Broker:
     # The version of MQTT by transport; a transport that is missing here is one that the broker does not have.
     mqtt = {"ws": "5", "tcp": "5", "wss": "5"}
     path = "/"
-    # Options of `tw bench`.
+    # Options of `tw bench`, which must know them.
     options = ()
 
     def __init__(self, directory, lossless):
@@ -208,6 +208,8 @@ class Rumqttd(Broker):
     name = label = program = "rumqttd"
     install = "cargo install rumqttd"
     mqtt = {"ws": "3.1.1", "tcp": "5"}
+    # It refuses who would be there forever.
+    options = ("--keep-alive", "3600")
 
     def configuration(self):
         def listener(kind, port):

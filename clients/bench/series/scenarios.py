@@ -106,27 +106,33 @@ class Scenarios:
         ]
 
     def waiting(self):
-        retained, backlog = self.count(100_000), self.count(100_000)
-        publishers = 10
-        brokers = (*MQTT, "tidewire-always")
-        drain = Load("drain", "its drain", "waiting", ("drain", "--messages", str(backlog // publishers)), brokers, qos=1)
+        retained, backlog, publishers = self.count(100_000), self.count(100_000), 10
+        each = str(backlog // publishers)
+
+        def away(name, suffix, brokers, transport):
+            drain = Load(f"drain{name}", f"its drain{suffix}", "waiting", ("drain", "--messages", each), brokers, transport, qos=1)
+            return Load(f"offline{name}", f"backlog of {backlog:,}, QoS 1{suffix}", "waiting",
+                        ("offline", "-q", "1", "--publishers", str(publishers), "--messages", each), brokers, transport, qos=1,
+                        figures=(Figure("acknowledged_per_s", "acknowledged/s", more=True), CORES, CPU), lossless=True, then=drain)
+
         return [
-            Load("retained", f"{retained:,} retained messages to #", "waiting", ("retained", "--messages", str(retained))),
-            Load("offline", f"backlog of {backlog:,}, QoS 1", "waiting",
-                 ("offline", "-q", "1", "--publishers", str(publishers), "--messages", str(backlog // publishers)), brokers, qos=1,
-                 figures=(Figure("acknowledged_per_s", "acknowledged/s", more=True), CORES, CPU), lossless=True, then=drain),
+            Load("retained", f"{retained:,} retained messages to #", "waiting", ("retained", "--messages", str(retained)), lossless=True),
+            away("", "", (*MQTT, "tidewire-always"), "ws"),
+            # mosquitto's WebSockets sleep beside what waits: its TCP shows what it can do.
+            away("-tcp", ", tcp", BOTH, "tcp"),
         ]
 
     def connections(self):
         idle = self.count(10_000)
+        coming = (Figure("loops_per_s", "clients/s", more=True), Figure("broker_cpu_us_per_loop", "broker CPU, µs each"))
         connection = (Figure("broker_resident_kib_per_connection", "resident KiB each"),
                       Figure("broker_cpu_us_per_connection", "broker CPU, µs each"))
         return [
             Load("idle", f"{idle:,} idle connections", "connections", ("idle", "--count", str(idle)), figures=connection),
             Load("idle-wss", f"{idle:,} idle connections, wss", "connections", ("idle", "--count", str(idle)), BOTH, "wss",
                  figures=connection),
-            Load("churn", "connect, subscribe, publish, receive, leave", "connections", ("churn", *self.duration),
-                 figures=(Figure("loops_per_s", "clients/s", more=True), Figure("broker_cpu_us_per_loop", "broker CPU, µs each"))),
+            Load("churn", "connect, subscribe, publish, receive, leave", "connections", ("churn", *self.duration), figures=coming),
+            Load("churn-tcp", "the same, tcp", "connections", ("churn", *self.duration), transport="tcp", figures=coming),
         ]
 
     def stomp(self):
@@ -139,7 +145,8 @@ class Scenarios:
 
         return [
             load("stomp-pairs", "/topic, 10 pairs", "pairs", *self.lasting),
-            load("stomp-fanout", "/topic, fan-out to 500", "fanout", *self.lasting),
+            # RabbitMQ has enough to do with less, and would be at the rest for a minute.
+            load("stomp-fanout", "/topic, fan-out to 500", "fanout", *self.lasting, of={"rabbitmq": ("--window", "50")}),
             queue("stomp-queue", "/queue, receipts and ACK, 10 to 10", "--window", "100"),
             queue("stomp-queue-10", "the same, 10 ahead", "--window", "10"),
             queue("stomp-queue-tcp", "/queue, receipts and ACK, 10 to 10, tcp", "--window", "100", transport="tcp"),
