@@ -17,6 +17,7 @@ a turn's attempts the one that was disturbed least. A new build of a broker dese
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,8 @@ def main():
         document.write(arguments.results, arguments.report)
         return
     machine.check()
+    # What was started must not stay behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("series: terminated"))
     loads = chosen(Scenarios(arguments.duration, arguments.quick), arguments.only)
     if arguments.list:
         print("\n".join(f"{part.name:28}{part.section:16}{part.title}" for load in loads for part in load.chain()))
@@ -41,6 +44,7 @@ def main():
     if not (arguments.bin / "tw").exists():
         sys.exit(f"series: {arguments.bin / 'tw'} is missing: cargo build --release -p tidewire-clients")
     arguments.brokers = usable(arguments.brokers, arguments.bin / "tw")
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
     Runner(arguments).run(loads)
 
 

@@ -22,6 +22,8 @@ STYLES = {
     "rabbitmq": ("#E69F00", "X"),
 }
 WIDTH_IN = 8.5
+# A vertical axis spans at least so much, from its lowest to its highest.
+SPAN_MIN = 100
 # Sections whose loads are compared by a line each.
 OVERVIEW = ("pairs", "fanout", "waiting", "stomp")
 
@@ -119,6 +121,8 @@ def subscriptions(runs, loads):
         for broker in STYLES:
             curve(axes, runs, [load for load in loads if load.line == f"subscriptions-{kind}"], broker, "broker_cpu_us_per_message", shown)
         axes.set_title(kind, fontsize=11)
+    # They share what all of them need.
+    for axes in grid.flat:
         scales(axes)
     for axes in grid[:, 0]:
         axes.set_ylabel("broker CPU, µs per message")
@@ -127,7 +131,7 @@ def subscriptions(runs, loads):
     if not shown:
         return nothing(figure)
     handles = [handle(broker) for broker in STYLES if broker in shown]
-    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.95), ncols=len(handles))
+    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.92), ncols=len(handles))
     return figure
 
 
@@ -165,17 +169,27 @@ def nothing(figure):
 def scales(axes):
     axes.set_xscale("log")
     axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    # Little differences are to look little.
+    axes.set_ylim(min(low, high / SPAN_MIN), high)
     plain(axes.xaxis)
     plain(axes.yaxis)
 
 
 def plain(axis):
-    """Numbers instead of powers; where the scale is short, 2 and 5 as well."""
+    """Powers of ten as 0.1, 10, 10k, 1M; where there are few of them, 2 and 5 as well."""
     low, high = sorted(axis.get_view_interval())
-    short = high / max(low, 1e-9) < 200
-    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if short else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    is_short = high / max(low, 1e-9) < 50
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if is_short else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def short(value):
+    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{letter}"
+    return f"{value:g}"
 
 
 def legend(axes, shown, more=()):

@@ -88,8 +88,10 @@ class Runner:
         try:
             output, wrong = process.communicate(timeout=RUN_S_MAX)
         except subprocess.TimeoutExpired:
-            machine.stop(process)
             return line | {"failed": f"not done within {RUN_S_MAX} s"}
+        finally:
+            if process.poll() is None:
+                machine.stop(process)
         after = machine.Usage.now(broker.pid)
         if broker.has_ended():
             return line | {"failed": f"the broker ended: {broker.log()[-500:]}"}

@@ -27,6 +27,10 @@ ACKNOWLEDGED = (Figure("acknowledged_p50_ms", "acknowledged, p50 ms"), Figure("a
 FULL = (RATE, CORES, CPU)
 PACED = (*LATENCIES, CORES)
 
+# Filters go to connections in turns, and every tenth or hundredth of them is published to, of 100,000 and a million. With a
+# prime number of connections each receives; of a hundred, only ten or one would, and more would travel together.
+SPREAD = ("--subscribers", "101")
+
 
 @dataclass(frozen=True)
 class Load:
@@ -92,11 +96,16 @@ class Scenarios:
 
     def fanouts(self):
         filters = self.count(100_000)
+        memory = Figure("broker_resident_kib_per_subscription", "resident KiB/subscription")
+
+        def wildcard(name, title, *options):
+            command = ("wildcard", "--filters", str(filters), "--kind", "mixed", *options, *self.lasting)
+            return Load(name, title, "fanout", command, figures=(*FULL, memory))
+
         return [
             Load("fanout", "fan-out to 500", "fanout", ("fanout", *self.lasting)),
-            Load("wildcard", f"{filters:,} filters, mixed", "fanout",
-                 ("wildcard", "--filters", str(filters), "--kind", "mixed", *self.lasting),
-                 figures=(*FULL, Figure("broker_resident_kib_per_subscription", "resident KiB/subscription"))),
+            wildcard("wildcard", f"{filters:,} filters, mixed"),
+            wildcard("wildcard-spread", f"{filters:,} filters, every connection receives", *SPREAD),
         ]
 
     def paced(self):
@@ -110,7 +119,7 @@ class Scenarios:
         each = str(backlog // publishers)
 
         def away(name, suffix, brokers, transport):
-            drain = Load(f"drain{name}", f"its drain{suffix}", "waiting", ("drain", "--messages", each), brokers, transport, qos=1)
+            drain = Load(f"drain{name}", f"drain of {backlog:,}, QoS 1{suffix}", "waiting", ("drain", "--messages", each), brokers, transport, qos=1)
             return Load(f"offline{name}", f"backlog of {backlog:,}, QoS 1{suffix}", "waiting",
                         ("offline", "-q", "1", "--publishers", str(publishers), "--messages", each), brokers, transport, qos=1,
                         figures=(Figure("acknowledged_per_s", "acknowledged/s", more=True), CORES, CPU), lossless=True, then=drain)
@@ -147,9 +156,9 @@ class Scenarios:
             load("stomp-pairs", "/topic, 10 pairs", "pairs", *self.lasting),
             # RabbitMQ has enough to do with less, and would be at the rest for a minute.
             load("stomp-fanout", "/topic, fan-out to 500", "fanout", *self.lasting, of={"rabbitmq": ("--window", "50")}),
-            queue("stomp-queue", "/queue, receipts and ACK, 10 to 10", "--window", "100"),
-            queue("stomp-queue-10", "the same, 10 ahead", "--window", "10"),
-            queue("stomp-queue-tcp", "/queue, receipts and ACK, 10 to 10, tcp", "--window", "100", transport="tcp"),
+            queue("stomp-queue", "/queue, 10 to 10", "--window", "100"),
+            queue("stomp-queue-10", "/queue, 10 to 10, 10 ahead", "--window", "10"),
+            queue("stomp-queue-tcp", "/queue, 10 to 10, tcp", "--window", "100", transport="tcp"),
         ]
 
     def durable(self):
@@ -182,7 +191,7 @@ class Scenarios:
         memory = Figure("broker_resident_kib_per_subscription", "resident KiB/subscription")
         # What takes mosquitto minutes to subscribe says no more than a tenth of it.
         return [Load(f"subscriptions-{kind}-{count}", f"{count:,} {kind}", "subscriptions",
-                     ("wildcard", "--filters", str(count), "--kind", kind, *self.lasting),
+                     ("wildcard", "--filters", str(count), "--kind", kind, *SPREAD, *self.lasting),
                      BOTH if count <= self.count(100_000) else ("tidewire",), figures=(RATE, CPU, memory), line=f"subscriptions-{kind}", x=count)
                 for kind in KINDS for count in counts]
 
