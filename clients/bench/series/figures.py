@@ -7,12 +7,15 @@ from collections import defaultdict
 
 # Of all rounds, how many must have been too much for a broker before the load counts as such.
 FULL_SHARE = 0.5
+# Of all messages, how many may be lost: what loses more is no figure of how fast a broker is.
+LOST_SHARE_MAX = 0.01
 
 
 class Runs:
     def __init__(self, file):
         lines = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-        self.measured = [line for line in lines if "figures" in line]
+        lines = [line | lossy(line["figures"]) if "figures" in line else line for line in lines]
+        self.measured = [line for line in lines if "figures" in line and "failed" not in line]
         if not self.measured:
             sys.exit(f"series: {file} holds no run")
         if len({line["quick"] for line in self.measured}) > 1:
@@ -66,3 +69,10 @@ def rounds(lines):
     for line in lines:
         found[line["series"], line["load"], line["broker"], line["round"]].append(line)
     return found
+
+
+def lossy(figures):
+    lost, arrived = figures.get("lost", 0), figures.get("messages", 0)
+    if lost <= LOST_SHARE_MAX * (lost + arrived):
+        return {}
+    return {"failed": f"{lost:,} of {lost + arrived:,} messages lost"}

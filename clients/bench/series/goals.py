@@ -12,7 +12,8 @@ CPU, RATE, CORES = "broker_cpu_us_per_message", "messages_per_s", "broker_cores"
 @dataclass(frozen=True)
 class Goal:
     text: str
-    limit: float
+    # None: it stands there for comparison, so that a goal is not read for more than it says.
+    limit: float | None
     # The measured figure, or None where a run is missing.
     measure: Callable
     at_least: bool = False
@@ -26,11 +27,14 @@ class Goal:
         except (TypeError, ValueError, ZeroDivisionError):
             # A median that is not there is None, a line without runs is empty.
             value = None
+        measured = "not measured" if value is None else self.form.format(value)
+        if self.limit is None:
+            return f"| {self.text} | | {measured} | |"
         goal = ("≥ " if self.at_least != self.inverse else "≤ ") + self.form.format(self.limit)
         if value is None:
-            return f"| {self.text} | {goal} | not measured | |"
+            return f"| {self.text} | {goal} | {measured} | |"
         met = value >= self.limit if self.at_least else value <= self.limit
-        return f"| {self.text} | {goal} | {self.form.format(value)} | {'yes' if met else '**no**'} |"
+        return f"| {self.text} | {goal} | {measured} | {'yes' if met else '**no**'} |"
 
 
 def table(runs):
@@ -97,9 +101,10 @@ GOALS = [
     relative_cpu("QoS 0, tcp", 25, "tcp-0"),
     relative_cpu("QoS 1, tcp", 35, "tcp-1"),
     Goal(f"messages/s, 100,000 filters, in parts of {THEIRS}'s", 8, faster("wildcard"), True),
-    Goal(f"the same, every connection receives, in parts of {THEIRS}'s", 8, faster("wildcard-spread"), True),
+    Goal(f"the same, every connection receives, in parts of {THEIRS}'s", None, faster("wildcard-spread"), True),
     Goal(f"messages/s, 100,000 retained messages, in parts of {THEIRS}'s", 10, faster("retained"), True),
     Goal(f"messages/s, drain of a backlog, in parts of {THEIRS}'s", 10, faster("drain"), True),
+    Goal(f"the same over tcp, in parts of {THEIRS}'s", None, faster("drain-tcp"), True),
     Goal(f"10,000 messages/s: p99 in parts of {THEIRS}'s", 1, share("fixed", "delivered_p99_ms")),
     Goal(f"10,000 messages/s: CPU in parts of {THEIRS}'s", 1, share("fixed", CORES)),
     Goal(f"fan-out to 500 at 20/s: p99 in parts of {THEIRS}'s", 1, share("fanout-20", "delivered_p99_ms")),

@@ -113,8 +113,10 @@ class Runner:
         asked = line["figures"].get("asked_per_s")
         if load.line and asked and line["figures"]["messages_per_s"] < KEPT_UP * asked:
             line["full"] = True
-            key = load.line, broker.name
-            self.full[key] = min(load.x, self.full.get(key, load.x))
+            # What others disturb says nothing about more than this run.
+            if not line["disturbed"]:
+                key = load.line, broker.name
+                self.full[key] = min(load.x, self.full.get(key, load.x))
 
     def append(self, line):
         line |= {"series": self.series, "machine": self.machine, "quick": self.settings.quick}

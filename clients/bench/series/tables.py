@@ -86,7 +86,7 @@ def notes(runs, loads, brokers):
                 lines.append(f"- {load.title}: {label}: {', '.join(faults)}.")
             if (load.name, broker) in runs.failed and broker not in runs.brokers(load):
                 reason = " ".join(runs.failed[load.name, broker].split())
-                lines.append(f"- {load.title}: {label} failed: `{reason[:160]}`")
+                lines.append(f"- {load.title}: {label} has no figures: `{reason[:160]}`")
     unable = {}
     for load in loads:
         for broker in load.brokers:
