@@ -53,15 +53,16 @@ def conditions(runs):
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     medians = "one round" if most == 1 else f"medians of {least} rounds" if least == most else f"medians of {least} to {most} rounds"
     quick = " With `--quick`: short runs of reduced counts, good for trying the script alone." if runs.quick else ""
-    return (f"{when}, {'; '.join(runs.machines())}. {', '.join(runs.versions())}; {medians}, the brokers in turns, each on one core, the load on "
-            f"another.\nIn {disturbed} of {count} runs other programs took more than a tenth of a core.{quick}\n")
+    return (f"{when}, {'; '.join(runs.machines())}. {', '.join(runs.versions())}; {medians}, the brokers in turns,\n"
+            f"each on one core, the load on another. In {disturbed} of {count} runs other programs took more than a tenth of a core.{quick}\n")
 
 
 def require_matplotlib():
     """Goes on in an environment that has it."""
     try:
-        import matplotlib  # noqa: F401
-        return
+        import matplotlib
+        if MATPLOTLIB.endswith(f"=={matplotlib.__version__}"):
+            return
     except ImportError:
         pass
     environment = machine.TARGET / "series-venv"

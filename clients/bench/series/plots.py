@@ -53,7 +53,8 @@ def draw(runs, loads, folder):
     overview = [load for load in loads if load.section in OVERVIEW and runs.brokers(load)]
     drawn = {}
     for name, title, make in (
-        ("throughput", "Messages per second of each broker and load", lambda: dots(runs, overview, "messages_per_s", "messages/s (more is better)")),
+        ("throughput", "Messages per second of each broker and load",
+         lambda: dots(runs, overview, "messages_per_s", "messages/s (more is better)")),
         ("cpu", "Broker CPU per message of each broker and load",
          lambda: dots(runs, overview, "broker_cpu_us_per_message", "broker CPU, µs per message (less is better)")),
         ("latency", "Latency of each broker against the load", lambda: latency(runs, section(loads, "latency"))),

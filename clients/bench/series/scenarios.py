@@ -119,7 +119,8 @@ class Scenarios:
         each = str(backlog // publishers)
 
         def away(name, suffix, brokers, transport):
-            drain = Load(f"drain{name}", f"drain of {backlog:,}, QoS 1{suffix}", "waiting", ("drain", "--messages", each), brokers, transport, qos=1)
+            drain = Load(f"drain{name}", f"drain of {backlog:,}, QoS 1{suffix}", "waiting", ("drain", "--messages", each),
+                         brokers, transport, qos=1)
             return Load(f"offline{name}", f"backlog of {backlog:,}, QoS 1{suffix}", "waiting",
                         ("offline", "-q", "1", "--publishers", str(publishers), "--messages", each), brokers, transport, qos=1,
                         figures=(Figure("acknowledged_per_s", "acknowledged/s", more=True), CORES, CPU), lossless=True, then=drain)
@@ -192,7 +193,8 @@ class Scenarios:
         # What takes mosquitto minutes to subscribe says no more than a tenth of it.
         return [Load(f"subscriptions-{kind}-{count}", f"{count:,} {kind}", "subscriptions",
                      ("wildcard", "--filters", str(count), "--kind", kind, *SPREAD, *self.lasting),
-                     BOTH if count <= self.count(100_000) else ("tidewire",), figures=(RATE, CPU, memory), line=f"subscriptions-{kind}", x=count)
+                     BOTH if count <= self.count(100_000) else ("tidewire",), figures=(RATE, CPU, memory),
+                     line=f"subscriptions-{kind}", x=count)
                 for kind in KINDS for count in counts]
 
     def by_connections(self):
