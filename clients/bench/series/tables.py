@@ -94,5 +94,5 @@ def notes(runs, loads, brokers):
                 unable[broker, runs.cannot[load.name, broker]] = True
     lines += [f"- {BY_NAME[broker].label} {reason}." for broker, reason in unable]
     if any(runs.is_full(load.name, broker) for load in loads for broker in brokers):
-        lines.append("- In brackets: less than 95 % of what was asked for was delivered.")
+        lines.append("- In brackets: the broker fell behind, and delivered less than 95 % of what was asked for.")
     return "\n" + "\n".join(lines) + "\n" if lines else ""
