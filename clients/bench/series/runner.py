@@ -1,6 +1,7 @@
 """Runs the loads, the brokers taking turns, and appends a line of JSON for every run."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -114,7 +115,10 @@ class Runner:
     def note_full(self, load, broker, line):
         figures = line["figures"]
         asked = figures.get("asked_per_s")
-        if load.line and asked and figures["messages_per_s"] < KEPT_UP * asked and figures["delivered_p99_ms"] > LATE_MS:
+        if not load.line or not asked:
+            return
+        # Where nothing was delivered, there is no percentile.
+        if figures["messages_per_s"] < KEPT_UP * asked and figures.get("delivered_p99_ms", math.inf) > LATE_MS:
             line["full"] = True
             # What others disturb says nothing about more than this run.
             if not line["disturbed"]:
