@@ -122,9 +122,8 @@ def subscriptions(runs, loads):
         for broker in STYLES:
             curve(axes, runs, [load for load in loads if load.line == f"subscriptions-{kind}"], broker, "broker_cpu_us_per_message", shown)
         axes.set_title(kind, fontsize=11)
-    # They share what all of them need.
-    for axes in grid.flat:
-        scales(axes)
+    # All of them share the first one's scales.
+    scales(grid[0, 0])
     for axes in grid[:, 0]:
         axes.set_ylabel("broker CPU, µs per message")
     for axes in grid[1]:
@@ -172,7 +171,7 @@ def scales(axes):
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     # Little differences are to look little.
-    axes.set_ylim(min(low, high / SPAN_MIN), high)
+    axes.set_ylim(min(low, high / SPAN_MIN), high * 1.3)
     plain(axes.xaxis)
     plain(axes.yaxis)
 

@@ -1,7 +1,6 @@
 """Runs the loads, the brokers taking turns, and appends a line of JSON for every run."""
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import time
 
 import machine
 from brokers import BY_NAME
+from figures import is_overload
 
 # Of a core, by programs that are none of ours: a run with more is made again.
 OTHERS_CORES_MAX = 0.1
@@ -17,10 +17,6 @@ OTHERS_S_MIN = 0.05
 FAILURES_MAX = 2
 # What a load may take beyond its time: subscribing, connecting, slow brokers.
 RUN_S_MAX = 180
-# A broker that delivers less of what it is asked for, and late, has more than it can do. Less alone may be the end of a
-# run, for which mosquitto's WebSockets take a tenth of a second.
-KEPT_UP = 0.95
-LATE_MS = 100
 
 
 class Runner:
@@ -113,17 +109,10 @@ class Runner:
         return line
 
     def note_full(self, load, broker, line):
-        figures = line["figures"]
-        asked = figures.get("asked_per_s")
-        if not load.line or not asked:
-            return
-        # Where nothing was delivered, there is no percentile.
-        if figures["messages_per_s"] < KEPT_UP * asked and figures.get("delivered_p99_ms", math.inf) > LATE_MS:
-            line["full"] = True
-            # What others disturb says nothing about more than this run.
-            if not line["disturbed"]:
-                key = load.line, broker.name
-                self.full[key] = min(load.x, self.full.get(key, load.x))
+        # What others disturb says nothing about more than this run.
+        if load.line and is_overload(line["figures"]) and not line["disturbed"]:
+            key = load.line, broker.name
+            self.full[key] = min(load.x, self.full.get(key, load.x))
 
     def append(self, line):
         line |= {"series": self.series, "machine": self.machine, "quick": self.settings.quick}
@@ -138,5 +127,5 @@ def summary(line):
     shown = ("messages_per_s", "loops_per_s", "broker_cores", "broker_cpu_us_per_message", "broker_cpu_us_per_connection",
              "broker_cpu_us_per_loop", "delivered_p99_ms", "lost")
     figures = " ".join(f"{key}={line['figures'][key]:g}" for key in shown if line["figures"].get(key) is not None)
-    marks = "".join(f" {mark}" for mark in ("disturbed", "full", "fault") if line.get(mark))
+    marks = "".join(f" {mark}" for mark in ("disturbed", "fault") if line.get(mark))
     return f"{line['load']}: {line['broker']} {figures} others_cores={line['others_cores']:g}{marks}"

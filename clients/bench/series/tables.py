@@ -94,5 +94,5 @@ def notes(runs, loads, brokers):
                 unable[broker, runs.cannot[load.name, broker]] = True
     lines += [f"- {BY_NAME[broker].label} {reason}." for broker, reason in unable]
     if any(runs.is_full(load.name, broker) for load in loads for broker in brokers):
-        lines.append("- In brackets: the broker fell behind, and delivered less than 95 % of what was asked for.")
+        lines.append("- In brackets: the broker fell behind: less than 95 % of what was asked for, and more than 0.1 s late.")
     return "\n" + "\n".join(lines) + "\n" if lines else ""
