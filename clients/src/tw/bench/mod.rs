@@ -60,6 +60,9 @@ pub(crate) struct BenchArgs {
     /// STOMP's host header.
     #[arg(long, value_name = "NAME", default_value = "/", global = true)]
     host: String,
+    /// MQTT's keep alive, which some brokers demand. Nothing is sent to keep it: it must last for the run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true)]
+    keep_alive: u16,
     /// The authorities whose certificates are believed, in PEM.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", global = true)]
     ca: Option<PathBuf>,
@@ -112,6 +115,7 @@ impl BenchArgs {
         let mut broker = Broker::new(&self.url, speech, &trust)?;
         broker.virtual_host.clone_from(&self.host);
         broker.is_dotted = self.dots;
+        broker.keep_alive = self.keep_alive;
         Ok(broker)
     }
 

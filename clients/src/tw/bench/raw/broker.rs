@@ -45,6 +45,8 @@ pub(in super::super) struct Broker {
     pub(in super::super) wire: Wire,
     /// STOMP's `host` header.
     pub(in super::super) virtual_host: String,
+    /// MQTT's, in seconds; 0 is none.
+    pub(in super::super) keep_alive: u16,
     /// STOMP topics are written with dots, and `*` for `+`.
     pub(in super::super) is_dotted: bool,
     pub(super) address: SocketAddr,
@@ -71,6 +73,7 @@ impl Broker {
             url: url.clone(),
             wire: Wire { speech, is_websocket },
             virtual_host: "/".to_owned(),
+            keep_alive: 0,
             is_dotted: false,
             address,
             tls,

@@ -142,7 +142,7 @@ impl Peer {
 
     fn introduce(&mut self, broker: &Broker, standing: Standing) -> Result<(), Error> {
         match broker.wire.speech {
-            Speech::Mqtt(version) => self.put_connect(version, &standing),
+            Speech::Mqtt(version) => self.put_connect(version, broker.keep_alive, &standing),
             Speech::Stomp => {
                 let host = &broker.virtual_host;
                 let connect = format!("CONNECT\naccept-version:1.2\nhost:{host}\nheart-beat:0,0\n\n\0");
@@ -152,7 +152,7 @@ impl Peer {
         self.link.flush()
     }
 
-    fn put_connect(&mut self, version: Version, standing: &Standing) {
+    fn put_connect(&mut self, version: Version, keep_alive: u16, standing: &Standing) {
         let mut properties = PropertiesBuf::default();
         let (client_id, clean_start) = match standing {
             Standing::Guest => ("", true),
@@ -165,7 +165,7 @@ impl Peer {
         let connect = Packet::Connect(Connect {
             version,
             clean_start,
-            keep_alive: 0,
+            keep_alive,
             properties: properties.as_properties(),
             client_id,
             will: None,
