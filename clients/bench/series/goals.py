@@ -101,7 +101,6 @@ GOALS = [
     relative_cpu("QoS 0, tcp", 25, "tcp-0"),
     relative_cpu("QoS 1, tcp", 35, "tcp-1"),
     Goal(f"messages/s, 100,000 filters, in parts of {THEIRS}'s", 8, faster("wildcard"), True),
-    Goal(f"the same, every connection receives, in parts of {THEIRS}'s", None, faster("wildcard-spread"), True),
     Goal(f"messages/s, 100,000 retained messages, in parts of {THEIRS}'s", 10, faster("retained"), True),
     Goal(f"messages/s, drain of a backlog, in parts of {THEIRS}'s", 10, faster("drain"), True),
     Goal(f"the same over tcp, in parts of {THEIRS}'s", None, faster("drain-tcp"), True),

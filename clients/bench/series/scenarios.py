@@ -27,10 +27,6 @@ ACKNOWLEDGED = (Figure("acknowledged_p50_ms", "acknowledged, p50 ms"), Figure("a
 FULL = (RATE, CORES, CPU)
 PACED = (*LATENCIES, CORES)
 
-# Filters go to connections in turns, and every tenth or hundredth of them is published to, of 100,000 and a million. With a
-# prime number of connections each receives; of a hundred, only ten or one would, and more would travel together.
-SPREAD = ("--subscribers", "101")
-
 
 @dataclass(frozen=True)
 class Load:
@@ -98,14 +94,10 @@ class Scenarios:
         filters = self.count(100_000)
         memory = Figure("broker_resident_kib_per_subscription", "resident KiB/subscription")
 
-        def wildcard(name, title, *options):
-            command = ("wildcard", "--filters", str(filters), "--kind", "mixed", *options, *self.lasting)
-            return Load(name, title, "fanout", command, figures=(*FULL, memory))
-
+        command = ("wildcard", "--filters", str(filters), "--kind", "mixed", *self.lasting)
         return [
             Load("fanout", "fan-out to 500", "fanout", ("fanout", *self.lasting)),
-            wildcard("wildcard", f"{filters:,} filters, mixed"),
-            wildcard("wildcard-spread", f"{filters:,} filters, every connection receives", *SPREAD),
+            Load("wildcard", f"{filters:,} filters, mixed", "fanout", command, figures=(*FULL, memory)),
         ]
 
     def paced(self):
@@ -192,7 +184,7 @@ class Scenarios:
         memory = Figure("broker_resident_kib_per_subscription", "resident KiB/subscription")
         # What takes mosquitto minutes to subscribe says no more than a tenth of it.
         return [Load(f"subscriptions-{kind}-{count}", f"{count:,} {kind}", "subscriptions",
-                     ("wildcard", "--filters", str(count), "--kind", kind, *SPREAD, *self.lasting),
+                     ("wildcard", "--filters", str(count), "--kind", kind, *self.lasting),
                      BOTH if count <= self.count(100_000) else ("tidewire",), figures=(RATE, CPU, memory),
                      line=f"subscriptions-{kind}", x=count)
                 for kind in KINDS for count in counts]

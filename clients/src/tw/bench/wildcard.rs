@@ -27,8 +27,9 @@ pub(super) struct WildcardArgs {
     /// Subscriptions in all.
     #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     filters: u32,
-    /// Connections that share them.
-    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Connections that share them, by turns. By default a prime number: where every tenth filter is published to, a round
+    /// one would let few connections receive, and much travel together.
+    #[arg(long, default_value = "101", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     subscribers: u32,
     /// What they look like.
     #[arg(long, value_enum, default_value = "mixed")]
