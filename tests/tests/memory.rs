@@ -55,7 +55,7 @@ fn session(number: usize) -> Arc<Session> {
 }
 
 fn subscribe(router: &Router, session: &Arc<Session>, text: &str) {
-    let filter = TopicFilter::parse(text).unwrap();
+    let filter = TopicFilter::parse(text).expect("it is a topic filter");
     let options = SubscriptionOptions {
         qos: Qos::AtLeastOnce,
         no_local: false,
@@ -71,9 +71,9 @@ fn subscribe(router: &Router, session: &Arc<Session>, text: &str) {
 }
 
 fn resident_bytes() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    let status = fs::read_to_string("/proc/self/status").expect("Linux says what a process takes");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says so in this line");
+    line.trim().trim_end_matches(" kB").parse::<usize>().expect("it says so in KiB") * 1024
 }
 
 #[test]
