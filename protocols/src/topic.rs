@@ -11,7 +11,6 @@
 //! ever normalised: two texts are the same topic if, and only if, their bytes are the same [MQTT-4.7.3-4].
 
 use std::fmt;
-use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter};
 
@@ -197,7 +196,7 @@ impl<'a> TopicFilter<'a> {
 
     /// The owned twin.
     pub fn to_buf(self) -> TopicFilterBuf {
-        TopicFilterBuf { text: self.text.into(), filter_start: self.filter_start }
+        TopicFilterBuf(self.text.into())
     }
 }
 
@@ -207,13 +206,10 @@ impl fmt::Display for TopicFilter<'_> {
     }
 }
 
-/// A validated topic filter, owned and cheap to clone: see [`TopicFilter`].
+/// A validated topic filter, owned: see [`TopicFilter`]. A broker keeps one for each subscription, so it is the text
+/// and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TopicFilterBuf {
-    /// Shared: a session and the router both hold each filter.
-    text: Arc<str>,
-    filter_start: u32,
-}
+pub struct TopicFilterBuf(Box<str>);
 
 impl TopicFilterBuf {
     /// Checks `text` and keeps it.
@@ -221,28 +217,30 @@ impl TopicFilterBuf {
     /// # Errors
     ///
     /// [`TopicError`] says which rule the text breaks.
-    pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, TopicError> {
+    pub fn parse(text: impl Into<Box<str>>) -> Result<Self, TopicError> {
         let text = text.into();
-        let filter_start = TopicFilter::parse(&text)?.filter_start;
-        Ok(Self { text, filter_start })
+        TopicFilter::parse(&text)?;
+        Ok(Self(text))
     }
 
     /// The borrowed twin, without another check.
     #[inline]
     pub fn as_filter(&self) -> TopicFilter<'_> {
-        TopicFilter { text: &self.text, filter_start: self.filter_start }
+        // It was checked, so there is no error to see here.
+        let start = share_prefix_len(&self.0).unwrap_or_default();
+        TopicFilter { text: &self.0, filter_start: u32::try_from(start).unwrap_or(u32::MAX) }
     }
 
     /// The whole text, with the `$share` prefix if there is one.
     #[inline]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
 }
 
 impl fmt::Display for TopicFilterBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
 

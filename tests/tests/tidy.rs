@@ -28,15 +28,16 @@ const PROTOCOLS_DEPENDENCIES: [&str; 7] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("auth", &[]),
     ("clock", &[]),
     ("counters", &[]),
+    ("keyed_list", &[]),
     ("output", &[]),
     ("message", &["clock"]),
     ("store", &["message"]),
-    ("session", &["clock", "message", "output", "store"]),
-    ("router", &["clock", "message", "session"]),
+    ("session", &["clock", "keyed_list", "message", "output", "store"]),
+    ("router", &["clock", "keyed_list", "message", "session"]),
     ("selection", &["message"]),
     ("queue", &["clock", "message", "output", "selection", "session", "store"]),
     ("turn", &["clock", "counters", "router", "session", "store"]),

@@ -20,6 +20,7 @@ mod stomp;
 
 use std::io::{self, Write};
 
+use self::matching::{Matching, Since};
 use self::meter::{Meter, Scenario};
 
 /// A scenario, ready to be run.
@@ -30,13 +31,15 @@ struct Entry {
     make: fn() -> Box<dyn Scenario>,
 }
 
-const SCENARIOS: [Entry; 11] = [
+const SCENARIOS: [Entry; 13] = [
     Entry { name: "decode-qos-0", unit: "packet", make: || Box::new(codec::Packets::new(0)) },
     Entry { name: "decode-qos-1", unit: "packet", make: || Box::new(codec::Packets::new(1)) },
     Entry { name: "websocket", unit: "frame of 100 B", make: || Box::new(codec::WebSocket::new(100)) },
     Entry { name: "unmask", unit: "KiB", make: || Box::new(codec::Unmask::new()) },
-    Entry { name: "match-cached", unit: "topic", make: || Box::new(matching::Matching::new(true)) },
-    Entry { name: "match", unit: "topic", make: || Box::new(matching::Matching::new(false)) },
+    Entry { name: "match-cached", unit: "topic", make: || Box::new(Matching::new(Since::Nothing)) },
+    Entry { name: "match-kept", unit: "topic", make: || Box::new(Matching::new(Since::ChangedElsewhere)) },
+    Entry { name: "match", unit: "topic", make: || Box::new(Matching::new(Since::Changed)) },
+    Entry { name: "match-once", unit: "topic", make: || Box::new(Matching::new(Since::Never)) },
     Entry { name: "publish-to-10-qos-0", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 0)) },
     Entry { name: "publish-to-10-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 1)) },
     Entry { name: "publish-to-1-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(1, 1)) },

@@ -7,7 +7,7 @@ use tidewire::clock::Now;
 use tidewire::config::Config;
 use tidewire::message::{Publication, Qos, SessionId};
 use tidewire::output::Output;
-use tidewire::router::{Router, Subscription, SubscriptionOptions};
+use tidewire::router::{LastMatch, Router, Subscription, SubscriptionOptions};
 use tidewire::session::{Deliver, Delivered, DeliveryOptions, ProtocolKind, Session, SessionKey};
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
@@ -23,12 +23,26 @@ const TOPICS: usize = 1_000;
 /// Far enough apart that the topics lie all over the trie, at all kinds of sensors.
 const STRIDE: usize = 59;
 
-/// Whether the router has been asked for a topic since the last subscription decides which of its parts answers.
+/// What has happened since the router was asked the last time, which decides which of its parts answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Nothing.
+    Nothing,
+    /// Somebody has subscribed to other topics.
+    ChangedElsewhere,
+    /// Somebody has subscribed to what may be these topics.
+    Changed,
+    /// It has never been asked for these.
+    Never,
+}
+
+/// See the module.
 pub(crate) struct Matching {
     router: Router,
     sessions: Vec<Arc<Session>>,
     topics: Vec<String>,
-    is_cached: bool,
+    since: Since,
+    rounds: usize,
     expected: usize,
 }
 
@@ -46,10 +60,10 @@ impl Deliver for Nowhere {
 }
 
 impl Matching {
-    pub(crate) fn new(is_cached: bool) -> Self {
+    pub(crate) fn new(since: Since) -> Self {
         let sessions = (0..SESSIONS).map(session).collect();
-        let mut matching =
-            Self { router: Router::default(), sessions, topics: Vec::new(), is_cached, expected: 0 };
+        let (router, topics) = (Router::default(), Vec::new());
+        let mut matching = Self { router, sessions, topics, since, rounds: 0, expected: 0 };
         for index in 0..PLANTS * LINES * SENSORS {
             let (topic, wider) = filters(index);
             matching.subscribe(index, &topic);
@@ -81,13 +95,25 @@ impl Matching {
 
 impl Scenario for Matching {
     fn round(&mut self, meter: Meter) -> usize {
-        if !self.is_cached {
-            // There already; but now every answer that is remembered is from before.
-            self.subscribe(0, &filters(0).0);
+        self.rounds += 1;
+        match self.since {
+            Since::Nothing => {}
+            Since::ChangedElsewhere => self.subscribe(0, "nowhere/#"),
+            Since::Changed => self.subscribe(0, "plant/+/nowhere"),
+            Since::Never => {
+                // Of each line a sensor to which somebody is subscribed with `#`.
+                let filters = (0..TOPICS).map(|line| filters(line * SENSORS + SENSORS / 2).0);
+                self.topics = filters.map(|filter| format!("{filter}/{}", self.rounds)).collect();
+                self.expected = TOPICS;
+            }
         }
         let found = meter.run(|| {
             let names = self.topics.iter().map(|topic| TopicName::parse(topic).expect("it is a topic name"));
-            names.map(|name| self.router.matches(black_box(name)).targets.len()).sum()
+            if self.since == Since::Never {
+                let mut last = LastMatch::default();
+                return names.map(|name| self.router.matches_after(&mut last, name).targets.len()).sum();
+            }
+            names.map(|name| self.router.matches(black_box(name)).targets.len()).sum::<usize>()
         });
         assert_eq!(found, self.expected, "everyone is found");
         TOPICS

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
+use tidewire_protocols::topic::TopicFilter;
 
 use super::Broker;
 use super::follow_up::for_others;
@@ -225,8 +226,8 @@ impl Broker {
         drop(state);
         self.put_back(turn, returned, None);
         self.let_go(turn, sources);
-        for key in subscriptions.keys().filter(|key| !is_of_queue(key)) {
-            self.router.unsubscribe(key.filter.as_filter(), session.id(), key.local, || ());
+        for (filter, local, _) in subscriptions.iter().filter(|(filter, ..)| !is_of_queue(*filter)) {
+            self.router.unsubscribe(filter, session.id(), local, || ());
         }
         self.registry.remove(session);
         if session.is_durable_subscription() {
@@ -289,8 +290,10 @@ impl Broker {
 
     /// A session that comes back consumes again where it did.
     fn resume_consuming(&self, turn: &mut Turn<'_>, session: &Session, state: &mut SessionState) {
-        let queues = state.subscriptions.iter().filter(|(key, _)| is_of_queue(key));
-        let queues: Vec<_> = queues.map(|(key, options)| (key.clone(), *options)).collect();
+        let queues = state.subscriptions.iter().filter(|(filter, ..)| is_of_queue(*filter));
+        let queues: Vec<_> = queues
+            .map(|(filter, local, options)| (SubscriptionKey { filter: filter.to_buf(), local }, options))
+            .collect();
         for (key, options) in queues {
             let filter = key.filter.as_filter();
             let Some(queue) = filter.as_str().strip_prefix(QUEUE_PREFIX) else { continue };
@@ -327,8 +330,8 @@ fn opened(session: &Session, expiry_secs: u32) -> Record {
     }
 }
 
-pub(super) fn is_of_queue(key: &SubscriptionKey) -> bool {
-    key.filter.as_filter().as_str().starts_with(QUEUE_PREFIX)
+pub(super) fn is_of_queue(filter: TopicFilter<'_>) -> bool {
+    filter.as_str().starts_with(QUEUE_PREFIX)
 }
 
 pub(super) fn record_end(turn: &mut Turn<'_>, session: &Session) {

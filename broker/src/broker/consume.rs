@@ -55,7 +55,7 @@ impl Broker {
             self.remove_queue_if_idle(turn, request.queue);
             return Err(refused.into());
         }
-        let existed = state.subscriptions.insert(key, subscription.options).is_some();
+        let existed = state.subscriptions.insert(key, subscription.options);
         Ok(existed)
     }
 
@@ -77,7 +77,7 @@ impl Broker {
         }
         let (existed, source) = {
             let mut state = session.lock();
-            (state.subscriptions.remove(key).is_some(), state.sources.remove(key))
+            (state.subscriptions.remove(key), state.sources.remove(key))
         };
         self.let_go(turn, source);
         Ok(existed)

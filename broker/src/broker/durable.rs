@@ -194,7 +194,7 @@ pub(super) fn durable_key(queue: &str) -> SessionKey {
 fn is_as_asked(session: &Session, request: &DurableRequest<'_>) -> bool {
     let mut state = session.lock();
     let filter = request.subscription.filter.as_str();
-    let is_same_filter = state.subscriptions.keys().all(|key| key.filter.as_filter().as_str() == filter);
+    let is_same_filter = state.subscriptions.iter().all(|(own, ..)| own.as_str() == filter);
     let text = |selection: &Option<Arc<Selection>>| {
         selection.as_ref().map(|selection| selection.as_str().to_owned())
     };

@@ -189,7 +189,7 @@ impl Broker {
         };
         let key = SubscriptionKey { filter: filter.to_buf(), local: 0 };
         let remember = |state: &mut SessionState, key| state.subscriptions.insert(key, options);
-        if is_of_queue(&key) {
+        if is_of_queue(filter) {
             remember(&mut session.lock(), key);
             return;
         }

@@ -91,7 +91,7 @@ impl Broker {
         let key = SubscriptionKey { filter: request.filter.to_buf(), local: request.local };
         {
             let state = session.lock();
-            let is_new = !state.subscriptions.contains_key(&key);
+            let is_new = !state.subscriptions.contains(&key);
             if is_new && state.subscriptions.len() >= self.config.limits.subscriptions_per_session_max {
                 return Err(SubscribeRefused::TooMany);
             }

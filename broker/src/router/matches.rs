@@ -1,12 +1,12 @@
 //! The answer to "who receives this topic", merged so that nobody gets a message twice.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use smallvec::SmallVec;
 use tidewire_protocols::topic::TopicName;
 
-use super::{Subscription, SubscriptionOptions};
+use super::SubscriptionOptions;
+use super::subscribers::{Depth, Group, Subscriber, Subscribers};
 use crate::message::{Qos, SessionId};
 use crate::session::{Identifiers, Session};
 
@@ -17,9 +17,12 @@ pub struct MatchSet {
     pub targets: Vec<Target>,
     /// Of each of these, one member gets it.
     pub groups: Vec<ShareGroup>,
-    /// What was asked, and in which generation of the router.
-    pub(super) topic: Box<str>,
-    pub(super) generation: u64,
+    /// What was asked.
+    pub(super) topic: String,
+    /// The last generation of the router in which this was known to be the answer.
+    pub(super) generation: AtomicU64,
+    /// What it rests on: see [`Changes::stamp`](super::changes::Changes::stamp). Known of those that are remembered.
+    pub(super) stamp: u64,
 }
 
 /// The answer that was given last. Whoever holds it keeps its sessions alive: for the length of a turn, no longer.
@@ -27,19 +30,19 @@ pub struct MatchSet {
 pub struct LastMatch(Option<Arc<MatchSet>>);
 
 impl LastMatch {
-    /// The last answer if it is for that topic and generation, else what `ask` says.
+    /// The last answer if it is for that topic and generation, else what `ask` says, which is handed the last one for
+    /// its memory.
     pub(super) fn find_or(
         &mut self,
         topic: TopicName<'_>,
         generation: u64,
-        ask: impl FnOnce() -> Arc<MatchSet>,
+        ask: impl FnOnce(Option<Arc<MatchSet>>) -> Arc<MatchSet>,
     ) -> &MatchSet {
-        let is_same =
-            |matches: &MatchSet| matches.generation == generation && *matches.topic == *topic.as_str();
-        if !self.0.as_deref().is_some_and(is_same) {
-            self.0 = None;
+        let is_same = |matches: &MatchSet| matches.is_of(generation) && *matches.topic == *topic.as_str();
+        match self.0.take() {
+            Some(last) if is_same(&last) => self.0.insert(last),
+            last => self.0.insert(ask(last)),
         }
-        self.0.get_or_insert_with(ask)
     }
 }
 
@@ -50,8 +53,8 @@ pub struct Target {
     pub session: Arc<Session>,
     /// STOMP's number of the subscription.
     pub local: u32,
-    parts: SmallVec<[SubscriptionOptions; 1]>,
     merged: Terms,
+    own: Own,
 }
 
 /// On what terms a target receives.
@@ -65,6 +68,17 @@ pub struct Terms {
     pub identifiers: Identifiers,
 }
 
+/// On what terms a target receives what it has published itself: those of its subscriptions without No Local.
+/// [MQTT-3.8.3-3]
+enum Own {
+    /// The same as others' publications: none of its subscriptions has it.
+    Same,
+    /// On none: all of them have it.
+    Nothing,
+    /// Some have it.
+    Terms(Box<Terms>),
+}
+
 /// A shared subscription's members, of which each message goes to one.
 pub struct ShareGroup {
     /// Its filter, `$share` and name included.
@@ -75,19 +89,14 @@ pub struct ShareGroup {
 }
 
 impl Target {
-    pub(super) fn new(subscription: &Subscription) -> Self {
-        let mut target = Self {
-            session: Arc::clone(&subscription.session),
-            local: subscription.local,
-            parts: SmallVec::new(),
-            merged: Terms {
-                qos: Qos::AtMostOnce,
-                retain_as_published: false,
-                identifiers: Identifiers::new(),
-            },
-        };
-        target.add(subscription.options);
-        target
+    pub(super) fn new(subscriber: &Subscriber) -> Self {
+        let options = SubscriptionOptions::from(subscriber.options);
+        Self {
+            session: Arc::clone(&subscriber.session),
+            local: subscriber.local,
+            own: if options.no_local { Own::Nothing } else { Own::Same },
+            merged: options.into(),
+        }
     }
 
     /// Whether the other is the same receiver.
@@ -95,37 +104,38 @@ impl Target {
         self.session.id() == other.session.id() && self.local == other.local
     }
 
-    pub(super) fn add(&mut self, options: SubscriptionOptions) {
+    /// One more of its subscriptions matches.
+    fn add(&mut self, options: SubscriptionOptions) {
+        match (&mut self.own, options.no_local) {
+            (Own::Same, true) => self.own = Own::Terms(Box::new(self.merged.clone())),
+            (Own::Nothing, false) => self.own = Own::Terms(Box::new(options.into())),
+            (Own::Terms(own), false) => own.add(&options),
+            (Own::Same, false) | (Own::Nothing | Own::Terms(_), true) => {}
+        }
         self.merged.add(&options);
-        self.parts.push(options);
     }
 
     /// What it weighs in memory, in bytes.
     fn weight(&self) -> usize {
-        let parts = if self.parts.spilled() { size_of_val(&*self.parts) } else { 0 };
-        size_of::<Self>() + parts + size_of_val(&*self.merged.identifiers)
+        let own = if matches!(self.own, Own::Terms(_)) { size_of::<Terms>() } else { 0 };
+        size_of::<Self>() + own + size_of_val(&*self.merged.identifiers)
     }
 
     /// Calls `with` on the terms for a message from `publisher`; `None` if No Local keeps it from its own publisher.
     /// [MQTT-3.8.3-3]
     pub fn with_terms_for<R>(&self, publisher: SessionId, with: impl FnOnce(&Terms) -> R) -> Option<R> {
-        match self.session.id() == publisher && self.parts.iter().any(|part| part.no_local) {
-            false => Some(with(&self.merged)),
-            true => self.terms_for_itself().as_ref().map(with),
+        match &self.own {
+            Own::Nothing if self.session.id() == publisher => None,
+            Own::Terms(own) if self.session.id() == publisher => Some(with(own)),
+            _ => Some(with(&self.merged)),
         }
     }
+}
 
-    #[cold]
-    fn terms_for_itself(&self) -> Option<Terms> {
-        let mut foreign = self.parts.iter().filter(|part| !part.no_local).peekable();
-        foreign.peek()?;
-        let none =
-            Terms { qos: Qos::AtMostOnce, retain_as_published: false, identifiers: Identifiers::new() };
-        let merged = foreign.fold(none, |mut terms, part| {
-            terms.add(part);
-            terms
-        });
-        Some(merged)
+impl From<SubscriptionOptions> for Terms {
+    fn from(options: SubscriptionOptions) -> Self {
+        let SubscriptionOptions { qos, retain_as_published, identifier, .. } = options;
+        Self { qos, retain_as_published, identifiers: identifier.into_iter().collect() }
     }
 }
 
@@ -140,8 +150,12 @@ impl Terms {
 }
 
 impl ShareGroup {
-    pub(super) fn new(filter: Arc<str>, members: Vec<Target>, cursor: Arc<AtomicUsize>) -> Self {
-        Self { filter, members, cursor }
+    fn new(group: &Group) -> Self {
+        Self {
+            filter: Arc::clone(&group.filter),
+            members: group.members.as_slice().iter().map(Target::new).collect(),
+            cursor: Arc::clone(&group.cursor),
+        }
     }
 
     /// The members, beginning with the one whose turn it is.
@@ -157,10 +171,86 @@ impl MatchSet {
         self.targets.is_empty() && self.groups.is_empty()
     }
 
+    /// An empty one, in the memory of one that is not needed any more.
+    pub(super) fn reuse(mut self) -> Self {
+        self.targets.clear();
+        self.groups.clear();
+        self.topic.clear();
+        self
+    }
+
+    /// Whether it is known to be the answer in that generation.
+    pub(super) fn is_of(&self, generation: u64) -> bool {
+        self.generation.load(Ordering::Relaxed) == generation
+    }
+
+    /// Gives back what memory it does not need: it is going to be kept.
+    pub(super) fn shrink(&mut self) {
+        self.targets.shrink_to_fit();
+        self.groups.shrink_to_fit();
+        self.topic.shrink_to_fit();
+    }
+
     /// What it weighs in memory, in bytes.
     pub(super) fn weight(&self) -> usize {
         let members = self.groups.iter().flat_map(|group| &group.members);
         let targets: usize = self.targets.iter().chain(members).map(Target::weight).sum();
-        self.topic.len() + targets + size_of::<ShareGroup>() * self.groups.len()
+        size_of::<Self>() + self.topic.len() + targets + size_of::<ShareGroup>() * self.groups.len()
     }
+}
+
+/// Merges the subscriptions of one session into one target, as they are found.
+pub(super) struct Collector<'m> {
+    matches: &'m mut MatchSet,
+    /// Where each target is in the list, once there are too many to look through.
+    positions: Option<Box<Positions>>,
+}
+
+/// By the session's address and the number within it.
+type Positions = hashbrown::HashMap<(usize, u32), usize, foldhash::fast::RandomState>;
+
+/// Targets beyond which a map is kept.
+const SCANNED_MAX: usize = 16;
+
+impl<'m> Collector<'m> {
+    /// One that puts what it finds into `matches`.
+    pub(super) fn new(matches: &'m mut MatchSet) -> Self {
+        Self { matches, positions: None }
+    }
+
+    /// Adds those of one filter.
+    pub(super) fn add(&mut self, subscribers: &Subscribers, depth: Depth) {
+        if subscribers.is_empty() {
+            return;
+        }
+        // One filter has no receiver twice: those of the first need not be looked for.
+        let known = self.matches.targets.len();
+        for subscriber in subscribers.direct(depth) {
+            match if known == 0 { None } else { self.position(subscriber, known) } {
+                Some(position) => self.matches.targets[position].add(subscriber.options.into()),
+                None => self.matches.targets.push(Target::new(subscriber)),
+            }
+        }
+        self.matches.groups.extend(subscribers.groups(depth).iter().map(ShareGroup::new));
+    }
+
+    /// Where the subscriber is among the first `known`. Those have been looked through by their addresses: another place
+    /// in memory would have to be read for their numbers.
+    fn position(&mut self, subscriber: &Subscriber, known: usize) -> Option<usize> {
+        let targets = &self.matches.targets[..known];
+        if known <= SCANNED_MAX {
+            return targets.iter().position(|target| {
+                Arc::ptr_eq(&target.session, &subscriber.session) && target.local == subscriber.local
+            });
+        }
+        let positions = self.positions.get_or_insert_default();
+        for (target, position) in targets.iter().zip(0..).skip(positions.len()) {
+            positions.insert((address(&target.session), target.local), position);
+        }
+        positions.get(&(address(&subscriber.session), subscriber.local)).copied()
+    }
+}
+
+fn address(session: &Arc<Session>) -> usize {
+    Arc::as_ptr(session).addr()
 }

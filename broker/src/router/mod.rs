@@ -4,20 +4,22 @@
 //! The router knows filters, sessions and options; it knows no packets and no frames, and it keeps nothing on disk:
 //! it is derived from the sessions.
 
+mod arena;
 mod cache;
-mod keyed_list;
+mod changes;
+mod level;
 mod matches;
 mod retained;
+mod subscribers;
 mod trie;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
-use self::cache::MatchCache;
-use self::keyed_list::Keyed;
+use self::cache::{Hash, MatchCache};
+use self::changes::Changes;
 pub use self::matches::{LastMatch, MatchSet, ShareGroup, Target, Terms};
 pub use self::retained::Retained;
 use self::trie::Trie;
@@ -36,20 +38,12 @@ pub struct Subscription {
     pub local: u32,
 }
 
-impl Keyed for Subscription {
-    type Key = (SessionId, u32);
-
-    fn with_key<R>(&self, ask: impl FnOnce(&Self::Key) -> R) -> R {
-        ask(&(self.session.id(), self.local))
-    }
-}
-
 /// See the module.
 #[derive(Default)]
 pub struct Router {
     trie: RwLock<Trie>,
-    /// Counts changes of the trie; a cached answer counts only for the generation it was made in.
-    generation: AtomicU64,
+    /// What has changed in the trie, and which of the remembered answers rest on that.
+    changes: Changes,
     cache: MatchCache,
 }
 
@@ -68,7 +62,7 @@ impl Router {
             return None;
         }
         let existed = trie.insert(filter, subscription);
-        self.generation.fetch_add(1, Ordering::Release);
+        self.changes.count(filter);
         Some(existed)
     }
 
@@ -85,36 +79,67 @@ impl Router {
         forget();
         let removed = trie.remove(filter, session, local);
         if removed {
-            self.generation.fetch_add(1, Ordering::Release);
+            self.changes.count(filter);
         }
         drop(trie);
         if removed {
-            // None of it counts any more, and the session of the one that went may be at its end.
-            self.cache.clear();
+            // The session of the one that went may be at its end, and answers hold it.
+            match filter.has_wildcard() {
+                true => self.cache.sweep(&self.changes),
+                false => self.cache.remove(TopicName::assume_valid(filter.filter())),
+            }
         }
         removed
     }
 
     /// Everyone who receives what is published to `topic`.
     pub fn matches(&self, topic: TopicName<'_>) -> Arc<MatchSet> {
-        let generation = self.generation.load(Ordering::Acquire);
-        if let Some(matches) = self.cache.find(topic.as_str(), generation) {
-            return matches;
-        }
-        let trie = self.trie.read();
-        // Read again under the lock: the answer must not be remembered for a generation it was not made in.
-        let generation = self.generation.load(Ordering::Acquire);
-        let matches = Arc::new(MatchSet { generation, ..trie.matches(topic) });
-        drop(trie);
-        self.cache.insert(&matches, &self.generation);
-        matches
+        self.matches_in(topic, self.changes.generation(), None)
     }
 
     /// The same for one who has just asked, and often asks for the same topic again: that costs neither a look into the
     /// cache nor a count of references.
     pub fn matches_after<'l>(&self, last: &'l mut LastMatch, topic: TopicName<'_>) -> &'l MatchSet {
-        let generation = self.generation.load(Ordering::Acquire);
-        last.find_or(topic, generation, || self.matches(topic))
+        let generation = self.changes.generation();
+        last.find_or(topic, generation, |last| self.matches_in(topic, generation, last))
+    }
+
+    /// The answer that holds in that generation or in a later one; `last` is one that is not needed any more.
+    #[inline]
+    fn matches_in(
+        &self,
+        topic: TopicName<'_>,
+        generation: u64,
+        last: Option<Arc<MatchSet>>,
+    ) -> Arc<MatchSet> {
+        let hash = self.cache.hash(topic);
+        match self.cache.find(hash, topic, generation, &self.changes) {
+            Some(matches) => matches,
+            None => self.match_anew(hash, topic, last),
+        }
+    }
+
+    /// An answer that is not remembered, in the memory of `last` unless that is somebody else's as well.
+    #[inline(never)]
+    fn match_anew(&self, hash: Hash, topic: TopicName<'_>, last: Option<Arc<MatchSet>>) -> Arc<MatchSet> {
+        let mut matches = last.and_then(Arc::into_inner).map(MatchSet::reuse).unwrap_or_default();
+        matches.topic.push_str(topic.as_str());
+        let is_remembered = self.cache.is_known(hash);
+        let trie = self.trie.read();
+        trie.match_into(topic, &mut matches);
+        // Read again under the lock: the answer must not count for a generation that it was not made in.
+        *matches.generation.get_mut() = self.changes.generation();
+        if is_remembered {
+            matches.stamp = self.changes.stamp(topic);
+        }
+        drop(trie);
+        if !is_remembered {
+            return Arc::new(matches);
+        }
+        matches.shrink();
+        let matches = Arc::new(matches);
+        self.cache.insert(hash, &matches, &self.changes);
+        matches
     }
 
     /// Subscriptions there are.
@@ -178,6 +203,7 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::num::NonZeroU32;
 
     use super::testing::{filter, name, options, session};
@@ -228,24 +254,42 @@ mod tests {
         fn options(&mut self) -> SubscriptionOptions {
             let qos = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce][self.below(3)];
             let identifier = NonZeroU32::new(self.below(4) as u32);
-            SubscriptionOptions { qos, no_local: false, retain_as_published: self.below(2) == 0, identifier }
+            SubscriptionOptions {
+                qos,
+                no_local: self.below(3) == 0,
+                retain_as_published: self.below(2) == 0,
+                identifier,
+            }
         }
     }
 
-    /// A receiver in a form that can be compared: session, local, QoS, retain as published, identifiers.
-    type Seen = (u64, u32, Qos, bool, Vec<u32>);
+    /// QoS, retain as published, identifiers.
+    type SeenTerms = (Qos, bool, Vec<u32>);
+
+    /// A receiver in a form that can be compared: session, local, terms, and those for what it publishes itself.
+    type Seen = (u64, u32, SeenTerms, Option<SeenTerms>);
 
     fn seen(targets: &[Target]) -> Vec<Seen> {
-        let seen_one = |target: &Target| {
-            let terms = target.with_terms_for(SessionId::BROKER, Terms::clone).unwrap();
+        let seen_terms = |terms: &Terms| {
             let mut identifiers: Vec<_> =
                 terms.identifiers.iter().map(|identifier| identifier.get()).collect();
             identifiers.sort_unstable();
-            (target.session.id().0, target.local, terms.qos, terms.retain_as_published, identifiers)
+            (terms.qos, terms.retain_as_published, identifiers)
+        };
+        let seen_one = |target: &Target| {
+            let terms = target.with_terms_for(SessionId::BROKER, seen_terms).unwrap();
+            let own = target.with_terms_for(target.session.id(), seen_terms);
+            (target.session.id().0, target.local, terms, own)
         };
         let mut seen: Vec<_> = targets.iter().map(seen_one).collect();
         seen.sort();
         seen
+    }
+
+    fn seen_all(matches: &MatchSet) -> (Vec<Seen>, Vec<Vec<Seen>>) {
+        let mut groups: Vec<_> = matches.groups.iter().map(|group| seen(&group.members)).collect();
+        groups.sort();
+        (seen(&matches.targets), groups)
     }
 
     /// What stands in the router, as a plain list.
@@ -273,14 +317,18 @@ mod tests {
                 };
                 let known = list.iter().position(|seen| (seen.0, seen.1) == (*session, *local));
                 let at = known.unwrap_or_else(|| {
-                    list.push((*session, *local, Qos::AtMostOnce, false, Vec::new()));
+                    list.push((*session, *local, (Qos::AtMostOnce, false, Vec::new()), None));
                     list.len() - 1
                 });
-                let seen = &mut list[at];
-                seen.2 = seen.2.max(options.qos);
-                seen.3 |= options.retain_as_published;
-                seen.4.extend(options.identifier.map(NonZeroU32::get));
-                seen.4.sort_unstable();
+                let (.., all, own) = &mut list[at];
+                let none = || (Qos::AtMostOnce, false, Vec::new());
+                let own = (!options.no_local).then(|| own.get_or_insert_with(none));
+                for terms in [all].into_iter().chain(own) {
+                    terms.0 = terms.0.max(options.qos);
+                    terms.1 |= options.retain_as_published;
+                    terms.2.extend(options.identifier.map(NonZeroU32::get));
+                    terms.2.sort_unstable();
+                }
             }
             plain.sort();
             let mut groups: Vec<Vec<Seen>> = groups.into_values().collect();
@@ -323,21 +371,24 @@ mod tests {
     #[test]
     fn matches_are_those_of_a_list_that_is_looked_through() {
         let sessions: Vec<_> = (1..=120).map(session).collect();
-        let mut longest = 0;
+        let (mut longest, mut survived) = (0, 0);
         for seed in [1, 0x5EED, 0xDEAD_BEEF_CAFE] {
             println!("seed {seed:#x}");
             let (router, mut oracle, mut random) = (Router::default(), Oracle::default(), Random(seed));
+            let (mut last, mut earlier) = (LastMatch::default(), HashMap::new());
             for number in 0..STEPS {
                 step(&router, &mut oracle, &sessions, &mut random);
                 let topic = random.name();
                 let expected = oracle.matches(&topic);
-                // The second answer is a remembered one.
-                for _ in 0..2 {
+                // The first answer may be one from before the step, the last is a remembered one.
+                for round in 0..3 {
                     let found = router.matches(name(&topic));
-                    let mut groups: Vec<_> = found.groups.iter().map(|group| seen(&group.members)).collect();
-                    groups.sort();
-                    let found = (seen(&found.targets), groups);
-                    assert_eq!(found, expected, "seed {seed:#x}, step {number}, topic {topic}");
+                    let before = earlier.insert(topic.clone(), Arc::clone(&found));
+                    let is_kept = before.is_some_and(|before| Arc::ptr_eq(&before, &found));
+                    survived += usize::from(is_kept && round == 0);
+                    assert_eq!(seen_all(&found), expected, "seed {seed:#x}, step {number}, topic {topic}");
+                    let found = router.matches_after(&mut last, name(&topic));
+                    assert_eq!(seen_all(found), expected, "seed {seed:#x}, step {number}, topic {topic}");
                 }
                 longest = longest.max(expected.0.len());
             }
@@ -348,6 +399,7 @@ mod tests {
             assert!(router.trie.read().is_bare(), "no node is left behind");
         }
         assert!(longest > 64, "some node had enough subscribers for a table: {longest}");
+        assert!(survived > 100, "some answers outlived changes that do not concern them: {survived}");
     }
 
     #[test]
@@ -359,9 +411,23 @@ mod tests {
             let subscription = Subscription { session, options: options(), local: 0 };
             router.subscribe(filter("a/+"), subscription, || true);
         }
-        assert_eq!(router.matches(name("a/b")).targets.len(), 2);
+        for text in ["a/+", "a/b"] {
+            let subscription = Subscription { session: Arc::clone(&leaves), options: options(), local: 1 };
+            router.subscribe(filter(text), subscription, || true);
+            // Twice, so that it is remembered.
+            for _ in 0..2 {
+                assert_eq!(router.matches(name("a/b")).targets.len(), 3);
+            }
+            assert_eq!(Arc::strong_count(&leaves), 5, "the test's, two in the trie and two remembered");
+            assert!(router.unsubscribe(filter(text), leaves.id(), 1, || ()));
+            assert_eq!(
+                Arc::strong_count(&leaves),
+                2,
+                "nothing remembered holds it, though nobody published again"
+            );
+        }
         assert!(router.unsubscribe(filter("a/+"), leaves.id(), 0, || ()));
-        assert_eq!(Arc::strong_count(&leaves), 1, "nobody else holds it, though nobody published again");
+        assert_eq!(Arc::strong_count(&leaves), 1);
         assert_eq!(router.matches(name("a/b")).targets.len(), 1);
     }
 }

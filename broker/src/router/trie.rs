@@ -2,64 +2,59 @@
 //!
 //! ```text
 //!   (root) ──sport──▶ ○ ──tennis──▶ ●  sport/tennis
-//!     │               ├──+──▶ ○ ──score──▶ ●  sport/+/score
-//!     └──#──▶ ●  #    └──#──▶ ●  sport/#
+//!     ●  #            ●──+──▶ ○ ──score──▶ ●  sport/+/score
+//!                     sport/#
 //! ```
 //!
-//! Nodes live in one arena; an edge is an entry of one hash table keyed by parent and level, so that a level costs
-//! one look-up however many children a node has, and a node without subscribers costs little memory. A node's subscribers
-//! and groups are [`KeyedList`]s: the write lock is held no longer for the last of 100,000 than for the first.
+//! Nodes live in one arena; an edge is an entry of one hash table keyed by parent and level, so that a level costs one
+//! look-up however many children a node has, and a node without subscribers costs little memory. `+` is not in the table:
+//! a node knows that child. `#` is no node: it stands for what lies below the node before it, and has its subscribers
+//! there. However many subscribers a node has, the write lock is held no longer for the last than for the first.
 
-use std::hash::BuildHasher;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
-use super::keyed_list::{Keyed, KeyedList};
-use super::matches::{MatchSet, ShareGroup, Target};
-use super::{Subscription, SubscriptionOptions};
+use super::Subscription;
+use super::arena::{Arena, NodeId};
+use super::level::Level;
+use super::matches::{Collector, MatchSet};
+use super::subscribers::{Depth, Subscribers};
 use crate::message::SessionId;
-
-type NodeId = u32;
 
 /// The root is never a child, so its number can mean "none" where a child is named.
 const ROOT: NodeId = 0;
 const NONE: NodeId = 0;
 
+/// Levels of a topic that lie on the stack while it is matched. Few topics have more.
+const LEVELS_ON_STACK: usize = 12;
+
+/// Spreads the 32 bits of an edge's hash over the 64 that the table wants.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
 #[derive(Default)]
 struct Node {
     parent: NodeId,
-    level: Box<str>,
+    /// The hash of the edge to here: the table grows without a look at the levels' texts.
+    edge: u32,
     children: u32,
     plus: NodeId,
-    hash: NodeId,
-    subscriptions: KeyedList<Subscription>,
-    groups: KeyedList<Group>,
+    level: Level,
+    subscribers: Subscribers,
 }
 
-struct Group {
-    name: Box<str>,
-    /// The whole filter, which names the group among all.
-    filter: Arc<str>,
-    members: KeyedList<Subscription>,
-    /// Shared with the match sets made from this group, so that whose turn it is outlives them.
-    cursor: Arc<AtomicUsize>,
-}
-
-impl Keyed for Group {
-    type Key = str;
-
-    fn with_key<R>(&self, ask: impl FnOnce(&str) -> R) -> R {
-        ask(&self.name)
-    }
+/// One level of the topic that is matched.
+#[derive(Clone, Copy)]
+struct Asked<'t> {
+    text: &'t str,
+    hash: u64,
 }
 
 /// See the module.
 pub(super) struct Trie {
-    nodes: Vec<Node>,
-    free: Vec<NodeId>,
+    nodes: Arena<Node>,
     edges: HashTable<NodeId>,
     hasher: foldhash::fast::RandomState,
     len: usize,
@@ -67,13 +62,9 @@ pub(super) struct Trie {
 
 impl Default for Trie {
     fn default() -> Self {
-        Self {
-            nodes: vec![Node::default()],
-            free: Vec::new(),
-            edges: HashTable::new(),
-            hasher: foldhash::fast::RandomState::default(),
-            len: 0,
-        }
+        let mut nodes = Arena::default();
+        nodes.insert(Node::default());
+        Self { nodes, edges: HashTable::new(), hasher: foldhash::fast::RandomState::default(), len: 0 }
     }
 }
 
@@ -85,207 +76,158 @@ impl Trie {
 
     /// Adds or replaces a subscription; whether it was there.
     pub(super) fn insert(&mut self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
-        let node = filter.levels().fold(ROOT, |node, level| self.child_or_insert(node, level));
-        let node = &mut self.nodes[node as usize];
-        let replaced = match filter.share_name() {
-            None => node.subscriptions.insert(subscription),
-            Some(name) => match node.groups.find_mut(name) {
-                Some(group) => group.members.insert(subscription),
-                None => {
-                    node.groups.insert(Group::new(name, filter.as_str(), subscription));
-                    None
-                }
-            },
+        let (levels, depth) = path(filter);
+        let node = levels.fold(ROOT, |node, level| self.child_or_insert(node, level));
+        let subscribers = &mut self.nodes[node].subscribers;
+        let subscriber = subscription.into();
+        let existed = match filter.share_name() {
+            None => subscribers.insert(depth, subscriber),
+            Some(name) => subscribers.insert_member(depth, name, filter.as_str(), subscriber),
         };
-        self.len += usize::from(replaced.is_none());
-        replaced.is_some()
+        self.len += usize::from(!existed);
+        existed
     }
 
     /// Removes a subscription and the nodes that lead to nothing any more; whether it was there.
     pub(super) fn remove(&mut self, filter: TopicFilter<'_>, session: SessionId, local: u32) -> bool {
-        let Some(id) = filter.levels().try_fold(ROOT, |node, level| self.child(node, level)) else {
-            return false;
-        };
-        let node = &mut self.nodes[id as usize];
+        let (mut levels, depth) = path(filter);
+        let found = levels.try_fold(ROOT, |node, level| match level {
+            "+" => Some(self.nodes[node].plus).filter(|plus| *plus != NONE),
+            _ => self.child(node, self.asked(level)),
+        });
+        let Some(id) = found else { return false };
+        let subscribers = &mut self.nodes[id].subscribers;
         let key = (session, local);
         let removed = match filter.share_name() {
-            None => node.subscriptions.remove(&key),
-            Some(name) => {
-                let Some(group) = node.groups.find_mut(name) else {
-                    return false;
-                };
-                // The last member takes the place of the one that goes: turns stay fair, and that is all they are.
-                let removed = group.members.remove(&key);
-                if group.members.is_empty() {
-                    node.groups.remove(name);
-                }
-                removed
-            }
+            None => subscribers.remove(depth, &key),
+            Some(name) => subscribers.remove_member(depth, name, &key),
         };
-        if removed.is_none() {
-            return false;
+        if removed {
+            self.len -= 1;
+            self.prune(id);
         }
-        self.len -= 1;
-        self.prune(id);
-        true
+        removed
     }
 
-    /// Everyone who receives what is published to `topic`.
-    pub(super) fn matches(&self, topic: TopicName<'_>) -> MatchSet {
-        let mut collector = Collector::default();
+    /// Puts everyone who receives what is published to `topic` into `matches`, which holds nobody yet.
+    pub(super) fn match_into(&self, topic: TopicName<'_>, matches: &mut MatchSet) {
+        let levels = topic.levels().map(|level| self.asked(level));
+        let levels: SmallVec<[Asked<'_>; LEVELS_ON_STACK]> = levels.collect();
         // [MQTT-4.7.2-1]: a wildcard at the start does not match a topic that begins with `$`.
-        self.walk(ROOT, topic.levels(), !topic.starts_with_dollar(), &mut collector);
-        MatchSet { topic: topic.as_str().into(), ..collector.matches }
+        self.walk(ROOT, &levels, !topic.starts_with_dollar(), &mut Collector::new(matches));
     }
 
-    fn walk<'t>(
-        &self,
-        id: NodeId,
-        mut levels: impl Iterator<Item = &'t str> + Clone,
-        wildcards: bool,
-        collector: &mut Collector,
-    ) {
-        let node = &self.nodes[id as usize];
-        if wildcards && node.hash != NONE {
+    fn walk(&self, id: NodeId, levels: &[Asked<'_>], wildcards: bool, collector: &mut Collector<'_>) {
+        let node = &self.nodes[id];
+        if wildcards {
             // `sport/#` matches `sport` as well, so this comes before the levels are seen to be at an end.
-            collector.add(&self.nodes[node.hash as usize]);
+            collector.add(&node.subscribers, Depth::Below);
         }
-        let Some(level) = levels.next() else {
-            collector.add(node);
+        let Some((level, rest)) = levels.split_first() else {
+            collector.add(&node.subscribers, Depth::Here);
             return;
         };
-        if let Some(child) = self.child(id, level) {
-            self.walk(child, levels.clone(), true, collector);
+        if let Some(child) = self.child(id, *level) {
+            self.walk(child, rest, true, collector);
         }
         if wildcards && node.plus != NONE {
-            self.walk(node.plus, levels, true, collector);
+            self.walk(node.plus, rest, true, collector);
         }
     }
 
-    fn hash_edge(&self, parent: NodeId, level: &str) -> u64 {
-        self.hasher.hash_one((parent, level))
+    fn asked<'t>(&self, text: &'t str) -> Asked<'t> {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(text.as_bytes());
+        Asked { text, hash: hasher.finish() }
     }
 
-    fn child(&self, parent: NodeId, level: &str) -> Option<NodeId> {
-        if self.nodes[parent as usize].children == 0 {
+    fn child(&self, parent: NodeId, level: Asked<'_>) -> Option<NodeId> {
+        if self.nodes[parent].children == 0 {
             return None;
         }
+        let edge = edge(parent, level.hash);
         let is_child = |&id: &NodeId| {
-            let node = &self.nodes[id as usize];
-            node.parent == parent && &*node.level == level
+            let node = &self.nodes[id];
+            node.edge == edge && node.parent == parent && node.level.is(level.text)
         };
-        self.edges.find(self.hash_edge(parent, level), is_child).copied()
+        self.edges.find(spread(edge), is_child).copied()
     }
 
-    fn child_or_insert(&mut self, parent: NodeId, level: &str) -> NodeId {
-        if let Some(child) = self.child(parent, level) {
-            return child;
-        }
-        let node = Node { parent, level: level.into(), ..Node::default() };
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.nodes[id as usize] = node;
-                id
-            }
-            None => {
-                self.nodes.push(node);
-                NodeId::try_from(self.nodes.len() - 1).expect("fewer than 2^32 topic levels fit into memory")
-            }
+    fn child_or_insert(&mut self, parent: NodeId, text: &str) -> NodeId {
+        let level = self.asked(text);
+        let known = match text {
+            "+" => Some(self.nodes[parent].plus).filter(|plus| *plus != NONE),
+            _ => self.child(parent, level),
         };
-        let parent_node = &mut self.nodes[parent as usize];
-        parent_node.children += 1;
-        match level {
-            "+" => parent_node.plus = id,
-            "#" => parent_node.hash = id,
-            _ => {}
+        if let Some(known) = known {
+            return known;
         }
-        let hash = self.hash_edge(parent, level);
-        let (nodes, hasher) = (&self.nodes, &self.hasher);
-        self.edges.insert_unique(hash, id, |&id| {
-            let node = &nodes[id as usize];
-            hasher.hash_one((node.parent, &*node.level))
-        });
+        let edge = edge(parent, level.hash);
+        let id = self.nodes.insert(Node { parent, edge, level: text.into(), ..Node::default() });
+        self.nodes[parent].children += 1;
+        if text == "+" {
+            self.nodes[parent].plus = id;
+        } else {
+            let nodes = &self.nodes;
+            self.edges.insert_unique(spread(edge), id, |&id| spread(nodes[id].edge));
+        }
         id
     }
 
     fn prune(&mut self, mut id: NodeId) {
         while id != ROOT {
-            let node = &self.nodes[id as usize];
-            if node.children > 0 || !node.subscriptions.is_empty() || !node.groups.is_empty() {
+            let node = &self.nodes[id];
+            if node.children > 0 || !node.subscribers.is_empty() {
                 return;
             }
-            let hash = self.hash_edge(node.parent, &node.level);
-            if let Ok(entry) = self.edges.find_entry(hash, |&edge| edge == id) {
-                entry.remove();
-            }
-            let Node { parent, .. } = std::mem::take(&mut self.nodes[id as usize]);
-            let parent_node = &mut self.nodes[parent as usize];
+            let Node { parent, edge, .. } = self.nodes.remove(id);
+            let parent_node = &mut self.nodes[parent];
             parent_node.children -= 1;
             if parent_node.plus == id {
                 parent_node.plus = NONE;
+            } else if let Ok(entry) = self.edges.find_entry(spread(edge), |&other| other == id) {
+                entry.remove();
             }
-            if parent_node.hash == id {
-                parent_node.hash = NONE;
-            }
-            self.free.push(id);
             id = parent;
         }
     }
 }
 
-impl Group {
-    fn new(name: &str, filter: &str, first: Subscription) -> Self {
-        let mut members = KeyedList::default();
-        members.insert(first);
-        Self { name: name.into(), filter: filter.into(), members, cursor: Arc::default() }
-    }
+/// The levels that lead to a filter's node, and at which depth of it its subscribers are.
+fn path(filter: TopicFilter<'_>) -> (impl Iterator<Item = &str>, Depth) {
+    // A `#` is the last level of its filter, and nothing else is.
+    let depth = if filter.filter().ends_with('#') { Depth::Below } else { Depth::Here };
+    (filter.levels().filter(|level| *level != "#"), depth)
 }
 
-/// Merges the subscriptions of one session into one target, as they are found.
-#[derive(Default)]
-struct Collector {
-    matches: MatchSet,
-    /// Where each session's target is in the list.
-    positions: hashbrown::HashMap<(SessionId, u32), usize, foldhash::fast::RandomState>,
+fn edge(parent: NodeId, level: u64) -> u32 {
+    let mixed = (level ^ u64::from(parent)).wrapping_mul(SPREAD);
+    (mixed >> 32) as u32
 }
 
-impl Collector {
-    fn add(&mut self, node: &Node) {
-        for subscription in node.subscriptions.as_slice() {
-            self.add_target(subscription, subscription.options);
-        }
-        for group in node.groups.as_slice() {
-            let members = group.members.as_slice().iter().map(Target::new).collect();
-            self.matches.groups.push(ShareGroup::new(
-                Arc::clone(&group.filter),
-                members,
-                Arc::clone(&group.cursor),
-            ));
-        }
-    }
-
-    fn add_target(&mut self, subscription: &Subscription, options: SubscriptionOptions) {
-        let key = (subscription.session.id(), subscription.local);
-        match self.positions.entry(key) {
-            hashbrown::hash_map::Entry::Occupied(entry) => self.matches.targets[*entry.get()].add(options),
-            hashbrown::hash_map::Entry::Vacant(entry) => {
-                entry.insert(self.matches.targets.len());
-                self.matches.targets.push(Target::new(subscription));
-            }
-        }
-    }
+fn spread(edge: u32) -> u64 {
+    u64::from(edge).wrapping_mul(SPREAD)
 }
 
 #[cfg(test)]
 impl Trie {
+    /// Everyone who receives what is published to `topic`.
+    pub(super) fn matches(&self, topic: TopicName<'_>) -> MatchSet {
+        let mut matches = MatchSet::default();
+        self.match_into(topic, &mut matches);
+        matches
+    }
+
     /// Whether there is nothing but the root.
     pub(super) fn is_bare(&self) -> bool {
-        self.len == 0 && self.edges.is_empty() && self.nodes.len() == self.free.len() + 1
+        self.len == 0 && self.edges.is_empty() && self.nodes.len() == 1
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::testing::{filter, name, options, session};
     use super::*;
 
@@ -337,9 +279,8 @@ mod tests {
 
     #[test]
     fn a_node_stays_small() {
-        // With one subscription, its edge and the place in its session it is to be below 400 bytes.
-        assert!(size_of::<Node>() <= 96, "{}", size_of::<Node>());
-        assert!(size_of::<Subscription>() <= 24, "{}", size_of::<Subscription>());
+        // There are as many as there are subscriptions, and more.
+        assert!(size_of::<Node>() <= 56, "{}", size_of::<Node>());
     }
 
     #[test]

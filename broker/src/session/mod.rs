@@ -21,18 +21,17 @@ mod link;
 mod outbox;
 mod registry;
 mod schedule;
+mod subscriptions;
 mod transmit;
 mod will;
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tidewire_protocols::topic::TopicFilterBuf;
 
 pub use self::backlog::{AbsentDelivery, chunk};
 pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Identifiers, Place};
@@ -43,6 +42,8 @@ pub use self::link::{Link, Signal};
 pub use self::outbox::{Outbox, OutboxLimits, Overflow, READY_BYTES_MAX};
 pub use self::registry::{ProtocolKind, Registry, SessionKey};
 pub use self::schedule::{Due, Schedule};
+pub(crate) use self::subscriptions::PackedOptions;
+pub use self::subscriptions::{SubscriptionKey, SubscriptionOptions, Subscriptions};
 pub use self::transmit::Transmit;
 pub use self::will::Will;
 use crate::clock::Now;
@@ -75,7 +76,7 @@ pub struct SessionState {
     /// The protocol's half of delivering.
     pub deliver: Box<dyn Deliver>,
     /// What it has subscribed to. The router's entries are made and removed together with these.
-    pub subscriptions: HashMap<SubscriptionKey, SubscriptionOptions>,
+    pub subscriptions: Subscriptions,
     /// The subscriptions among them that are to work queues, while a connection serves them.
     pub sources: HashMap<SubscriptionKey, Arc<dyn Source>>,
     /// What to publish when the client is lost.
@@ -88,28 +89,6 @@ pub struct SessionState {
     /// The connection's socket takes nothing at present.
     is_blocked: bool,
     wake_pending: bool,
-}
-
-/// Names a subscription within its session: STOMP clients may hold several on one destination.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SubscriptionKey {
-    /// The filter as it was given, `$share` included.
-    pub filter: TopicFilterBuf,
-    /// A number of the protocol's own; always 0 in MQTT, where a filter names the subscription.
-    pub local: u32,
-}
-
-/// What a subscriber asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubscriptionOptions {
-    /// The highest QoS it takes.
-    pub qos: Qos,
-    /// Its own publications do not come back to it.
-    pub no_local: bool,
-    /// RETAIN is passed on as it was published.
-    pub retain_as_published: bool,
-    /// MQTT 5's subscription identifier.
-    pub identifier: Option<NonZeroU32>,
 }
 
 /// What became of a message that was offered to a session.
@@ -157,7 +136,7 @@ impl Session {
                 link: None,
                 outbox: Outbox::new(limits),
                 deliver,
-                subscriptions: HashMap::new(),
+                subscriptions: Subscriptions::default(),
                 sources: HashMap::new(),
                 will: None,
                 attachments: 0,

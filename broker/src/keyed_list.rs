@@ -1,25 +1,34 @@
 //! A list whose entries are found by key: by looking through it while it is short, by a hash table once it is long.
-//! Most lists of the trie have one entry and must stay small; some have a hundred thousand, and all of those come
-//! back at once when the broker's network does.
+//! Most lists have one entry and must stay small; some have a hundred thousand, and all of those come back at once
+//! when the broker's network does.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
 /// Entries beyond which a table is kept. Below it, looking through them all is as fast.
 const SCANNED_MAX: usize = 32;
 
-/// An entry that knows its key.
-pub(super) trait Keyed {
+/// An entry that knows its key, which need not lie in it as it is asked for.
+pub(crate) trait Keyed {
     /// What it is found by.
-    type Key: ?Sized + Hash + Eq;
+    type Key: ?Sized;
 
-    /// Calls `ask` with its key, which need not lie in the entry as it is asked for.
-    fn with_key<R>(&self, ask: impl FnOnce(&Self::Key) -> R) -> R;
+    /// Whether that is its key.
+    fn has_key(&self, key: &Self::Key) -> bool;
+
+    /// Whether the other has the same key.
+    fn is_same(&self, other: &Self) -> bool;
+
+    /// The hash of its key: that of [`hash_key`](Self::hash_key).
+    fn hash(&self, hasher: &impl BuildHasher) -> u64;
+
+    /// The hash of a key.
+    fn hash_key(key: &Self::Key, hasher: &impl BuildHasher) -> u64;
 }
 
 /// See the module. At most one entry has any one key; the order is nobody's business.
-pub(super) struct KeyedList<T> {
+pub(crate) struct KeyedList<T> {
     entries: Vec<T>,
     /// There while the list is long.
     index: Option<Box<Index>>,
@@ -40,24 +49,30 @@ impl<T> Default for KeyedList<T> {
 
 impl<T: Keyed> KeyedList<T> {
     /// The entries.
-    pub(super) fn as_slice(&self) -> &[T] {
+    pub(crate) fn as_slice(&self) -> &[T] {
         &self.entries
     }
 
     /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// The entry of that key.
-    pub(super) fn find_mut(&mut self, key: &T::Key) -> Option<&mut T> {
-        let position = self.position(key)?;
+    pub(crate) fn find_mut(&mut self, key: &T::Key) -> Option<&mut T> {
+        let position = self.position_of(key)?;
         self.entries.get_mut(position)
     }
 
+    /// Whether there is an entry of that key.
+    pub(crate) fn contains(&self, key: &T::Key) -> bool {
+        self.position_of(key).is_some()
+    }
+
     /// Adds an entry, or replaces the one of the same key, which is returned.
-    pub(super) fn insert(&mut self, entry: T) -> Option<T> {
-        if let Some(position) = entry.with_key(|key| self.position(key)) {
+    pub(crate) fn insert(&mut self, entry: T) -> Option<T> {
+        let hash = |index: &Index| entry.hash(&index.hasher);
+        if let Some(position) = self.position(hash, |other| other.is_same(&entry)) {
             return Some(std::mem::replace(&mut self.entries[position], entry));
         }
         if self.entries.is_empty() {
@@ -78,8 +93,8 @@ impl<T: Keyed> KeyedList<T> {
     }
 
     /// Removes the entry of that key. The last entry takes its place.
-    pub(super) fn remove(&mut self, key: &T::Key) -> Option<T> {
-        let position = self.position(key)?;
+    pub(crate) fn remove(&mut self, key: &T::Key) -> Option<T> {
+        let position = self.position_of(key)?;
         let last = self.entries.len() - 1;
         if let Some(index) = &mut self.index {
             index.remove(&self.entries, position);
@@ -97,6 +112,15 @@ impl<T: Keyed> KeyedList<T> {
         Some(removed)
     }
 
+    /// Takes out the only entry; `None` if there is none or more than one.
+    pub(crate) fn pop_only(&mut self) -> Option<T> {
+        if self.entries.len() != 1 {
+            return None;
+        }
+        // A list of one has no table.
+        self.entries.pop()
+    }
+
     /// Gives memory back, in steps that lie far enough apart to cost nothing that counts.
     fn give_back(&mut self) {
         let len = self.entries.len();
@@ -111,15 +135,17 @@ impl<T: Keyed> KeyedList<T> {
         }
     }
 
-    fn position(&self, key: &T::Key) -> Option<usize> {
-        let has_key = |entry: &T| entry.with_key(|own| own == key);
+    fn position_of(&self, key: &T::Key) -> Option<usize> {
+        self.position(|index| T::hash_key(key, &index.hasher), |entry| entry.has_key(key))
+    }
+
+    fn position(&self, hash: impl Fn(&Index) -> u64, is_it: impl Fn(&T) -> bool) -> Option<usize> {
         match &self.index {
             Some(index) => {
-                let hash = index.hasher.hash_one(key);
-                let found = index.positions.find(hash, |&at| has_key(&self.entries[at as usize]));
+                let found = index.positions.find(hash(index), |&at| is_it(&self.entries[at as usize]));
                 found.map(|&at| at as usize)
             }
-            None => self.entries.iter().position(has_key),
+            None => self.entries.iter().position(is_it),
         }
     }
 }
@@ -127,13 +153,13 @@ impl<T: Keyed> KeyedList<T> {
 impl Index {
     fn insert<T: Keyed>(&mut self, entries: &[T], position: usize) {
         let Self { positions, hasher } = self;
-        let hash_at = |&at: &u32| entries[at as usize].with_key(|key| hasher.hash_one(key));
+        let hash_at = |&at: &u32| entries[at as usize].hash(hasher);
         let at = u32::try_from(position).expect("fewer than 2^32 entries fit into memory");
         positions.insert_unique(hash_at(&at), at, hash_at);
     }
 
     fn remove<T: Keyed>(&mut self, entries: &[T], position: usize) {
-        let hash = entries[position].with_key(|key| self.hasher.hash_one(key));
+        let hash = entries[position].hash(&self.hasher);
         if let Ok(found) = self.positions.find_entry(hash, |&at| at as usize == position) {
             found.remove();
         }
@@ -141,7 +167,7 @@ impl Index {
 
     fn shrink_to<T: Keyed>(&mut self, entries: &[T], capacity: usize) {
         let Self { positions, hasher } = self;
-        positions.shrink_to(capacity, |&at| entries[at as usize].with_key(|key| hasher.hash_one(key)));
+        positions.shrink_to(capacity, |&at| entries[at as usize].hash(hasher));
     }
 }
 
@@ -152,8 +178,20 @@ mod tests {
     impl Keyed for u32 {
         type Key = u32;
 
-        fn with_key<R>(&self, ask: impl FnOnce(&u32) -> R) -> R {
-            ask(self)
+        fn has_key(&self, key: &u32) -> bool {
+            self == key
+        }
+
+        fn is_same(&self, other: &Self) -> bool {
+            self == other
+        }
+
+        fn hash(&self, hasher: &impl BuildHasher) -> u64 {
+            hasher.hash_one(self)
+        }
+
+        fn hash_key(key: &u32, hasher: &impl BuildHasher) -> u64 {
+            hasher.hash_one(key)
         }
     }
 
