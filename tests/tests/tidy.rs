@@ -28,11 +28,12 @@ const PROTOCOLS_DEPENDENCIES: [&str; 7] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("auth", &[]),
     ("clock", &[]),
     ("counters", &[]),
     ("output", &[]),
+    ("random", &[]),
     ("message", &["clock"]),
     ("store", &["message"]),
     ("session", &["clock", "message", "output", "store"]),
@@ -93,6 +94,7 @@ const PROTOCOL_LAYERS: &[&str] = &[
     "message",
     "output",
     "queue",
+    "random",
     "replies",
     "router",
     "selection",
