@@ -39,7 +39,7 @@ pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Id
 pub use self::dormant::Dormant;
 pub use self::feed::{Feed, Pulled, Source};
 pub use self::inflight::{Inflight, InflightState, Step};
-pub use self::link::{Link, Signal};
+pub use self::link::{Link, Origin, Signal};
 use self::outbox::READY_BYTES_MAX;
 pub use self::outbox::{Outbox, OutboxLimits, Overflow};
 pub use self::registry::{ProtocolKind, Registry, SessionKey};
