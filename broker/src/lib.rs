@@ -33,6 +33,7 @@ pub mod mqtt;
 pub mod net;
 pub mod output;
 pub mod queue;
+mod random;
 pub mod replies;
 pub mod router;
 pub mod selection;

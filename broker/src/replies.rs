@@ -1,7 +1,7 @@
 //! A connection's own replies, split by what they promise. Committed before said: a reply that promises something
 //! is held until the store says that the commit it depends on is durable; one that promises nothing never waits.
 
-use std::collections::VecDeque;
+use smallvec::SmallVec;
 
 use crate::output::Output;
 use crate::store::CommitId;
@@ -13,17 +13,17 @@ pub struct Replies {
     is_greeted: bool,
     immediate: Output,
     promised: Output,
-    /// How far the promised replies depend on which commit, in order.
-    marks: VecDeque<Mark>,
+    /// How far the promised replies depend on which commit, in order; as a rule one at most.
+    marks: SmallVec<[Mark; 1]>,
     /// Acknowledgements of publishes among the promised replies.
-    acknowledgements: usize,
+    acknowledgements: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     end: usize,
     commit: CommitId,
-    acknowledgements: usize,
+    acknowledgements: u32,
 }
 
 impl Replies {
@@ -48,15 +48,15 @@ impl Replies {
 
     /// Acknowledgements of publishes that have not left yet: the client's publishes that are under way.
     pub fn acknowledgements(&self) -> usize {
-        self.acknowledgements
+        self.acknowledgements as usize
     }
 
     /// The turn was committed: what was promised in it depends on `commit`.
     pub fn commit(&mut self, commit: CommitId) {
-        let marked = self.marks.back().map_or((0, 0), |mark| (mark.end, mark.acknowledgements));
+        let marked = self.marks.last().map_or((0, 0), |mark| (mark.end, mark.acknowledgements));
         if self.promised.len() > marked.0 {
             let (end, acknowledgements) = (self.promised.len(), self.acknowledgements);
-            self.marks.push_back(Mark { end, commit, acknowledgements });
+            self.marks.push(Mark { end, commit, acknowledgements });
         }
     }
 
@@ -75,7 +75,7 @@ impl Replies {
         }
         // Behind what the disk has let go, which is the order of what they answer whenever nothing has to wait.
         output.append(&mut self.immediate);
-        self.marks.front().map(|mark| mark.commit)
+        self.marks.first().map(|mark| mark.commit)
     }
 
     /// Whether CONNACK or CONNECTED has left, so that deliveries may.
@@ -85,7 +85,7 @@ impl Replies {
 
     /// Whether replies wait for the disk, rather than for the socket.
     pub fn wait_for_store(&self, durable: CommitId) -> bool {
-        self.marks.front().is_some_and(|mark| mark.commit > durable)
+        self.marks.first().is_some_and(|mark| mark.commit > durable)
     }
 
     /// Bytes that have not left.

@@ -37,7 +37,7 @@ use crate::counters::Counters;
 use crate::message::SessionId;
 use crate::queue::Queues;
 use crate::router::{Retained, Router};
-use crate::session::{Link, Registry, Schedule, Signal};
+use crate::session::{Link, Origin, Registry, Schedule, Signal};
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -131,7 +131,7 @@ impl Broker {
 
     /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while
     /// the broker stops gets the signal at once.
-    pub fn new_link(&self, origin: &str) -> Arc<Link> {
+    pub fn new_link(&self, origin: impl Into<Box<dyn Origin>>) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
         self.links.insert(link.id(), Arc::clone(&link));

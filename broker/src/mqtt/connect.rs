@@ -1,7 +1,6 @@
 //! CONNECT: who comes, what it asks for, and the CONNACK that says what it gets.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tidewire_protocols::mqtt::{
     ConnAck, Connect, Packet, PropertiesBuf, Property, Qos, ReasonCode, Version, Will as WireWill,
@@ -16,6 +15,7 @@ use super::{Client, Mqtt, State};
 use crate::auth::{Action, Credentials, Identity};
 use crate::broker::{Connected, NewConnection};
 use crate::message::{AttributesBuf, Publication, SessionId};
+use crate::random;
 use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
 use crate::store::StoreError;
 use crate::turn::Turn;
@@ -181,7 +181,7 @@ impl Mqtt {
             session,
             identity,
             version: connect.version,
-            silence_max: (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500)),
+            keep_alive,
             last_heard: turn.now.instant,
             wants_reasons: wishes.wants_reasons,
             packet_size_max: wishes.packet_size_max,
@@ -288,10 +288,15 @@ fn client_id(connect: &Connect<'_>) -> Result<Arc<str>, Refusal> {
         let detail = "an empty client identifier needs a clean session [MQTT-3.1.3-8]";
         return Err(Refusal::new(ReasonCode::ClientIdentifierNotValid, detail));
     }
-    let mut random = [0; 12];
-    getrandom::fill(&mut random).map_err(|_| {
+    let random = random::bytes::<12>().map_err(|_| {
         Refusal::new(ReasonCode::UnspecifiedError, "no random numbers for a client identifier")
     })?;
-    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("auto-{digits}").into())
+    let mut name = String::with_capacity("auto-".len() + 2 * random.len());
+    name.push_str("auto-");
+    for byte in random {
+        for digit in [byte >> 4, byte & 15] {
+            name.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    Ok(name.into())
 }

@@ -56,7 +56,7 @@ impl<'a> Admission<'a> {
         }
         let client = client(headers, self.listener, self.peer);
         if let Some(address) = client.filter(|_| client != self.peer) {
-            self.link.set_origin(&address.to_string());
+            self.link.set_origin(Box::new(address));
         }
         self.take(client)
     }

@@ -10,6 +10,9 @@ use crate::config::{ForwardedHeader, ListenerConfig};
 /// from at the end; so from there on backwards every address is believed that a trusted proxy has given, and the first
 /// of one that is not trusted is the client's. What stands before it anybody may have written.
 pub(super) fn client(headers: &HeaderMap, listener: &ListenerConfig, peer: Option<IpAddr>) -> Option<IpAddr> {
+    if listener.trusted_proxies.is_empty() {
+        return peer;
+    }
     let given = match listener.forwarded_header {
         ForwardedHeader::XForwardedFor => x_forwarded_for(headers),
         ForwardedHeader::Forwarded => forwarded(headers),

@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ use super::listener::{Listed, ListenerState, Place};
 use super::open::no_place;
 use super::site::ListenerSite;
 use crate::broker::Visit;
-use crate::session::Link;
+use crate::session::{Link, Origin};
 
 /// WebSockets on one connection; a browser asks how many there may be.
 const STREAMS_MAX: u32 = 256;
@@ -36,8 +36,7 @@ const STREAMS_MAX: u32 = 256;
 /// One HTTP/2 connection.
 struct Carrier {
     state: Arc<ListenerState>,
-    peer: Option<IpAddr>,
-    origin: String,
+    address: Option<SocketAddr>,
     link: Arc<Link>,
     /// WebSockets that it carries.
     carried: AtomicUsize,
@@ -50,11 +49,9 @@ struct Carrier {
 pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<Link>) {
     let limits = &state.broker.config.limits;
     let (timeout, ping_interval) = (limits.connect_timeout.0, limits.ping_interval.0);
-    let address = socket.peer_address();
     let carrier = Arc::new(Carrier {
         state: Arc::clone(&state),
-        peer: address.map(|address| address.ip()),
-        origin: address.map_or_else(|| "HTTP/2".to_owned(), |address| address.to_string()),
+        address: socket.peer_address(),
         link: Arc::clone(&link),
         carried: AtomicUsize::new(0),
         changed: Notify::new(),
@@ -127,12 +124,15 @@ impl Drop for Carried {
 fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let version = request.version();
     let state = &carrier.state;
-    let link = state.broker.new_link(&carrier.origin);
+    let origin =
+        carrier.address.map_or_else(|| "HTTP/2".into(), |address| -> Box<dyn Origin> { Box::new(address) });
+    let link = state.broker.new_link(origin);
     if let Some(user) = carrier.link.user() {
         link.set_user(&user);
     }
     let listed = Listed::new(&state.broker, Arc::clone(&link));
-    let admission = Admission::new(&state.broker, &state.config, &link, carrier.peer);
+    let admission =
+        Admission::new(&state.broker, &state.config, &link, carrier.address.map(|address| address.ip()));
     let policy = Begun { broker: &state.broker, listener: &state.config, link: &link }.compression_policy();
     let site = ListenerSite { listener: &state.config, admission: &admission, policy };
     match try_begin(carrier, &site, request) {

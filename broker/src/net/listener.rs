@@ -1,7 +1,7 @@
 //! Accepting connections, and what becomes of each.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
@@ -22,11 +22,16 @@ use crate::tls::LiveTls;
 /// Pause after an accept that failed for want of file handles or memory, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// While clients come, some timer of the runtime's is due this soon. tokio wakes its I/O driver, by a system call, whenever a
+/// timer is set that is due before all others; with this one there, those of a connection's beginning and end never are.
+const PULSE: Duration = Duration::from_secs(1);
+
 /// Accepts and serves connections until `stop` says so; those that are being served go on.
 pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<bool>) {
     let Bound { config, tls, acceptors } = bound;
     let site = Arc::new(ListenerState { broker, config, tls, served: AtomicUsize::new(0) });
     let mut next = 0;
+    let mut pulse = pin!(tokio::time::sleep(Duration::ZERO));
     loop {
         let accepted = std::future::poll_fn(|cx| poll_accept(&acceptors, &mut next, cx));
         let accepted = tokio::select! {
@@ -34,7 +39,14 @@ pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match accepted {
-            Ok(raw) => drop(tokio::spawn(attend(&site, raw))),
+            Ok(raw) => {
+                // Nobody waits for it, and it is not set again while nobody comes.
+                let now = tokio::time::Instant::now();
+                if pulse.deadline() <= now {
+                    pulse.as_mut().reset(now + PULSE);
+                }
+                drop(tokio::spawn(attend(&site, raw)));
+            }
             Err(error) => {
                 tracing::warn!(listener = site.config.name, %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -102,9 +114,9 @@ fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
     let place = Place::take(site);
     let (has_place, origin) = (place.is_some(), raw.origin());
     let link = match has_place {
-        true => site.broker.new_link(&origin),
+        true => site.broker.new_link(origin),
         // Not on the list, which is for those that are served.
-        false => Arc::new(Link::new(0, origin.into(), site.broker.now().instant)),
+        false => Arc::new(Link::new(0, origin, site.broker.now().instant)),
     };
     tracing::debug!(listener = site.config.name, %link, "connection");
     let listed = Listed::new(&site.broker, link);
@@ -117,7 +129,7 @@ fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
             OpenedKind::One(stream, protocol) => Some(listed.begin_serving(stream, protocol, visit, place)),
             // It holds its places; what it carries has others.
             OpenedKind::Http2(socket) => {
-                http2::serve(Arc::clone(&site), socket, Arc::clone(&listed.link)).await;
+                Box::pin(http2::serve(Arc::clone(&site), socket, Arc::clone(&listed.link))).await;
                 drop((visit, place));
                 None
             }

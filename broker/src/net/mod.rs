@@ -3,6 +3,7 @@
 mod admission;
 mod begun;
 mod bind;
+mod brief;
 mod detect;
 mod first_bytes;
 mod forwarded;

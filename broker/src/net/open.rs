@@ -115,12 +115,12 @@ impl Opening<'_> {
         let (stream, protocol) = match (self.listener.transport, self.tls) {
             (Transport::Tcp, None) => self.begun().choose(Socket::Raw(self.look(raw).await?)),
             (Transport::Tcp, Some(tls)) => {
-                let socket = self.speak_tls(tls, raw, awaited).await?;
+                let socket = Box::pin(self.speak_tls(tls, raw, awaited)).await?;
                 self.begun().choose(socket)
             }
             (Transport::Ws, tls) => {
                 let socket = match tls {
-                    Some(tls) => self.speak_tls(tls, raw, awaited).await?,
+                    Some(tls) => Box::pin(self.speak_tls(tls, raw, awaited)).await?,
                     None => self.speak_plainly(raw).await?,
                 };
                 if socket.speaks_http2() && admitted.is_ok() {
@@ -141,7 +141,7 @@ impl Opening<'_> {
         }
         if let Some(source) = proxy::read_header(raw).await? {
             raw.set_peer_address(source);
-            self.link.set_origin(&raw.origin());
+            self.link.set_origin(raw.origin());
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl Opening<'_> {
         let limits = &self.broker.config.limits;
         if let Err(refusal) = admitted {
             let reason = refusal.1.clone();
-            refuse(socket, limits, refusal).await;
+            Box::pin(refuse(socket, limits, refusal)).await;
             return Err(Refused::Because(reason));
         }
         let begun = self.begun();

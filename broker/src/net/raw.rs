@@ -3,23 +3,27 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// Bytes that are read to see what comes, before anybody is there to handle them: enough for a browser's request or a
-/// TLS hello, as a rule.
-const PEEK_BYTES: usize = 1024;
+use super::stream::SCRATCH;
+use crate::session::Origin;
+
+/// Bytes that are read to see what comes, before anybody is there to handle them: enough for a browser's request, cookies
+/// included, or a TLS hello, as a rule.
+const PEEK_BYTES: usize = 4 * 1024;
 
 /// A bare byte stream to one peer.
 #[derive(Debug)]
 pub struct Raw {
     carrier: Carrier,
     peer: Option<SocketAddr>,
-    /// Bytes that were read too early: whoever reads next gets them first.
-    prefix: Bytes,
+    /// Bytes that were read too early: whoever reads next gets them first. Never empty ones; boxed, since they are there for
+    /// the first moments only.
+    prefix: Option<Box<Bytes>>,
 }
 
 #[derive(Debug)]
@@ -33,12 +37,12 @@ impl Raw {
     /// A TCP connection that was accepted.
     pub fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Self { carrier: Carrier::Tcp(stream), peer: Some(peer), prefix: Bytes::new() }
+        Self { carrier: Carrier::Tcp(stream), peer: Some(peer), prefix: None }
     }
 
     /// A connection to a Unix socket.
     pub(super) fn unix(stream: UnixStream) -> Self {
-        Self { carrier: Carrier::Unix(stream), peer: None, prefix: Bytes::new() }
+        Self { carrier: Carrier::Unix(stream), peer: None, prefix: None }
     }
 
     /// The peer's address: where the connection comes from, or where a proxy says that it does. None on a Unix socket
@@ -53,11 +57,11 @@ impl Raw {
     }
 
     /// Where the peer is, for logs.
-    pub(super) fn origin(&self) -> String {
+    pub(super) fn origin(&self) -> Box<dyn Origin> {
         match (self.peer, &self.carrier) {
-            (Some(address), _) => address.to_string(),
-            (None, Carrier::Memory(_)) => "this process".to_owned(),
-            (None, _) => "a Unix socket".to_owned(),
+            (Some(address), _) => Box::new(address),
+            (None, Carrier::Memory(_)) => "this process".into(),
+            (None, _) => "a Unix socket".into(),
         }
     }
 
@@ -67,12 +71,29 @@ impl Raw {
     ///
     /// When the connection breaks.
     pub(super) async fn peek(&mut self) -> io::Result<&[u8]> {
-        if self.prefix.is_empty() {
-            let mut bytes = BytesMut::with_capacity(PEEK_BYTES);
-            self.carrier_mut().read_buf(&mut bytes).await?;
-            self.prefix = bytes.freeze();
+        if self.prefix.is_none() {
+            // Nothing is held while nothing comes, and no more than what has come.
+            let bytes = std::future::poll_fn(|cx| {
+                SCRATCH.with_borrow_mut(|scratch| {
+                    let mut buffer = ReadBuf::new(&mut scratch[..PEEK_BYTES]);
+                    ready!(Pin::new(self.carrier_mut()).poll_read(cx, &mut buffer))?;
+                    Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(buffer.filled())))
+                })
+            })
+            .await?;
+            self.unread(bytes);
         }
-        Ok(&self.prefix)
+        Ok(self.prefix.as_deref().map_or(&[], |bytes| bytes))
+    }
+
+    /// What [`Raw::peek`] has read and nobody else has.
+    pub(super) fn peeked(&self) -> Option<&Bytes> {
+        self.prefix.as_deref()
+    }
+
+    /// The same; whoever takes it must use it, since it is not there to be read any more.
+    pub(super) fn take_peeked(&mut self) -> Bytes {
+        self.prefix.take().map_or_else(Bytes::new, |bytes| *bytes)
     }
 
     /// Reads more behind what is in `bytes`; `false` when nothing more will come.
@@ -86,8 +107,8 @@ impl Raw {
 
     /// Gives back what was read too early.
     pub(super) fn unread(&mut self, bytes: Bytes) {
-        debug_assert!(self.prefix.is_empty(), "what was given back before would be lost");
-        self.prefix = bytes;
+        debug_assert!(self.prefix.is_none(), "what was given back before would be lost");
+        self.prefix = (!bytes.is_empty()).then(|| Box::new(bytes));
     }
 
     fn carrier_mut(&mut self) -> &mut (dyn Both + Send + Unpin) {
@@ -102,7 +123,7 @@ impl Raw {
 /// A pipe within the process: how tests run thousands of clients on virtual time.
 impl From<DuplexStream> for Raw {
     fn from(stream: DuplexStream) -> Self {
-        Self { carrier: Carrier::Memory(stream), peer: None, prefix: Bytes::new() }
+        Self { carrier: Carrier::Memory(stream), peer: None, prefix: None }
     }
 }
 
@@ -126,13 +147,12 @@ impl AsyncRead for Raw {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.prefix.is_empty() {
-            let size = self.prefix.len().min(buffer.remaining());
-            buffer.put_slice(&self.prefix[..size]);
-            self.prefix.advance(size);
-            if self.prefix.is_empty() {
-                // The memory goes with the last of it.
-                self.prefix = Bytes::new();
+        if let Some(prefix) = &mut self.prefix {
+            let size = prefix.len().min(buffer.remaining());
+            buffer.put_slice(&prefix[..size]);
+            prefix.advance(size);
+            if prefix.is_empty() {
+                self.prefix = None;
             }
             return Poll::Ready(Ok(()));
         }

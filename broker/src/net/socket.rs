@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
@@ -33,9 +34,30 @@ impl Socket {
         }
     }
 
+    /// Whether shutting it down says more than its end.
+    pub(super) fn has_last_words(&self) -> bool {
+        !matches!(self, Self::Raw(_))
+    }
+
     /// Whether HTTP/2 was agreed on in the TLS handshake.
     pub(super) fn speaks_http2(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
+    }
+
+    /// What was read before anybody was there to handle it, where that is known.
+    pub(super) fn peeked(&self) -> Option<&Bytes> {
+        match self {
+            Self::Raw(raw) => raw.peeked(),
+            Self::Tls(_) | Self::Http2(_) => None,
+        }
+    }
+
+    /// The same; whoever takes it must use it, since it is not there to be read any more.
+    pub(super) fn take_peeked(&mut self) -> Bytes {
+        match self {
+            Self::Raw(raw) => raw.take_peeked(),
+            Self::Tls(_) | Self::Http2(_) => Bytes::new(),
+        }
     }
 
     /// The peer's address, where it has one.

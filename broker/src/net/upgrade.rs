@@ -1,9 +1,11 @@
-//! The WebSocket upgrade. hyper reads the request, so that every refusal is a proper HTTP answer with one line that
-//! says why; afterwards the bare socket is taken back, and no HTTP is left on the data path.
+//! The WebSocket upgrade. A plain request that has come whole is granted on the spot. hyper reads every other, so that each
+//! refusal is a proper HTTP answer with one line that says why; afterwards the bare socket is taken back, and no HTTP is
+//! left on the data path.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Buf as _;
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -11,9 +13,10 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt as _;
 
-use super::Socket;
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
+use super::{Socket, brief};
 use crate::config::Limits;
 
 /// A socket on which WebSocket is spoken from here on.
@@ -30,7 +33,38 @@ pub struct Upgraded<P> {
 type Pending<P> = (OnUpgrade, Agreement<P>);
 
 /// Answers the HTTP request on `socket`. `None` if it was refused (and answered) or the peer went away.
-pub async fn upgrade<S: Site>(socket: Socket, site: &S, limits: &Limits) -> Option<Upgraded<S::Subprotocol>> {
+pub async fn upgrade<S: Site>(
+    mut socket: Socket,
+    site: &S,
+    limits: &Limits,
+) -> Option<Upgraded<S::Subprotocol>> {
+    let Some((agreement, answer, size)) = socket.peeked().and_then(|bytes| grant(bytes, site)) else {
+        // Boxed, since it is large, and seldom needed.
+        return Box::pin(upgrade_by_hyper(socket, site, limits)).await;
+    };
+    let mut unread = socket.take_peeked();
+    unread.advance(size);
+    if let Err(error) = socket.write_all(&answer).await {
+        tracing::debug!(%error, "no upgrade");
+        return None;
+    }
+    Some(Upgraded { socket, agreement, unread })
+}
+
+/// Grants the request at the front of `bytes`, if it is a plain one and nothing speaks against it: what was agreed on, the
+/// answer, and the request's size.
+fn grant<S: Site>(bytes: &Bytes, site: &S) -> Option<(Agreement<S::Subprotocol>, Vec<u8>, usize)> {
+    let (request, size) = brief::parse(bytes)?;
+    let (agreement, answer) = examine(&request, site).ok()?;
+    Some((agreement, brief::encode(&answer), size))
+}
+
+/// The same for any request: it may be refused, come in pieces, or be none.
+async fn upgrade_by_hyper<S: Site>(
+    socket: Socket,
+    site: &S,
+    limits: &Limits,
+) -> Option<Upgraded<S::Subprotocol>> {
     let agreed = Arc::<Mutex<Option<Pending<S::Subprotocol>>>>::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let answer = match examine(&request, site) {

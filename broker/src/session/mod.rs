@@ -38,7 +38,7 @@ pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Id
 pub use self::dormant::Dormant;
 pub use self::feed::{Feed, Pulled, Source};
 pub use self::inflight::{Inflight, InflightState, Step};
-pub use self::link::{Link, Signal};
+pub use self::link::{Link, Origin, Signal};
 pub use self::outbox::{Outbox, OutboxLimits, Overflow, READY_BYTES_MAX};
 pub use self::registry::{ProtocolKind, Registry, SessionKey};
 pub use self::schedule::{Due, Schedule};
