@@ -220,12 +220,14 @@ impl<'m> Collector<'m> {
 
     /// Adds those of one filter.
     pub(super) fn add(&mut self, subscribers: &Subscribers, depth: Depth) {
-        if subscribers.is_empty() {
-            return;
-        }
+        let direct = subscribers.direct(depth);
         // One filter has no receiver twice: those of the first need not be looked for.
         let known = self.matches.targets.len();
-        for subscriber in subscribers.direct(depth) {
+        if known == 0 {
+            // The answer with one receiver is the usual one; a vector left to itself makes room for four.
+            self.matches.targets.reserve_exact(direct.len());
+        }
+        for subscriber in direct {
             match if known == 0 { None } else { self.position(subscriber, known) } {
                 Some(position) => self.matches.targets[position].add(subscriber.options.into()),
                 None => self.matches.targets.push(Target::new(subscriber)),

@@ -111,22 +111,27 @@ impl Trie {
 
     /// Puts everyone who receives what is published to `topic` into `matches`, which holds nobody yet.
     pub(super) fn match_into(&self, topic: TopicName<'_>, matches: &mut MatchSet) {
-        let levels = topic.levels().map(|level| self.asked(level));
-        let levels: SmallVec<[Asked<'_>; LEVELS_ON_STACK]> = levels.collect();
+        let levels = self.levels(topic.as_str());
         // [MQTT-4.7.2-1]: a wildcard at the start does not match a topic that begins with `$`.
         self.walk(ROOT, &levels, !topic.starts_with_dollar(), &mut Collector::new(matches));
     }
 
     fn walk(&self, id: NodeId, levels: &[Asked<'_>], wildcards: bool, collector: &mut Collector<'_>) {
         let node = &self.nodes[id];
-        if wildcards {
+        let has_subscribers = !node.subscribers.is_empty();
+        if wildcards && has_subscribers {
             // `sport/#` matches `sport` as well, so this comes before the levels are seen to be at an end.
             collector.add(&node.subscribers, Depth::Below);
         }
         let Some((level, rest)) = levels.split_first() else {
-            collector.add(&node.subscribers, Depth::Here);
+            if has_subscribers {
+                collector.add(&node.subscribers, Depth::Here);
+            }
             return;
         };
+        if node.children == 0 {
+            return;
+        }
         if let Some(child) = self.child(id, *level) {
             self.walk(child, rest, true, collector);
         }
@@ -135,16 +140,29 @@ impl Trie {
         }
     }
 
+    /// The levels of a topic. Every message that is not answered from the cache passes here: a general search for the
+    /// slashes would take longer than all that is done with what lies between them.
+    fn levels<'t>(&self, topic: &'t str) -> SmallVec<[Asked<'t>; LEVELS_ON_STACK]> {
+        let (mut levels, mut start) = (SmallVec::new(), 0);
+        for (at, byte) in topic.bytes().enumerate() {
+            if byte == b'/' {
+                levels.push(self.asked(&topic[start..at]));
+                start = at + 1;
+            }
+        }
+        levels.push(self.asked(&topic[start..]));
+        levels
+    }
+
+    #[inline]
     fn asked<'t>(&self, text: &'t str) -> Asked<'t> {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(text.as_bytes());
         Asked { text, hash: hasher.finish() }
     }
 
+    #[inline]
     fn child(&self, parent: NodeId, level: Asked<'_>) -> Option<NodeId> {
-        if self.nodes[parent].children == 0 {
-            return None;
-        }
         let edge = edge(parent, level.hash);
         let is_child = |&id: &NodeId| {
             let node = &self.nodes[id];
