@@ -145,18 +145,25 @@ impl Layout<'_> {
     fn encode(&self, now: Now, publication: &Publication<'_>, sizes: &Sizes, out: &mut BytesMut) {
         const PUBLISH: u8 = 0x30;
         let flags = u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
-        out.put_u8(PUBLISH | flags);
-        encode_variable_byte_integer(to_u32(sizes.remaining), out);
         let topic = self.topic(publication);
-        out.put_u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
+        // What stands before the topic and behind it goes out in one piece each: every piece makes sure of its room.
+        put_pieces(out, |out| {
+            out.put_u8(PUBLISH | flags);
+            encode_variable_byte_integer(to_u32(sizes.remaining), out);
+            out.put_u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
+        });
         out.put_slice(topic.as_bytes());
-        if self.options.qos != Qos::AtMostOnce {
-            out.put_u16(0);
-        }
+        put_pieces(out, |out| {
+            if self.options.qos != Qos::AtMostOnce {
+                out.put_u16(0);
+            }
+            if self.version.is_v5() {
+                encode_variable_byte_integer(to_u32(sizes.properties), out);
+            }
+        });
         if !self.version.is_v5() {
             return;
         }
-        encode_variable_byte_integer(to_u32(sizes.properties), out);
         if !self.is_bare(publication) {
             for property in self.hop_properties(now, publication) {
                 property.encode(out);
@@ -164,6 +171,15 @@ impl Layout<'_> {
         }
         out.put_slice(publication.attributes.encoded());
     }
+}
+
+/// Puts together a few small pieces of at most eight bytes, and appends them.
+fn put_pieces(out: &mut BytesMut, put: impl FnOnce(&mut &mut [u8])) {
+    let mut room = [0; 8];
+    let mut rest = room.as_mut_slice();
+    put(&mut rest);
+    let left = rest.len();
+    out.put_slice(&room[..room.len() - left]);
 }
 
 struct Sizes {
