@@ -7,11 +7,18 @@ use crate::random::Random;
 
 /// A disk that begins empty and does what `strace` would say of files in `/d`.
 fn disk_after(lines: &str, rules: Rules) -> (Disk, History) {
+    disk_after_lives(&[lines], rules)
+}
+
+/// The same of several processes, one after the other.
+fn disk_after_lives(lives: &[&str], rules: Rules) -> (Disk, History) {
     let empty = tempfile::tempdir().unwrap();
     let root = empty.path();
-    let text = lines.replace("/d", root.to_str().unwrap());
     let mut translator = Translator::new(root, Path::new("/promises")).unwrap();
-    translator.translate(&parse(&text).unwrap()).unwrap();
+    for lines in lives {
+        let text = lines.replace("/d", root.to_str().unwrap());
+        translator.translate(&parse(&text).unwrap()).unwrap();
+    }
     let history = translator.finish();
     let mut disk = Disk::read(root, rules).unwrap();
     history.steps.iter().for_each(|step| disk.step(&history.operations, *step));
@@ -88,6 +95,24 @@ fn a_sync_covers_what_had_come_back_when_it_began() {
     assert_eq!(durable(&[CREATE, KEEP_NAME, overlap].concat()), [file("a", b"")]);
     assert_eq!(durable(&[CREATE, KEEP_NAME, overlap, end].concat()), [file("a", b"\0\0\0\0\0\0\0\0T")]);
     assert_eq!(written(&[CREATE, overlap].concat()), [file("a", b"one\0\0\0\0\0TL")]);
+}
+
+#[test]
+fn what_a_process_was_about_at_its_end_lies_before_what_the_next_one_does() {
+    let unsure = "1 write(3</d/a>, \"hello\", 5) = ?\n";
+    let open = "2 openat(AT_FDCWD</>, \"/d/a\", O_RDWR) = 3</d/a>\n";
+    let (other, sync) = ("2 write(3</d/a>, \"other\", 5) = 5\n", "2 fdatasync(3</d/a>) = 0\n");
+    let (first, second) = ([CREATE, KEEP_NAME, unsure].concat(), [open, other, sync].concat());
+    let (disk, _) = disk_after_lives(&[&first, &second], Rules::default());
+    for variant in [Variant::Durable, Variant::Written] {
+        assert_eq!(files(&disk, variant, 0), [file("a", b"other")]);
+    }
+    // But a sync that never came back has made nothing durable.
+    let (disk, _) = disk_after_lives(
+        &[&[CREATE, KEEP_NAME, HELLO, "1 fdatasync(3</d/a>) = ?\n"].concat(), open],
+        Rules::default(),
+    );
+    assert_eq!(files(&disk, Variant::Durable, 0), [file("a", b"")]);
 }
 
 #[test]

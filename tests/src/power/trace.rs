@@ -94,6 +94,12 @@ impl Translator {
                 operations.insert(index, numbers);
             }
         }
+        // The process is over, and with it what it was about: its last writes lie before those of the next one. A sync
+        // that never came back has made nothing durable.
+        let mut left: Vec<_> = operations.into_values().flatten().collect();
+        left.sort_unstable();
+        left.retain(|number| !matches!(self.history.operations[*number], Operation::Sync { .. }));
+        self.history.steps.extend(left.into_iter().map(Step::End));
         Ok(())
     }
 
