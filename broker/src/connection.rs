@@ -226,6 +226,8 @@ impl Connection {
                     protocol.handle_closed(turn);
                     return (Input::Part, Flow::Close(close));
                 }
+                // What came before the end is answered first; the end will still be there.
+                Poll::Ready(Received::End) if read > 0 => break,
                 Poll::Ready(Received::End) => return (Input::Ended, Flow::Continue),
             }
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Size, Transport};
 use tidewire::net::{bind, serve};
-use tidewire_tests::mqtt::{MqttPeer, Say, connect, publish, sub_ack, subscribe};
+use tidewire_protocols::mqtt::ReasonCode;
+use tidewire_tests::mqtt::{MqttPeer, Say, connect, pub_ack, publish, sub_ack, subscribe};
 use tidewire_tests::peer::{PATIENCE, QUIET, Wire};
 use tidewire_tests::store::KeepingStore;
 use tidewire_tests::world::{World, broker_of};
@@ -36,6 +37,16 @@ async fn a_close_frame_is_answered_and_the_will_published() {
     drop(alice);
     world.settles().await;
     assert_eq!(world.broker.link_count(), 1);
+}
+
+/// Over TCP a client may end its half of the stream right behind its last words, and is answered still.
+#[tokio::test(start_paused = true)]
+async fn what_came_before_the_end_of_the_stream_is_answered() {
+    let world = World::new(Wire::Tcp);
+    let mut alice = world.client("alice").await;
+    alice.says(publish("t", "last words").qos1(1)).await;
+    alice.peer.closes().await;
+    alice.hears(pub_ack(1).because(ReasonCode::NoMatchingSubscribers)).await;
 }
 
 /// The PUBACK can be delivered no more, and does not hold the answer up.

@@ -52,8 +52,11 @@ impl Watch {
     }
 }
 
+/// Descriptors but for those of files: the store opens a segment when the first record comes, and keeps it.
 fn descriptors(process_id: u32) -> usize {
-    fs::read_dir(format!("/proc/{process_id}/fd")).expect("the broker runs").count()
+    let open = fs::read_dir(format!("/proc/{process_id}/fd")).expect("the broker runs");
+    let target = |entry: std::io::Result<fs::DirEntry>| fs::read_link(entry.ok()?.path()).ok();
+    open.filter_map(target).filter(|target| !target.starts_with("/")).count()
 }
 
 /// How much the plateau of the second half may lie above the first's: a part of it, and what an allocator keeps.
