@@ -161,11 +161,6 @@ impl<'a> Publication<'a> {
         *self.is_utf8.get_or_init(|| std::str::from_utf8(self.payload).is_ok())
     }
 
-    /// Says that the payload is UTF-8: it came as text, and was checked.
-    pub fn note_utf8(&self) {
-        let _ = self.is_utf8.set(true);
-    }
-
     /// Whole seconds that are left until it expires, at least 1 while it has not; `None` without an expiry.
     /// [MQTT-3.3.2-6]
     pub fn expiry_left_secs(&self, now: Now) -> Option<u32> {

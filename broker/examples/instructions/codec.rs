@@ -8,7 +8,7 @@ use tidewire_protocols::mqtt::{self, Decoded, PACKET_SIZE_MAX, Packet, Version};
 use tidewire_protocols::websocket::{Decoder, Event, Opcode, encode_head};
 
 use crate::meter::{Meter, Scenario};
-use crate::mqtt::{PAYLOAD, publish};
+use crate::mqtt::{PAYLOAD, TOPICS, publish};
 
 const PACKETS: usize = 10_000;
 /// What one read brings.
@@ -21,7 +21,7 @@ pub(crate) struct Packets(BytesMut);
 impl Packets {
     pub(crate) fn new(qos: u8) -> Self {
         let mut bytes = BytesMut::new();
-        (0..PACKETS).for_each(|number| publish(number, qos, &mut bytes));
+        (0..PACKETS).for_each(|number| publish(number, TOPICS[number % TOPICS.len()], qos, &mut bytes));
         Self(bytes)
     }
 }

@@ -31,7 +31,7 @@ struct Entry {
     make: fn() -> Box<dyn Scenario>,
 }
 
-const SCENARIOS: [Entry; 13] = [
+const SCENARIOS: [Entry; 15] = [
     Entry { name: "decode-qos-0", unit: "packet", make: || Box::new(codec::Packets::new(0)) },
     Entry { name: "decode-qos-1", unit: "packet", make: || Box::new(codec::Packets::new(1)) },
     Entry { name: "websocket", unit: "frame of 100 B", make: || Box::new(codec::WebSocket::new(100)) },
@@ -40,11 +40,13 @@ const SCENARIOS: [Entry; 13] = [
     Entry { name: "match-kept", unit: "topic", make: || Box::new(Matching::new(Since::ChangedElsewhere)) },
     Entry { name: "match", unit: "topic", make: || Box::new(Matching::new(Since::Changed)) },
     Entry { name: "match-once", unit: "topic", make: || Box::new(Matching::new(Since::Never)) },
-    Entry { name: "publish-to-10-qos-0", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 0)) },
-    Entry { name: "publish-to-10-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 1)) },
-    Entry { name: "publish-to-1-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(1, 1)) },
-    Entry { name: "fan-out-to-500", unit: "delivery", make: || Box::new(mqtt::Publish::new(500, 0)) },
-    Entry { name: "stomp-publish-to-10", unit: "delivery", make: || Box::new(stomp::Send::new(10)) },
+    Entry { name: "publish-to-10-qos-0", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 0, 5)) },
+    Entry { name: "publish-to-10-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(10, 1, 5)) },
+    Entry { name: "publish-to-1-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(1, 1, 5)) },
+    Entry { name: "fan-out-to-500", unit: "delivery", make: || Box::new(mqtt::Publish::new(500, 0, 5)) },
+    Entry { name: "publish-one-topic", unit: "delivery", make: || Box::new(mqtt::Publish::new(1, 0, 1)) },
+    Entry { name: "stomp-publish-to-10", unit: "delivery", make: || Box::new(stomp::Send::new(10, 5)) },
+    Entry { name: "stomp-one-head", unit: "delivery", make: || Box::new(stomp::Send::new(1, 1)) },
 ];
 
 /// Rounds that are not measured: maps, buffers and the allocator reach the size that they keep.

@@ -15,8 +15,8 @@ use crate::meter::{Meter, Scenario};
 pub(crate) const PAYLOAD: [u8; 64] = [b'x'; 64];
 /// Publishes that arrive together.
 const BATCH: usize = 50;
-/// The topics that take turns.
-const TOPICS: [&str; 5] = [
+/// The topics that may take turns.
+pub(crate) const TOPICS: [&str; 5] = [
     "plant/7/line/1/sensor/temp",
     "plant/7/line/2/sensor/temp",
     "plant/7/line/3/sensor/temp",
@@ -34,8 +34,8 @@ pub(crate) struct Publish {
 }
 
 impl Publish {
-    /// `qos` is that of both ends.
-    pub(crate) fn new(subscribers: usize, qos: u8) -> Self {
+    /// `qos` is that of both ends. So many topics take turns.
+    pub(crate) fn new(subscribers: usize, qos: u8, topics: usize) -> Self {
         let broker = client::broker();
         let connect = |name: &str| {
             let greeting = bytes_of(Packet::Connect(connect(name)));
@@ -52,7 +52,7 @@ impl Publish {
             subscriber
         };
         let mut batch = BytesMut::new();
-        (0..BATCH).for_each(|number| publish(number, qos, &mut batch));
+        (0..BATCH).for_each(|number| publish(number, TOPICS[number % topics], qos, &mut batch));
         let subscribers = (0..subscribers).map(subscribe).collect();
         Self { publisher: connect("publisher"), subscribers, batch, qos }
     }
@@ -116,13 +116,13 @@ impl Heard {
 }
 
 /// Appends a PUBLISH, the one with this number in a batch.
-pub(crate) fn publish(number: usize, qos: u8, out: &mut BytesMut) {
+pub(crate) fn publish(number: usize, topic: &str, qos: u8, out: &mut BytesMut) {
     let packet_id = u16::try_from(number + 1).ok().and_then(PacketId::new).filter(|_| qos > 0);
     let publish = mqtt::Publish {
         dup: false,
         qos: quality(qos),
         retain: false,
-        topic: TopicName::parse(TOPICS[number % TOPICS.len()]).ok(),
+        topic: TopicName::parse(topic).ok(),
         packet_id,
         properties: Properties::EMPTY,
         payload: &PAYLOAD,

@@ -7,8 +7,6 @@ use crate::meter::{Meter, Scenario};
 
 /// Frames that arrive together.
 const BATCH: usize = 50;
-/// The destinations that take turns.
-const LINES: usize = 5;
 const BODY: &str = "{\"sensor\":\"boiler-7\",\"celsius\":71.25,\"at\":1767225600,\"ok\":true }";
 /// What begins a frame that a subscriber receives.
 const MESSAGE: &[u8] = b"MESSAGE\n";
@@ -21,7 +19,8 @@ pub(crate) struct Send {
 }
 
 impl Send {
-    pub(crate) fn new(subscribers: usize) -> Self {
+    /// So many destinations take turns.
+    pub(crate) fn new(subscribers: usize, destinations: usize) -> Self {
         let broker = client::broker();
         let connect = || {
             let greeting = b"CONNECT\naccept-version:1.2\nhost:scenario\n\n\0";
@@ -34,7 +33,7 @@ impl Send {
             subscriber
         };
         let send = |number: usize| {
-            let (line, length) = (number % LINES, BODY.len());
+            let (line, length) = (number % destinations, BODY.len());
             format!(
                 "SEND\ndestination:/topic/plant/7/line/{line}/sensor/temp\ncontent-type:application/json\n\
                  content-length:{length}\n\n{BODY}\0"

@@ -12,10 +12,9 @@ use super::layout::Layout;
 use crate::clock::Now;
 use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
-use crate::session::{Deliver, Delivered, DeliveryOptions, Dormant, Inflight, InflightState, Step};
-
-/// Bytes of resent packets that may stand ready at once.
-const RESEND_BYTES_MAX: usize = 64 * 1024;
+use crate::session::{
+    Deliver, Delivered, DeliveryOptions, Dormant, Inflight, InflightState, READY_BYTES_MAX, Step,
+};
 
 /// What a connection's client can take.
 #[derive(Debug)]
@@ -269,7 +268,7 @@ impl Deliver for MqttDeliver {
         let mut too_large = Vec::new();
         let mut is_done = true;
         for (packet_id, step) in inflight.iter_mut().filter(|(_, step)| !step.sent_here) {
-            if output.len() >= RESEND_BYTES_MAX {
+            if output.len() >= READY_BYTES_MAX {
                 is_done = false;
                 break;
             }

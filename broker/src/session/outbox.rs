@@ -11,7 +11,8 @@ use crate::output::Output;
 use crate::store::{Answers, CommitId};
 
 /// Bytes that may stand ready before further messages go to the backlog. Larger batches save no system calls that
-/// matter, and cost memory for every slow socket.
+/// matter, and cost memory for every slow socket. Whoever fills an outbox goes up to here if there is more: a connection takes
+/// less than that for all there is.
 pub const READY_BYTES_MAX: usize = 64 * 1024;
 
 /// The bounds of one outbox.

@@ -90,9 +90,6 @@ impl KnownHead {
         publication.retain = self.particulars.retain;
         publication.expires_at = self.particulars.expires_at;
         publication.attributes = Attributes::of(&self.attributes);
-        if self.is_text {
-            publication.note_utf8();
-        }
         publication
     }
 }

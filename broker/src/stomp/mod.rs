@@ -57,6 +57,8 @@ pub struct Stomp {
     /// Gathers the attributes of a SEND; kept for its memory.
     attributes: AttributesBuf,
     /// The bytes being handled came as a text WebSocket message.
+    is_piece_text: bool,
+    /// So did all of the frame that they belong to, as far as it has come.
     is_text: bool,
     state: State,
 }
@@ -131,6 +133,7 @@ impl Stomp {
             decoder,
             replies: Replies::default(),
             attributes: AttributesBuf::default(),
+            is_piece_text: false,
             is_text: false,
             state: State::Greeting { deadline },
         }
@@ -257,12 +260,15 @@ impl Protocol for Stomp {
             if let Err(refusal) = result {
                 return (input.len(), Flow::Close(self.refuse(turn, &refusal)));
             }
+            self.is_text = self.is_piece_text;
         }
         (used, Flow::Yield)
     }
 
     fn note_text(&mut self, is_text: bool) {
-        self.is_text = is_text;
+        // What was begun in a binary message is not known to be text, whatever ends it.
+        self.is_text = is_text && (self.is_text || self.decoder.is_between_frames());
+        self.is_piece_text = is_text;
     }
 
     fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {

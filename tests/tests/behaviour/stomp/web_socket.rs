@@ -1,8 +1,9 @@
 //! Frames and WebSocket messages: text or binary, split or several together. Over TCP the same bytes in the same pieces.
 
 use tidewire::config::WebSocketFrame;
+use tidewire_protocols::mqtt::Property;
 use tidewire_tests::conversations;
-use tidewire_tests::mqtt::{connect, publish};
+use tidewire_tests::mqtt::{connect, publish, subscribe};
 use tidewire_tests::peer::Wire;
 use tidewire_tests::stomp::StompPeer;
 use tidewire_tests::world::World;
@@ -19,6 +20,7 @@ conversations! {
     a_frame_may_be_split_anywhere => split_anywhere;
     several_frames_may_come_at_once => several_at_once;
     each_frame_goes_in_a_message_of_its_own => one_frame_each;
+    a_frame_that_was_begun_in_binary_is_not_text => begun_in_binary;
 }
 
 /// Over TCP there is no such thing as text.
@@ -45,6 +47,31 @@ async fn binary(wire: Wire) {
     alice.says_bytes(b"SEND\ndestination:/topic/t\ncontent-length:2\n\n\xff\xfe\0").await;
     let heard = bob.next().await;
     assert_eq!((heard.body.as_slice(), heard.was_text), (&b"\xff\xfe"[..], false));
+}
+
+async fn begun_in_binary(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    let mut carol = world.client("carol").await;
+    carol.subscribes(subscribe("t", 0)).await;
+    let head = "SEND\ndestination:/topic/t\n\n";
+    let as_text = |body| match is_text(wire, true) {
+        true => publish("t", body).with(Property::PayloadFormatIndicator(true)),
+        false => publish("t", body),
+    };
+    // The same head before, so that it is known, and behind it, in the text that ends the frame.
+    for round in 0..2 {
+        alice.says(&format!("{head}text^")).await;
+        assert_eq!(bob.hears_message("text").await.was_text, is_text(wire, true), "round {round}");
+        carol.hears(as_text("text")).await;
+        alice.peer.send_as(&[head.as_bytes(), b"\xff"].concat(), false).await;
+        alice.peer.send_as(format!("end\0{head}after\0").as_bytes(), true).await;
+        let heard = bob.next().await;
+        assert_eq!((heard.body.as_slice(), heard.was_text), (&b"\xffend"[..], false), "round {round}");
+        carol.hears(publish("t", b"\xffend")).await;
+        assert_eq!(bob.hears_message("after").await.was_text, is_text(wire, true), "round {round}");
+        carol.hears(as_text("after")).await;
+    }
 }
 
 async fn always_binary(wire: Wire) {
