@@ -34,8 +34,9 @@ use crate::turn::Turn;
 const TURNS_MAX: usize = 8;
 /// Reads in one turn: the last one, as a rule, only says that there is nothing more.
 const READS_PER_TURN: usize = 3;
-/// Bytes behind which a turn reads no more.
-const TURN_BYTES_MAX: usize = 32 * 1024;
+/// Bytes behind which a connection reads no more until others have had their turns: whoever they go to can write them while
+/// they are in the cache, and what comes next need not wait in a backlog.
+const READ_BYTES_MAX: usize = 32 * 1024;
 /// Memory a connection keeps for output between writes, so that an idle one holds next to nothing.
 const OUTPUT_KEPT_BYTES: usize = 1024;
 /// How long a connection that ends may take to send its last words, and its peer to close in return.
@@ -111,11 +112,12 @@ struct Closing {
 impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.link.register(cx.waker());
+        let mut size = 0;
         for _ in 0..TURNS_MAX {
             if self.closing.is_some() {
                 return self.poll_close(cx);
             }
-            let Ok(input) = self.poll_turn(cx) else { return Poll::Ready(()) };
+            let Ok(input) = self.poll_turn(cx, &mut size) else { return Poll::Ready(()) };
             if self.closing.is_some() {
                 continue;
             }
@@ -132,13 +134,16 @@ impl Connection {
             if !may_have_more {
                 return Poll::Pending;
             }
+            if size > READ_BYTES_MAX {
+                break;
+            }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// One turn: signals, timeouts, input, commit. Returns what came of reading.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Result<Input, Lost> {
+    /// One turn: signals, timeouts, input, commit. Returns what came of reading, and counts the bytes.
+    fn poll_turn(&mut self, cx: &mut Context<'_>, size: &mut usize) -> Result<Input, Lost> {
         // The broker is borrowed by the turn while the rest of the connection is changed.
         let broker = Arc::clone(&self.broker);
         let mut turn = broker.turn();
@@ -155,7 +160,7 @@ impl Connection {
         let mut input = Input::NotAsked;
         if flow == Flow::Continue {
             if self.may_read() {
-                (input, flow) = self.poll_input(cx, &mut turn);
+                (input, flow) = self.poll_input(cx, &mut turn, size);
             } else {
                 self.await_store(cx);
             }
@@ -201,19 +206,18 @@ impl Connection {
     }
 
     /// Reads and handles what has arrived, within bounds: others on the thread wait.
-    fn poll_input(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> (Input, Flow) {
+    fn poll_input(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>, size: &mut usize) -> (Input, Flow) {
         if self.has_more {
             return (Input::Part, handle(self.protocol.as_mut(), turn, &mut self.tail, &[]));
         }
-        let mut size = 0;
         for read in 0..READS_PER_TURN {
-            if read > 0 && (size > TURN_BYTES_MAX || !self.may_read()) {
+            if read > 0 && (*size > READ_BYTES_MAX || !self.may_read()) {
                 break;
             }
             let Self { stream, protocol, tail, .. } = self;
             let turn_now = turn.now.instant;
             let mut handle_bytes = |bytes: &[u8], is_text: bool| {
-                size += bytes.len();
+                *size += bytes.len();
                 protocol.note_text(is_text);
                 handle(protocol.as_mut(), turn, tail, bytes)
             };
