@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use tidewire_protocols::mqtt::{
-    Property, Qos, Version, encode_variable_byte_integer, variable_byte_integer_len,
+    Property, Qos, Version, variable_byte_integer_len, visit_variable_byte_integer,
 };
 
 use super::alias::Aliased;
@@ -147,20 +147,21 @@ impl Layout<'_> {
         let flags = u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
         let topic = self.topic(publication);
         // What stands before the topic and behind it goes out in one piece each: every piece makes sure of its room.
-        put_pieces(out, |out| {
-            out.put_u8(PUBLISH | flags);
-            encode_variable_byte_integer(to_u32(sizes.remaining), out);
-            out.put_u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
-        });
+        let mut head = Piece::default();
+        head.put(PUBLISH | flags);
+        visit_variable_byte_integer(to_u32(sizes.remaining), |byte| head.put(byte));
+        head.put_u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
+        head.append_to(out);
         out.put_slice(topic.as_bytes());
-        put_pieces(out, |out| {
-            if self.options.qos != Qos::AtMostOnce {
-                out.put_u16(0);
-            }
-            if self.version.is_v5() {
-                encode_variable_byte_integer(to_u32(sizes.properties), out);
-            }
-        });
+        let mut middle = Piece::default();
+        if self.options.qos != Qos::AtMostOnce {
+            // The packet identifier is filled in later.
+            middle.put_u16(0);
+        }
+        if self.version.is_v5() {
+            visit_variable_byte_integer(to_u32(sizes.properties), |byte| middle.put(byte));
+        }
+        middle.append_to(out);
         if !self.version.is_v5() {
             return;
         }
@@ -173,13 +174,28 @@ impl Layout<'_> {
     }
 }
 
-/// Puts together a few small pieces of at most eight bytes, and appends them.
-fn put_pieces(out: &mut BytesMut, put: impl FnOnce(&mut &mut [u8])) {
-    let mut room = [0; 8];
-    let mut rest = room.as_mut_slice();
-    put(&mut rest);
-    let left = rest.len();
-    out.put_slice(&room[..room.len() - left]);
+/// A few bytes that are put together in a register: bytes that were stored one by one could not be copied together before
+/// all stores ahead of them had reached the cache, which an output that is not there yet makes long.
+#[derive(Default)]
+struct Piece {
+    bytes: u64,
+    len: u32,
+}
+
+impl Piece {
+    /// Appends a byte; there is room for eight.
+    fn put(&mut self, byte: u8) {
+        self.bytes |= u64::from(byte) << (8 * self.len);
+        self.len += 1;
+    }
+
+    fn put_u16(&mut self, value: u16) {
+        value.to_be_bytes().into_iter().for_each(|byte| self.put(byte));
+    }
+
+    fn append_to(self, out: &mut BytesMut) {
+        out.put_slice(&self.bytes.to_le_bytes()[..self.len as usize]);
+    }
 }
 
 struct Sizes {

@@ -42,4 +42,4 @@ pub use self::qos::Qos;
 pub use self::reason::{ReasonCode, Sender};
 pub use self::return_code::ReturnCode;
 pub use self::version::Version;
-pub use self::wire::{encode_variable_byte_integer, variable_byte_integer_len};
+pub use self::wire::{encode_variable_byte_integer, variable_byte_integer_len, visit_variable_byte_integer};

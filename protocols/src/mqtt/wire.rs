@@ -33,13 +33,18 @@ pub(crate) const FIELD_LENGTH_MAX: usize = 65_535;
 /// caller and stops a debug build.
 #[inline]
 pub fn encode_variable_byte_integer(value: u32, out: &mut impl BufMut) {
+    visit_variable_byte_integer(value, |byte| out.put_u8(byte));
+}
+
+/// Has `put` take the bytes of a Variable Byte Integer, one after the other.
+pub fn visit_variable_byte_integer(value: u32, mut put: impl FnMut(u8)) {
     debug_assert!(value <= VARIABLE_BYTE_INTEGER_MAX, "{value} needs more than four bytes");
     let mut rest = value;
     while rest >= 0x80 {
-        out.put_u8(rest as u8 | 0x80);
+        put(rest as u8 | 0x80);
         rest >>= 7;
     }
-    out.put_u8(rest as u8);
+    put(rest as u8);
 }
 
 /// How many bytes [`encode_variable_byte_integer`] writes: 1 to 4.
