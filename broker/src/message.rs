@@ -1,5 +1,6 @@
 //! The neutral message: what was published, whichever protocol it came in by and whichever it leaves by.
 
+mod heads;
 mod identifiers;
 mod kept;
 
@@ -11,6 +12,7 @@ pub use tidewire_protocols::mqtt::{Property, Qos};
 pub use tidewire_protocols::topic::TopicName;
 use tidewire_protocols::websocket::deflate::deflate;
 
+pub use self::heads::Heads;
 pub use self::identifiers::Identifiers;
 pub use self::kept::{Message, MessageParts};
 use crate::clock::Now;
@@ -104,6 +106,8 @@ pub struct Publication<'a> {
     pub expires_at: Option<u64>,
     /// Whose it is, for No Local.
     pub publisher: SessionId,
+    /// Where what is the same of all its publisher's messages is remembered as it is written: all but the payload.
+    pub heads: Option<&'a Heads>,
     fan_out: Cell<bool>,
     is_utf8: OnceCell<bool>,
     kept: OnceCell<Arc<Message>>,
@@ -122,6 +126,7 @@ impl<'a> Publication<'a> {
             retain: false,
             expires_at: None,
             publisher,
+            heads: None,
             fan_out: Cell::new(false),
             is_utf8: OnceCell::new(),
             kept: OnceCell::new(),
@@ -159,6 +164,11 @@ impl<'a> Publication<'a> {
     /// Whether the payload is UTF-8; looked at once, however many ask.
     pub fn payload_is_utf8(&self) -> bool {
         *self.is_utf8.get_or_init(|| std::str::from_utf8(self.payload).is_ok())
+    }
+
+    /// Says that the payload is UTF-8: it came as text, which has been looked at.
+    pub fn note_utf8(&self) {
+        let _ = self.is_utf8.set(true);
     }
 
     /// Whole seconds that are left until it expires, at least 1 while it has not; `None` without an expiry.

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
+use tidewire_protocols::websocket::{HEAD_ROOM, Opcode, close_frame};
 
 /// How a stretch of output travels over WebSocket. Over TCP it makes no difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,34 @@ pub enum FrameKind {
     Text,
 }
 
+impl FrameKind {
+    /// What its first frame is.
+    pub fn opcode(self) -> Opcode {
+        match self {
+            Self::Binary => Opcode::Binary,
+            Self::Text => Opcode::Text,
+        }
+    }
+}
+
+/// How the WebSocket messages of an output become frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Frames {
+    /// They are marked, for whoever sends them: over TCP there are none, and what may be compressed is framed last.
+    #[default]
+    Marked,
+    /// Each is framed where it is written, so that it need not be copied for that.
+    Made,
+}
+
+/// The beginning of a WebSocket message that is being written: see [`Output::begin_message`].
+#[derive(Debug)]
+#[must_use = "a message has an end"]
+pub struct MessageStart {
+    at: usize,
+    frames: Frames,
+}
+
 /// The end of one WebSocket message within the bytes.
 #[derive(Clone, Copy, Debug)]
 struct Boundary {
@@ -21,15 +50,25 @@ struct Boundary {
 }
 
 /// Bytes on their way out. MQTT sets no boundaries: its packets may be cut anywhere [MQTT-6.0.0-2], so all of a turn
-/// travels in one WebSocket message. STOMP ends a WebSocket message after every frame.
+/// travels in one WebSocket message. STOMP has a WebSocket message for every frame.
 ///
 /// Where the connection has agreed on permessage-deflate, some stretches are DEFLATE blocks already.
 #[derive(Debug, Default)]
 pub struct Output {
     /// The bytes; protocols append here.
     pub bytes: BytesMut,
+    /// Whether the bytes, if there are any, are WebSocket frames as they stand.
+    frames: Frames,
+    /// Boxed, since most outputs never have any.
+    marks: Option<Box<Marks>>,
+}
+
+/// Places among the bytes, each list in order.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Where WebSocket messages end.
     boundaries: Vec<Boundary>,
-    /// Where the bytes are DEFLATE blocks, in order.
+    /// Where the bytes are DEFLATE blocks.
     deflated: Vec<Range<usize>>,
 }
 
@@ -77,16 +116,44 @@ impl Output {
         self.bytes.len()
     }
 
+    /// Begins a WebSocket message, which ends with [`Output::end_message`]. All messages of one connection become frames in
+    /// the same way.
+    pub fn begin_message(&mut self, frames: Frames) -> MessageStart {
+        let at = self.bytes.len();
+        debug_assert!(at == 0 || self.frames == frames, "one connection, one way of framing");
+        self.frames = frames;
+        if frames == Frames::Made {
+            self.bytes.put_bytes(0, HEAD_ROOM);
+        }
+        MessageStart { at, frames }
+    }
+
     /// Ends a WebSocket message after the bytes written so far.
-    pub fn end_message(&mut self, kind: FrameKind) {
-        self.boundaries.push(Boundary { end: self.bytes.len(), kind });
+    pub fn end_message(&mut self, start: MessageStart, kind: FrameKind) {
+        match start.frames {
+            Frames::Made => close_frame(kind.opcode(), start.at, &mut self.bytes),
+            Frames::Marked => {
+                let end = self.bytes.len();
+                self.marks().boundaries.push(Boundary { end, kind });
+            }
+        }
+    }
+
+    /// Whether the bytes are WebSocket frames as they stand.
+    pub fn is_framed(&self) -> bool {
+        self.frames == Frames::Made && !self.is_empty()
     }
 
     /// Appends DEFLATE blocks that stand on their own; only for a connection that takes them.
     pub fn append_deflated(&mut self, blocks: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(blocks);
-        self.deflated.push(start..self.bytes.len());
+        let end = self.bytes.len();
+        self.marks().deflated.push(start..end);
+    }
+
+    fn marks(&mut self) -> &mut Marks {
+        self.marks.get_or_insert_default()
     }
 
     /// Moves everything from `other` behind what is here; swaps buffers instead of copying where this one is empty.
@@ -106,21 +173,31 @@ impl Output {
             return;
         }
         let count = count.min(self.bytes.len());
+        if count == 0 {
+            return;
+        }
+        debug_assert!(other.is_empty() || other.frames == self.frames, "one connection, one way of framing");
+        other.frames = self.frames;
         let offset = other.bytes.len();
         other.bytes.extend_from_slice(&self.bytes[..count]);
-        let boundaries = self.boundaries.drain(..self.boundaries.partition_point(|one| one.end <= count));
-        other.boundaries.extend(boundaries.map(|one| Boundary { end: one.end + offset, ..one }));
-        let deflated = self.deflated.drain(..self.deflated.partition_point(|range| range.end <= count));
-        other.deflated.extend(deflated.map(|range| range.start + offset..range.end + offset));
+        if let Some(Marks { boundaries, deflated }) = self.marks.as_deref_mut() {
+            let others = other.marks();
+            let boundaries = boundaries.drain(..boundaries.partition_point(|one| one.end <= count));
+            others.boundaries.extend(boundaries.map(|one| Boundary { end: one.end + offset, ..one }));
+            let deflated = deflated.drain(..deflated.partition_point(|range| range.end <= count));
+            others.deflated.extend(deflated.map(|range| range.start + offset..range.end + offset));
+        }
         self.advance(count);
     }
 
     /// The WebSocket messages, one after the other.
     pub fn messages(&self) -> impl Iterator<Item = OutputMessage<'_>> {
         let mut start = 0;
-        let mut deflated = self.deflated.as_slice();
+        let marks = self.marks.as_deref();
+        let mut deflated = marks.map_or(&[][..], |marks| &marks.deflated);
+        let boundaries = marks.map_or(&[][..], |marks| &marks.boundaries);
         let rest = Boundary { end: self.bytes.len(), kind: FrameKind::Binary };
-        self.boundaries.iter().copied().chain([rest]).filter_map(move |Boundary { end, kind }| {
+        boundaries.iter().copied().chain([rest]).filter_map(move |Boundary { end, kind }| {
             let count = deflated.partition_point(|range| range.end <= end);
             let (own, others) = deflated.split_at(count);
             let message = OutputMessage { kind, bytes: &self.bytes[start..end], deflated: own, start };
@@ -131,7 +208,7 @@ impl Output {
 
     /// Whether all of it is one binary WebSocket message as it stands.
     pub fn is_plain(&self) -> bool {
-        self.boundaries.is_empty() && self.deflated.is_empty()
+        self.marks.as_ref().is_none_or(|marks| marks.boundaries.is_empty() && marks.deflated.is_empty())
     }
 
     /// Forgets everything; memory beyond `keep` bytes is given back, so that idle connections hold none.
@@ -151,12 +228,13 @@ impl Output {
             self.clear_marks(usize::MAX);
             return;
         }
-        self.boundaries.retain_mut(|boundary| {
+        let Some(marks) = self.marks.as_deref_mut() else { return };
+        marks.boundaries.retain_mut(|boundary| {
             let is_left = boundary.end > count;
             boundary.end = boundary.end.saturating_sub(count);
             is_left
         });
-        self.deflated.retain_mut(|range| {
+        marks.deflated.retain_mut(|range| {
             let is_left = range.end > count;
             *range = range.start.saturating_sub(count)..range.end.saturating_sub(count);
             is_left
@@ -164,13 +242,13 @@ impl Output {
     }
 
     fn clear_marks(&mut self, keep: usize) {
-        self.boundaries.clear();
-        self.deflated.clear();
-        if self.boundaries.capacity() * size_of::<Boundary>() > keep {
-            self.boundaries = Vec::new();
-        }
-        if self.deflated.capacity() * size_of::<Range<usize>>() > keep {
-            self.deflated = Vec::new();
+        let Some(Marks { boundaries, deflated }) = self.marks.as_deref_mut() else { return };
+        boundaries.clear();
+        deflated.clear();
+        let boundaries_bytes = boundaries.capacity() * size_of::<Boundary>();
+        let deflated_bytes = deflated.capacity() * size_of::<Range<usize>>();
+        if boundaries_bytes.saturating_add(deflated_bytes) > keep {
+            self.marks = None;
         }
     }
 }
@@ -184,6 +262,11 @@ mod tests {
     }
 
     #[test]
+    fn an_output_is_small() {
+        assert!(size_of::<Output>() <= 48, "{} bytes: an idle connection has four", size_of::<Output>());
+    }
+
+    #[test]
     fn bytes_without_boundaries_are_one_binary_message() {
         let mut output = Output::default();
         output.bytes.extend_from_slice(b"ab");
@@ -191,14 +274,37 @@ mod tests {
         assert!(output.is_plain());
     }
 
+    fn write(output: &mut Output, frames: Frames, text: &[u8], kind: FrameKind) {
+        let start = output.begin_message(frames);
+        output.bytes.extend_from_slice(text);
+        output.end_message(start, kind);
+    }
+
+    #[test]
+    fn what_is_framed_where_it_is_written_stays_so_wherever_it_goes() {
+        let mut first = Output::default();
+        write(&mut first, Frames::Made, b"one", FrameKind::Text);
+        let mut second = Output::default();
+        write(&mut second, Frames::Made, b"two", FrameKind::Binary);
+        first.append(&mut second);
+        first.append(&mut Output::default());
+        let mut third = Output::default();
+        first.move_front(5, &mut third);
+        assert!(first.is_framed() && third.is_framed() && !second.is_framed());
+        assert_eq!((&third.bytes[..], &first.bytes[..]), (&b"\x81\x03one"[..], &b"\x82\x03two"[..]));
+        first.clear(0);
+        assert!(!first.is_framed());
+        first.bytes.extend_from_slice(b"a client's next connection may be another");
+        write(&mut third, Frames::Made, b"", FrameKind::Text);
+        assert_eq!(&third.bytes[5..], b"\x81\0");
+    }
+
     #[test]
     fn boundaries_survive_appending() {
         let mut first = Output::default();
-        first.bytes.extend_from_slice(b"one");
-        first.end_message(FrameKind::Text);
+        write(&mut first, Frames::Marked, b"one", FrameKind::Text);
         let mut second = Output::default();
-        second.bytes.extend_from_slice(b"two");
-        second.end_message(FrameKind::Binary);
+        write(&mut second, Frames::Marked, b"two", FrameKind::Binary);
         first.append(&mut second);
         assert!(second.is_empty());
         assert_eq!(
@@ -226,15 +332,14 @@ mod tests {
     #[test]
     fn deflated_stretches_survive_being_moved() {
         let mut output = Output::default();
+        let start = output.begin_message(Frames::Marked);
         output.bytes.extend_from_slice(b"head");
         output.append_deflated(b"BLOCKS");
         output.bytes.extend_from_slice(b"\0");
-        output.end_message(FrameKind::Text);
-        output.bytes.extend_from_slice(b"next");
-        output.end_message(FrameKind::Text);
+        output.end_message(start, FrameKind::Text);
+        write(&mut output, Frames::Marked, b"next", FrameKind::Text);
         let mut other = Output::default();
-        other.bytes.extend_from_slice(b"earlier");
-        other.end_message(FrameKind::Binary);
+        write(&mut other, Frames::Marked, b"earlier", FrameKind::Binary);
         output.move_front(11, &mut other);
         let stretches: Vec<Vec<_>> = other.messages().map(|message| message.stretches().collect()).collect();
         let expected: [&[(bool, &[u8])]; 2] =

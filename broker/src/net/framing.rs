@@ -51,11 +51,11 @@ impl Framing {
         Self { context: Some(Box::new(Context { deflater, size_min, broker })) }
     }
 
-    /// Moves all of `output` into `frames`, framed; or, where it is one frame as it stands, only writes that frame's head
-    /// there and returns `true`.
+    /// Moves all of `output` into `frames`, framed; or, where it can leave as it stands, returns `true` and writes there only
+    /// the head of the frame that it is the payload of, if it is not frames already.
     pub(super) fn frame(&mut self, output: &mut Output, frames: &mut BytesMut) -> bool {
-        if output.is_empty() {
-            return false;
+        if output.is_empty() || output.is_framed() {
+            return output.is_framed();
         }
         if output.is_plain() && self.context.as_ref().is_none_or(|context| output.len() < context.size_min) {
             encode_head(Opcode::Binary, false, output.len(), frames);
@@ -84,7 +84,7 @@ impl Drop for Context {
 }
 
 fn append(kind: FrameKind, is_compressed: bool, payload: &[u8], frames: &mut BytesMut) {
-    encode_head(opcode(kind), is_compressed, payload.len(), frames);
+    encode_head(kind.opcode(), is_compressed, payload.len(), frames);
     frames.extend_from_slice(payload);
 }
 
@@ -97,7 +97,7 @@ fn append_blocks(message: &OutputMessage<'_>, frames: &mut BytesMut) {
     let size: usize = message.stretches().map(size).sum();
     let ends_deflated = message.stretches().last().is_some_and(|(is_deflated, _)| is_deflated);
     let size = if ends_deflated { size - TRAILER.len() } else { size + 1 };
-    encode_head(opcode(message.kind), true, size, frames);
+    encode_head(message.kind.opcode(), true, size, frames);
     let end = frames.len() + size;
     for (is_deflated, stretch) in message.stretches() {
         match is_deflated {
@@ -108,12 +108,5 @@ fn append_blocks(message: &OutputMessage<'_>, frames: &mut BytesMut) {
     match ends_deflated {
         true => frames.truncate(end),
         false => end_stored(frames),
-    }
-}
-
-fn opcode(kind: FrameKind) -> Opcode {
-    match kind {
-        FrameKind::Binary => Opcode::Binary,
-        FrameKind::Text => Opcode::Text,
     }
 }

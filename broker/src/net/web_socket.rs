@@ -39,11 +39,11 @@ pub struct WebSocket {
     unread: BytesMut,
     /// Control frames that leave before the next message.
     control: BytesMut,
-    /// What leaves now: whole frames, or the head of one whose payload is the output itself.
+    /// What leaves now, before the output itself if that is framed: whole frames, or the head of one.
     unsent: BytesMut,
     /// Bytes of it that have left.
     unsent_at: usize,
-    /// The output is the payload of a frame whose head has been formed.
+    /// The output is frames, or the payload of one whose head has been formed.
     is_output_framed: bool,
     /// The socket took less than it was given.
     is_blocked: bool,

@@ -1,7 +1,7 @@
 //! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -10,6 +10,7 @@ use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::message::Deflating;
+use crate::output::Frames;
 
 /// A connection's handle, held by its session and by the broker's list of connections.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Link {
     deflating: OnceLock<Deflating>,
     waker: AtomicWaker,
     signal: AtomicU8,
+    makes_frames: AtomicBool,
 }
 
 /// Who is at the far end, as far as it is known.
@@ -60,7 +62,8 @@ impl Link {
     pub fn new(id: u64, origin: Box<dyn Origin>, opened_at: Instant) -> Self {
         let peer = Mutex::new(Peer { origin, user: None });
         let (deflating, waker) = (OnceLock::new(), AtomicWaker::new());
-        Self { id, peer, opened_at, deflating, waker, signal: AtomicU8::new(NONE) }
+        let (signal, makes_frames) = (AtomicU8::new(NONE), AtomicBool::new(false));
+        Self { id, peer, opened_at, deflating, waker, signal, makes_frames }
     }
 
     /// The connection's number, which no other ever has.
@@ -97,6 +100,16 @@ impl Link {
     /// How payloads for the connection are deflated; `None` where they are not.
     pub fn deflating(&self) -> Option<Deflating> {
         self.deflating.get().copied()
+    }
+
+    /// Says that the connection is a WebSocket and compresses nothing, so that messages can be framed where they are written.
+    pub fn set_frames_made(&self) {
+        self.makes_frames.store(true, Ordering::Relaxed);
+    }
+
+    /// How what is written for the connection becomes frames.
+    pub fn frames(&self) -> Frames {
+        if self.makes_frames.load(Ordering::Relaxed) { Frames::Made } else { Frames::Marked }
     }
 
     /// Waits for a signal.

@@ -9,7 +9,7 @@ use super::deliver::StompDeliver;
 use super::heart_beat::HeartBeats;
 use super::refuse::Refusal;
 use super::transaction::Transactions;
-use super::{Client, State, Stomp, frame_kind};
+use super::{Client, State, Stomp};
 use crate::auth::Credentials;
 use crate::broker::{Connected, NewConnection};
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
@@ -58,7 +58,7 @@ impl Stomp {
         let session_id = self.broker.new_session_id();
         let session_name: Arc<str> = format!("session-{}", session_id.0).into();
         let (broker, config) = (&self.broker, &self.broker.config);
-        let deflating = self.link.deflating();
+        let (deflating, travel) = (self.link.deflating(), self.travel());
         let connected = broker.connect(
             turn,
             NewConnection {
@@ -68,7 +68,9 @@ impl Stomp {
                 expiry_secs: 0,
                 will: None,
                 link: Arc::clone(&self.link),
-                make: || -> Box<dyn Deliver> { Box::new(StompDeliver::new(version, config, deflating)) },
+                make: || -> Box<dyn Deliver> {
+                    Box::new(StompDeliver::new(version, config, travel, deflating))
+                },
                 attach: |_: &mut SessionState| (),
             },
         );
@@ -76,15 +78,15 @@ impl Stomp {
         tracing::info!(link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(), "connected");
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
-        let output = self.replies.promised();
-        let mut writer = FrameWriter::new(&mut output.bytes, version, Command::Connected);
-        if version > Version::V10 {
-            writer.header("version", version.as_str());
-            writer.header("heart-beat", &format!("{},{}", offered.guarantees_ms, offered.wants_ms));
-        }
-        writer.header("server", SERVER).header("session", &session_name);
-        writer.finish();
-        output.end_message(frame_kind(config.stomp.websocket_frame, true));
+        travel.write(self.replies.promised(), |out| {
+            let mut writer = FrameWriter::new(out, version, Command::Connected);
+            if version > Version::V10 {
+                writer.header("version", version.as_str());
+                writer.header("heart-beat", &format!("{},{}", offered.guarantees_ms, offered.wants_ms));
+            }
+            writer.header("server", SERVER).header("session", &session_name);
+            writer.finish();
+        });
         self.state = State::Connected(Box::new(Client {
             session,
             identity,

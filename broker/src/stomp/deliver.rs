@@ -10,9 +10,9 @@ use tidewire_protocols::stomp::{
     Command, FrameWriter, Version, encode_header, encode_header_number, encode_number,
 };
 
-use super::{frame_kind, headers};
+use super::{Travel, headers};
 use crate::clock::Now;
-use crate::config::{Config, Separator, WebSocketFrame};
+use crate::config::{Config, Separator};
 use crate::message::{Deflating, Encoded, LayoutKey, Message, Publication};
 use crate::output::Output;
 use crate::selection::Selection;
@@ -32,7 +32,7 @@ pub enum AckMode {
 /// See the module.
 pub struct StompDeliver {
     version: Version,
-    frame: WebSocketFrame,
+    travel: Travel,
     separator: Separator,
     /// By their number.
     subscriptions: HashMap<u32, Subscription, foldhash::fast::RandomState>,
@@ -92,10 +92,15 @@ impl MessageId {
 }
 
 impl StompDeliver {
-    pub(super) fn new(version: Version, config: &Config, deflating: Option<Deflating>) -> Self {
+    pub(super) fn new(
+        version: Version,
+        config: &Config,
+        travel: Travel,
+        deflating: Option<Deflating>,
+    ) -> Self {
         Self {
             version,
-            frame: config.stomp.websocket_frame,
+            travel,
             separator: config.stomp.separator,
             subscriptions: HashMap::default(),
             numbered: 0,
@@ -234,8 +239,8 @@ impl Deliver for StompDeliver {
             }
         }
         self.serial += 1;
-        let Self { version, frame, separator, deflating, .. } = *self;
-        let style = Style { version, frame, separator, deflating };
+        let Self { version, travel, separator, deflating, .. } = *self;
+        let style = Style { version, travel, separator, deflating };
         style.write(publication, options, subscription, self.serial, output);
         if subscription.ack != AckMode::Auto {
             let is_owed =
@@ -271,14 +276,15 @@ impl Deliver for StompDeliver {
     fn end_of_browse(&mut self, local: u32, output: &mut Output) {
         let Some(subscription) = self.subscriptions.get(&local) else { return };
         self.serial += 1;
-        let mut writer = FrameWriter::new(&mut output.bytes, self.version, Command::Message);
-        if let Some(id) = &subscription.id {
-            writer.header("subscription", id);
-        }
-        writer.header("message-id", &format!("{local}-{}", self.serial));
-        writer.header("destination", &subscription.destination).header("browser", "end");
-        writer.finish();
-        output.end_message(frame_kind(self.frame, true));
+        self.travel.write(output, |out| {
+            let mut writer = FrameWriter::new(out, self.version, Command::Message);
+            if let Some(id) = &subscription.id {
+                writer.header("subscription", id);
+            }
+            writer.header("message-id", &format!("{local}-{}", self.serial));
+            writer.header("destination", &subscription.destination).header("browser", "end");
+            writer.finish();
+        });
     }
 }
 
@@ -289,7 +295,7 @@ const HEADERS_BYTES: usize = 96;
 #[derive(Clone, Copy)]
 struct Style {
     version: Version,
-    frame: WebSocketFrame,
+    travel: Travel,
     separator: Separator,
     deflating: Option<Deflating>,
 }
@@ -304,6 +310,7 @@ impl Style {
         serial: u64,
         output: &mut Output,
     ) {
+        let start = output.begin_message(self.travel.frames);
         let out = &mut output.bytes;
         // Of most frames, all; what is more makes its own room.
         let (topic, payload) = (publication.topic.as_str().len(), publication.payload.len());
@@ -329,7 +336,7 @@ impl Style {
         } else {
             self.write_shared(publication, options, true, out);
         }
-        output.end_message(frame_kind(self.frame, publication.payload_is_utf8()));
+        output.end_message(start, self.travel.kind(publication.payload_is_utf8()));
     }
 
     /// Appends what all receivers share, with or without the body and the NUL behind it; encoded once where there are
@@ -342,7 +349,14 @@ impl Style {
         out: &mut BytesMut,
     ) {
         let encode = |out: &mut BytesMut| {
-            headers::write(publication, options, self.version, self.separator, out);
+            let write = |out: &mut BytesMut| {
+                headers::write(publication, options, self.version, self.separator, out);
+            };
+            match publication.heads {
+                Some(heads) => heads.write(self.key(options), write, out),
+                None => write(out),
+            }
+            encode_header_number("content-length", publication.payload.len() as u64, out);
             out.put_u8(b'\n');
             if with_body {
                 out.put_slice(publication.payload);

@@ -99,7 +99,7 @@ pub(super) fn read(
     Ok(particulars)
 }
 
-/// Writes the headers of a MESSAGE that are the same for all its receivers of one version.
+/// Writes the headers of a MESSAGE that are the same for all its receivers of one version, but for `content-length`.
 pub(super) fn write(
     publication: &Publication<'_>,
     options: &DeliveryOptions,
@@ -138,7 +138,6 @@ pub(super) fn write(
             _ => {}
         }
     }
-    encode_header_number("content-length", publication.payload.len() as u64, out);
 }
 
 /// Correlation data that can stand in a header of every version as it is.

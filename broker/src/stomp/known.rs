@@ -5,7 +5,7 @@
 use tidewire_protocols::topic::TopicName;
 
 use super::headers::Particulars;
-use crate::message::{Attributes, AttributesBuf, Publication, SessionId};
+use crate::message::{Attributes, AttributesBuf, Heads, Publication, SessionId};
 
 /// Longer heads are read each time, so that nobody's memory is taken by them.
 const HEAD_BYTES_MAX: usize = 512;
@@ -21,6 +21,8 @@ pub(super) struct KnownHead {
     topic: String,
     particulars: Particulars,
     attributes: AttributesBuf,
+    /// What MESSAGE frames begin with that say the same.
+    heads: Heads,
 }
 
 /// A head that has been read.
@@ -49,8 +51,10 @@ impl KnownHead {
         }
         let known = known.get_or_insert_with(|| {
             let (head, topic, attributes) = (Vec::new(), String::new(), AttributesBuf::default());
-            Box::new(Self { head, is_text, content_length, topic, particulars, attributes })
+            let heads = Heads::default();
+            Box::new(Self { head, is_text, content_length, topic, particulars, attributes, heads })
         });
+        known.heads.clear();
         known.head.clear();
         known.head.extend_from_slice(bytes);
         known.topic.clear();
@@ -90,6 +94,10 @@ impl KnownHead {
         publication.retain = self.particulars.retain;
         publication.expires_at = self.particulars.expires_at;
         publication.attributes = Attributes::of(&self.attributes);
+        publication.heads = Some(&self.heads);
+        if self.is_text {
+            publication.note_utf8();
+        }
         publication
     }
 }

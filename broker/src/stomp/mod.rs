@@ -19,6 +19,7 @@ mod refuse;
 mod send;
 mod subscribe;
 mod transaction;
+mod travel;
 mod wanted;
 
 use std::collections::HashMap;
@@ -34,12 +35,12 @@ use self::known::KnownHead;
 use self::refuse::Refusal;
 use self::subscribe::Subscribed;
 use self::transaction::Transactions;
+use self::travel::Travel;
 use crate::auth::Identity;
 use crate::broker::{Broker, Departure};
-use crate::config::WebSocketFrame;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::message::AttributesBuf;
-use crate::output::{FrameKind, Output};
+use crate::output::Output;
 use crate::replies::Replies;
 use crate::session::{Link, Session, Signal};
 use crate::store::CommitId;
@@ -190,14 +191,17 @@ impl Stomp {
         if handled == Handled::Done
             && let Some(receipt) = frame.headers.get("receipt")
         {
-            let kind = frame_kind(self.broker.config.stomp.websocket_frame, true);
-            let output = self.replies.promised();
-            let mut writer = FrameWriter::new(&mut output.bytes, version, Command::Receipt);
-            writer.header("receipt-id", &receipt);
-            writer.finish();
-            output.end_message(kind);
+            self.travel().write(self.replies.promised(), |out| {
+                let mut writer = FrameWriter::new(out, version, Command::Receipt);
+                writer.header("receipt-id", &receipt);
+                writer.finish();
+            });
         }
         Ok(())
+    }
+
+    fn travel(&self) -> Travel {
+        Travel { wanted: self.broker.config.stomp.websocket_frame, frames: self.link.frames() }
     }
 
     /// A SEND like the one before: see [`KnownHead`].
@@ -219,14 +223,6 @@ impl Stomp {
     }
 }
 
-/// How a frame travels over WebSocket, by what the configuration says and whether it is UTF-8.
-fn frame_kind(wanted: WebSocketFrame, is_utf8: bool) -> FrameKind {
-    match wanted {
-        WebSocketFrame::Auto | WebSocketFrame::Text if is_utf8 => FrameKind::Text,
-        WebSocketFrame::Auto | WebSocketFrame::Text | WebSocketFrame::Binary => FrameKind::Binary,
-    }
-}
-
 impl Protocol for Stomp {
     fn handle_input(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> (usize, Flow) {
         let mut used = 0;
@@ -238,6 +234,9 @@ impl Protocol for Stomp {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
             }
             let rest = &input[used..];
+            if rest.is_empty() {
+                return (used, Flow::Continue);
+            }
             let result = match self.handle_known(turn, rest) {
                 Some((size, result)) => {
                     used += size;
@@ -309,11 +308,11 @@ impl Protocol for Stomp {
                     // Counted from here and not from when it leaves: where the socket takes nothing, the timer would
                     // fire without end, and each time add one more.
                     client.heart_beats.sent(now);
+                    let travel = self.travel();
                     let output = self.replies.immediate();
                     if output.is_empty() {
                         // [STOMP12-HEARTBEAT-6]
-                        output.bytes.extend_from_slice(b"\n");
-                        output.end_message(frame_kind(self.broker.config.stomp.websocket_frame, true));
+                        travel.write(output, |out| out.extend_from_slice(b"\n"));
                     }
                 }
                 Flow::Continue

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tidewire_protocols::stomp::{Command, Error, ErrorKind, Frame, FrameWriter};
 
-use super::{Stomp, frame_kind};
+use super::Stomp;
 use crate::broker::{Departure, PublishRefused};
 use crate::connection::{Close, CloseCode};
 use crate::turn::Turn;
@@ -90,15 +90,15 @@ impl Stomp {
         tracing::info!(link = %self.link, message = %refusal.message, body = %refusal.body, "disconnecting");
         self.broker.counters.refused.add(1);
         // Behind the receipts that are still held: the client learns what was done before what was not.
-        let output = self.replies.promised();
-        let mut writer = FrameWriter::new(&mut output.bytes, self.decoder.version(), Command::Error);
-        writer.header("message", &refusal.message);
-        if let Some(receipt) = &refusal.receipt {
-            writer.header("receipt-id", receipt);
-        }
-        writer.header("content-type", "text/plain");
-        writer.finish_with_body(format!("{}\n", refusal.body).as_bytes());
-        output.end_message(frame_kind(self.broker.config.stomp.websocket_frame, true));
+        self.travel().write(self.replies.promised(), |out| {
+            let mut writer = FrameWriter::new(out, self.decoder.version(), Command::Error);
+            writer.header("message", &refusal.message);
+            if let Some(receipt) = &refusal.receipt {
+                writer.header("receipt-id", receipt);
+            }
+            writer.header("content-type", "text/plain");
+            writer.finish_with_body(format!("{}\n", refusal.body).as_bytes());
+        });
         self.depart(turn, Departure::WithWill);
         self.state = super::State::Ended;
         Close::new(refusal.code, refusal.message.clone())

@@ -46,6 +46,9 @@ impl Context<'_, '_, '_> {
         publication.retain = particulars.retain;
         publication.expires_at = particulars.expires_at;
         publication.attributes = Attributes::of(self.attributes);
+        if self.is_text {
+            publication.note_utf8();
+        }
         if let Some(transaction) = frame.headers.get("transaction") {
             let message = Arc::clone(publication.keep());
             self.client.transactions.add_send(&transaction, message, &self.broker.config.stomp)?;

@@ -88,7 +88,7 @@ pub fn encode_header_number(name: &str, value: u64, out: &mut BytesMut) {
 
 /// Appends a number in decimal.
 pub fn encode_number(value: u64, out: &mut BytesMut) {
-    out.put_slice(decimal(value, &mut [0; DECIMAL_DIGITS_MAX]));
+    out.put_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn write_header(escaping: Escaping, name: &str, value: &str, out: &mut BytesMut) {
@@ -102,19 +102,4 @@ fn write_name(escaping: Escaping, name: &str, out: &mut BytesMut) {
     // A name has at least one octet; MQTT's user properties may have an empty one.
     escape(if name.is_empty() { "_" } else { name }, escaping, Place::Name, out);
     out.put_u8(b':');
-}
-
-/// `u64::MAX` has this many.
-const DECIMAL_DIGITS_MAX: usize = 20;
-
-fn decimal(mut value: u64, digits: &mut [u8; DECIMAL_DIGITS_MAX]) -> &[u8] {
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            return &digits[start..];
-        }
-    }
 }

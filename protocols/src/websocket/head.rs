@@ -125,6 +125,36 @@ pub fn encode_head(opcode: Opcode, is_compressed: bool, payload_len: usize, out:
     }
 }
 
+/// Bytes to leave in front of a payload for [`close_frame`]: what most heads take.
+pub const HEAD_ROOM: usize = 4;
+
+/// Makes an unmasked, unfragmented frame of what stands in `out` behind `start`: [`HEAD_ROOM`] bytes, and the payload. A
+/// payload that wants a shorter or a longer head is moved.
+pub fn close_frame(opcode: Opcode, start: usize, out: &mut BytesMut) {
+    let payload = start + HEAD_ROOM..out.len();
+    let first = FINAL | u8::from(opcode.to_library());
+    match payload.len() {
+        short @ ..=CONTROL_PAYLOAD_MAX => {
+            out[start..start + 2].copy_from_slice(&[first, short as u8]);
+            out.copy_within(payload.clone(), start + 2);
+            out.truncate(start + 2 + payload.len());
+        }
+        length => match u16::try_from(length) {
+            Ok(length) => {
+                let [high, low] = length.to_be_bytes();
+                out[start..payload.start].copy_from_slice(&[first, LENGTH_16, high, low]);
+            }
+            Err(_) => {
+                let behind_head = start + 2 + size_of::<u64>();
+                out.resize(behind_head + length, 0);
+                out.copy_within(payload, behind_head);
+                out[start..start + 2].copy_from_slice(&[first, LENGTH_64]);
+                out[start + 2..behind_head].copy_from_slice(&(length as u64).to_be_bytes());
+            }
+        },
+    }
+}
+
 const FINAL: u8 = 0x80;
 const RSV1: u8 = 0x40;
 /// What stands for a length of 16 or 64 bits that follows.
@@ -134,6 +164,21 @@ const LENGTH_64: u8 = 127;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_that_is_closed_is_the_one_that_is_encoded() {
+        for length in [0, 1, 125, 126, 127, 65_535, 65_536, 100_000] {
+            let payload: Vec<_> = (0..length).map(|number| number as u8).collect();
+            let mut expected = BytesMut::from(&b"before"[..]);
+            encode_head(Opcode::Text, false, length, &mut expected);
+            expected.put_slice(&payload);
+            let mut frame = BytesMut::from(&b"before"[..]);
+            frame.put_bytes(0, HEAD_ROOM);
+            frame.put_slice(&payload);
+            close_frame(Opcode::Text, 6, &mut frame);
+            assert_eq!(frame, expected, "{length}");
+        }
+    }
 
     #[test]
     fn heads_are_those_that_the_library_writes() {

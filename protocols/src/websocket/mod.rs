@@ -12,7 +12,7 @@
 //! So an idle connection holds no buffer, and a message of any size costs none.
 //!
 //! * [`Decoder`]: fragments, control frames, masks, UTF-8, limits
-//! * [`encode_head`], [`encode_close`]: what a server sends
+//! * [`encode_head`], [`close_frame`], [`encode_close`]: what a server sends
 //! * [`deflate`]: permessage-deflate, with frames that many connections share
 //! * [`Subprotocol`]: what `Sec-WebSocket-Protocol` may name
 
@@ -28,5 +28,5 @@ mod utf8;
 pub use self::close::{Closing, encode_close, is_code_allowed};
 pub use self::decoder::{Decoder, Event, MessageKind, Visit};
 pub use self::error::DecodeError;
-pub use self::head::{CONTROL_PAYLOAD_MAX, HEAD_SIZE_MAX, Opcode, encode_head};
+pub use self::head::{CONTROL_PAYLOAD_MAX, HEAD_ROOM, HEAD_SIZE_MAX, Opcode, close_frame, encode_head};
 pub use self::subprotocol::Subprotocol;
