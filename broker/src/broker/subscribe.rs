@@ -8,8 +8,8 @@ use super::Broker;
 use crate::message::Qos;
 use crate::queue::JoinRefused;
 use crate::router::{Subscription, SubscriptionOptions};
-use crate::session::{Delivery, DeliveryOptions, Offered, Session, SubscriptionKey};
-use crate::store::{CommitId, Record, StoreError};
+use crate::session::{Delivery, DeliveryOptions, Offered, Run, Session, SubscriptionKey};
+use crate::store::{Record, StoreError};
 use crate::turn::Turn;
 
 /// One subscription that a client asks for and is allowed to have.
@@ -148,24 +148,19 @@ impl Broker {
         if request.filter.share_name().is_some() {
             return Ok(());
         }
-        let messages = self.retained.matching(request.filter, turn.now);
-        let mut deliveries = Vec::with_capacity(messages.len());
-        for message in messages {
-            let mut options = DeliveryOptions {
-                qos: message.qos().min(request.options.qos),
-                retain: true,
-                identifiers: request.options.identifier.into_iter().collect(),
-                local: request.local,
-                sequence: 0,
-                share: None,
-                claim: None,
-                is_repeat: false,
-                origin: None,
-            };
-            self.record_queued(turn, session, &message.publication(), &mut options);
-            deliveries.push(Delivery { message, options, commit: CommitId::NONE });
-        }
-        let commit = turn.apply()?;
+        let options = DeliveryOptions {
+            qos: request.options.qos,
+            retain: true,
+            identifiers: request.options.identifier.into_iter().collect(),
+            local: request.local,
+            sequence: 0,
+            share: None,
+            claim: None,
+            is_repeat: false,
+            origin: None,
+        };
+        let mut run = Run::new(self.retained.matching(request.filter, turn.now), options);
+        let stored = self.record_run(turn, session, request.options.qos, &mut run)?;
         let mut state = session.lock();
         if state.ended {
             return Ok(());
@@ -173,18 +168,37 @@ impl Broker {
         // A client that subscribes again and again without reading must not make the broker hold the same messages
         // as often: the bounds are passed by one subscription's at most.
         let (is_bounded, is_attached) = (state.outbox.is_full(), state.link.is_some());
-        for mut delivery in deliveries {
-            if delivery.options.qos == Qos::ExactlyOnce {
-                delivery.commit = commit;
-            }
-            if is_bounded {
+        if is_bounded {
+            for delivery in stored.into_iter().chain(run) {
                 if let Offered::Dropped | Offered::Overflowed = state.outbox.push(delivery, is_attached) {
                     self.counters.dropped.add(1);
                 }
-            } else {
-                state.outbox.push_unbounded(delivery, is_attached);
             }
+        } else {
+            stored.into_iter().for_each(|delivery| state.outbox.push_unbounded(delivery, is_attached));
+            state.outbox.push_run(run);
         }
         Ok(())
+    }
+
+    /// Takes a session's retained messages out of `run` if they must survive, and stores what it is owed.
+    fn record_run(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Session,
+        qos: Qos,
+        run: &mut Run,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        if qos == Qos::AtMostOnce || !session.is_persistent() || !turn.keeps_records() {
+            return Ok(Vec::new());
+        }
+        let mut deliveries: Vec<_> = run.collect();
+        for Delivery { message, options, .. } in &mut deliveries {
+            self.record_queued(turn, session, &message.publication(), options);
+        }
+        let commit = turn.apply()?;
+        let exactly_once = deliveries.iter_mut().filter(|delivery| delivery.options.qos == Qos::ExactlyOnce);
+        exactly_once.for_each(|delivery| delivery.commit = commit);
+        Ok(deliveries)
     }
 }

@@ -1,9 +1,9 @@
-//! What waits in an outbox, in order. The messages at the front are in memory; behind them, from the first one on whose
-//! message only the store holds, a delivery is a few bytes.
+//! What waits in an outbox, in order. The deliveries at the front are ready to be made; behind them, from the first one on
+//! whose message only the store holds, or which is one of many retained ones, a delivery is a few bytes.
 
 use std::collections::VecDeque;
 
-use super::{Delivery, DeliveryOptions};
+use super::{Delivery, DeliveryOptions, Run};
 use crate::message::Qos;
 use crate::store::{Answers, CommitId, Fetched};
 
@@ -17,26 +17,34 @@ const FETCHED_MESSAGES_MAX: usize = 512;
 /// Bytes of those messages.
 const FETCHED_BYTES_MAX: usize = 256 << 10;
 
+/// Deliveries that are made of a run of retained messages at once. Their messages are met here together, and so come into
+/// the cache together.
+const RUN_CHUNK: usize = 64;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     /// With their messages.
     head: VecDeque<Delivery>,
     head_bytes: usize,
-    /// What is behind them; the first is absent.
+    /// What is behind them; the first is absent, or a run.
     rest: VecDeque<Waiting>,
+    /// Messages in runs, but for one in each.
+    more: usize,
     /// Of all.
     bytes: usize,
     /// One fetch is under way at a time.
     is_fetching: bool,
 }
 
-/// A delivery behind one whose message is absent.
+/// What waits behind the head.
 #[derive(Debug)]
 enum Waiting {
     /// It is not stored.
     Resident(Box<Delivery>),
     Absent(AbsentDelivery),
+    /// Never empty.
+    Run(Box<Run>),
 }
 
 /// A delivery whose message only the store holds. There may be millions.
@@ -70,7 +78,7 @@ impl AbsentDelivery {
 
 impl Backlog {
     pub(super) fn len(&self) -> usize {
-        self.head.len() + self.rest.len()
+        self.head.len() + self.rest.len() + self.more
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -83,7 +91,10 @@ impl Backlog {
     }
 
     /// The delivery at that position, as far as messages are in memory.
-    pub(super) fn get(&self, position: usize) -> Option<&Delivery> {
+    pub(super) fn get(&mut self, position: usize) -> Option<&Delivery> {
+        if position >= self.head.len() {
+            self.take_from_run();
+        }
         self.head.get(position)
     }
 
@@ -94,7 +105,6 @@ impl Backlog {
 
     /// Adds a delivery. The store's message suffices where nobody is there to take it, or many are before it.
     pub(super) fn push(&mut self, delivery: Delivery, is_attached: bool) {
-        let weight = delivery.message.weight();
         let is_near = is_attached
             && self.rest.is_empty()
             && self.head.len() < RESIDENT_MESSAGES_MAX
@@ -103,6 +113,11 @@ impl Backlog {
             self.push_absent(AbsentDelivery::of(&delivery));
             return;
         }
+        self.push_resident(delivery);
+    }
+
+    fn push_resident(&mut self, delivery: Delivery) {
+        let weight = delivery.message.weight();
         self.bytes += weight;
         if self.rest.is_empty() {
             self.head_bytes += weight;
@@ -118,6 +133,15 @@ impl Backlog {
         self.rest.push_back(Waiting::Absent(delivery));
     }
 
+    /// Adds retained messages.
+    pub(super) fn push_run(&mut self, run: Run) {
+        if run.len() > 0 {
+            self.bytes += run.bytes();
+            self.more += run.len() - 1;
+            self.rest.push_back(Waiting::Run(Box::new(run)));
+        }
+    }
+
     /// Removes a delivery whose message is in memory.
     pub(super) fn remove(&mut self, position: usize) -> Option<Delivery> {
         let delivery = self.head.remove(position)?;
@@ -128,6 +152,9 @@ impl Backlog {
 
     /// Removes the oldest; its place in the session's order.
     pub(super) fn drop_oldest(&mut self) -> Option<u64> {
+        if self.head.is_empty() {
+            self.take_from_run();
+        }
         if let Some(delivery) = self.remove(0) {
             return Some(delivery.options.sequence);
         }
@@ -141,6 +168,8 @@ impl Backlog {
                 self.advance();
                 Some(delivery.sequence)
             }
+            // Some of it would be at the head.
+            Waiting::Run(_) => None,
         }
     }
 
@@ -148,16 +177,16 @@ impl Backlog {
     /// are not.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&Delivery) -> bool) {
         self.head.retain(&mut keep);
-        self.rest.retain(|waiting| match waiting {
-            Waiting::Resident(delivery) => keep(delivery),
-            Waiting::Absent(_) => true,
-        });
         self.head_bytes = self.head.iter().map(|delivery| delivery.message.weight()).sum();
-        let rest = self.rest.iter().map(|waiting| match waiting {
-            Waiting::Resident(delivery) => delivery.message.weight(),
-            Waiting::Absent(delivery) => delivery.weight(),
-        });
-        self.bytes = self.head_bytes + rest.sum::<usize>();
+        (self.bytes, self.more) = (self.head_bytes, 0);
+        for waiting in std::mem::take(&mut self.rest) {
+            match waiting {
+                Waiting::Absent(delivery) => self.push_absent(delivery),
+                Waiting::Resident(delivery) if keep(&delivery) => self.push_resident(*delivery),
+                Waiting::Resident(_) => {}
+                Waiting::Run(run) => run.filter(&mut keep).for_each(|delivery| self.push_resident(delivery)),
+            }
+        }
     }
 
     /// Lets go of the messages that the store holds as well: nobody is there to take them.
@@ -180,13 +209,15 @@ impl Backlog {
     pub(super) fn next_fetch(&mut self) -> Option<Vec<u64>> {
         let is_long =
             self.head.len() >= RESIDENT_MESSAGES_MAX / 2 || self.head_bytes >= RESIDENT_BYTES_MAX / 2;
-        if self.rest.is_empty() || self.is_fetching || is_long {
+        // What comes behind a run is fetched behind it.
+        let is_wanted = matches!(self.rest.front(), Some(Waiting::Absent(_)));
+        if !is_wanted || self.is_fetching || is_long {
             return None;
         }
         self.is_fetching = true;
         let absent = self.rest.iter().filter_map(|waiting| match waiting {
             Waiting::Absent(delivery) => Some((delivery.sequence, delivery.weight())),
-            Waiting::Resident(_) => None,
+            Waiting::Resident(_) | Waiting::Run(_) => None,
         });
         Some(chunk(absent))
     }
@@ -233,9 +264,25 @@ impl Backlog {
             match waiting {
                 Waiting::Resident(delivery) => resident.push(*delivery),
                 Waiting::Absent(delivery) => absent.push(delivery),
+                Waiting::Run(run) => resident.extend(*run),
             }
         }
         (resident, absent)
+    }
+
+    /// Moves some of the run that follows, if one does, to the head.
+    fn take_from_run(&mut self) {
+        let Some(Waiting::Run(run)) = self.rest.front_mut() else { return };
+        let (len, bytes) = (run.len(), run.bytes());
+        self.head.extend(run.by_ref().take(RUN_CHUNK));
+        self.head_bytes += bytes - run.bytes();
+        if run.len() > 0 {
+            self.more -= len - run.len();
+        } else {
+            self.more -= len - 1;
+            self.rest.pop_front();
+            self.advance();
+        }
     }
 
     /// Moves what follows in memory to the head.
@@ -367,6 +414,61 @@ mod tests {
         assert_eq!(backlog.fill(answers, CommitId::NONE), [5]);
         assert_eq!(drain(&mut backlog), [3, 4, 6, 7, 8, 9, 10]);
         assert_eq!(backlog.bytes(), 0);
+    }
+
+    fn run(count: u64) -> Run {
+        Run::new((1..=count).map(message).collect(), stored(0).options)
+    }
+
+    fn payloads(backlog: &mut Backlog) -> Vec<u64> {
+        let payload = |delivery: &Delivery| {
+            std::str::from_utf8(delivery.message.publication().payload).unwrap().parse().unwrap()
+        };
+        let next = || backlog.get(0).map(payload).inspect(|_| drop(backlog.remove(0)));
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn retained_messages_keep_their_place_among_others() {
+        for count in [1, 2, RUN_CHUNK as u64, 200] {
+            let mut backlog = Backlog::default();
+            backlog.push_run(run(0));
+            assert!(backlog.is_empty());
+            backlog.push(stored(1_000), true);
+            backlog.push_run(run(count));
+            backlog.push_run(run(count));
+            backlog.push(stored(1_001), true);
+            backlog.push(stored(0), true);
+            assert_eq!(backlog.len() as u64, 2 * count + 3);
+            assert_eq!(backlog.next_fetch(), None, "what is before it comes first");
+            let expected: Vec<_> = [1_000].into_iter().chain(1..=count).chain(1..=count).collect();
+            assert_eq!(payloads(&mut backlog), expected, "{count}");
+            assert_eq!(backlog.len(), 2);
+            assert_eq!(backlog.next_fetch().unwrap(), [1_001]);
+            backlog.fill(answer(&[1_001]), CommitId::NONE);
+            assert_eq!(payloads(&mut backlog), [1_001, 0]);
+            assert_eq!((backlog.len(), backlog.bytes(), backlog.head_bytes), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn retained_messages_make_room_and_are_let_go_like_others() {
+        let weight = stored(1).message.weight();
+        let mut backlog = Backlog::default();
+        backlog.push_run(run(100));
+        assert_eq!(backlog.drop_oldest(), Some(0));
+        assert_eq!(backlog.len(), 99);
+        backlog.push(stored(0), true);
+        let mut seen = 0;
+        backlog.retain(|delivery| {
+            seen += 1;
+            delivery.message.weight() == weight
+        });
+        assert_eq!((seen, backlog.len(), backlog.bytes()), (100, 9, 9 * weight), "2 to 9, and 0");
+        backlog.push_run(run(5));
+        backlog.let_go();
+        assert_eq!(backlog.take_all().0.len(), 14);
+        assert!(backlog.is_empty());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod inflight;
 mod link;
 mod outbox;
 mod registry;
+mod run;
 mod schedule;
 mod subscriptions;
 mod transmit;
@@ -41,6 +42,7 @@ pub use self::inflight::{Inflight, InflightState, Step};
 pub use self::link::{Link, Origin, Signal};
 pub use self::outbox::{Outbox, OutboxLimits, Overflow, READY_BYTES_MAX};
 pub use self::registry::{ProtocolKind, Registry, SessionKey};
+pub use self::run::Run;
 pub use self::schedule::{Due, Schedule};
 pub(crate) use self::subscriptions::PackedOptions;
 pub use self::subscriptions::{SubscriptionKey, SubscriptionOptions, Subscriptions};
@@ -241,7 +243,8 @@ impl SessionState {
         }
         let waits = options.qos == Qos::ExactlyOnce && commit > durable;
         if self.link.is_some() && !waits && self.outbox.is_passable() {
-            match self.deliver.deliver(now, publication, &options, self.outbox.ready()) {
+            let ready = self.outbox.ready_for(publication.payload.len());
+            match self.deliver.deliver(now, publication, &options, ready) {
                 Delivered::Sent => return Offered::Taken { displaced: 0 },
                 Delivered::Discarded => {
                     self.outbox.note_settled(options.sequence);
@@ -270,7 +273,7 @@ impl SessionState {
             }
             feed.pull(transmit, self.deliver.as_mut(), self.outbox.ready(), READY_BYTES_MAX);
         }
-        output.append(self.outbox.ready());
+        self.outbox.move_ready(output);
         waits_for
     }
 

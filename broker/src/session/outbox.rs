@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::backlog::{AbsentDelivery, Backlog};
-use super::{Deliver, Delivered, Delivery, Offered};
+use super::{Deliver, Delivered, Delivery, Offered, Run};
 use crate::clock::Now;
 use crate::message::Qos;
 use crate::output::Output;
@@ -14,6 +14,11 @@ use crate::store::{Answers, CommitId};
 /// matter, and cost memory for every slow socket. Whoever fills an outbox goes up to here if there is more: a connection takes
 /// less than that for all there is.
 pub const READY_BYTES_MAX: usize = 64 * 1024;
+
+/// Where messages begin with this many bytes of payload or more, there is room at once for as much as last time: moving
+/// them while the room grows took a tenth of all. With smaller ones it takes little, and buffers that have just been given
+/// back are in the cache, which a fan-out of these to many feels more.
+const LARGE_BYTES_MIN: usize = 512;
 
 /// The bounds of one outbox.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +47,8 @@ pub enum Overflow {
 #[derive(Debug)]
 pub struct Outbox {
     ready: Output,
+    /// Room for what was ready last time.
+    usual: usize,
     backlog: Backlog,
     /// So many at the front wait for subscriptions whose windows were closed, when there had been so many openings.
     closed: (usize, u64),
@@ -57,6 +64,7 @@ impl Outbox {
     pub fn new(limits: OutboxLimits) -> Self {
         Self {
             ready: Output::default(),
+            usual: 0,
             backlog: Backlog::default(),
             closed: (0, 0),
             limits,
@@ -73,6 +81,23 @@ impl Outbox {
     /// Bytes for the connection's next write.
     pub fn ready(&mut self) -> &mut Output {
         &mut self.ready
+    }
+
+    /// The same, where a message with such a payload is about to be appended.
+    pub fn ready_for(&mut self, payload_bytes: usize) -> &mut Output {
+        if payload_bytes >= LARGE_BYTES_MIN && self.ready.is_empty() {
+            self.ready.bytes.reserve(self.usual);
+        }
+        &mut self.ready
+    }
+
+    /// Moves all that is ready to the end of `output`.
+    pub fn move_ready(&mut self, output: &mut Output) {
+        if !self.ready.is_empty() {
+            // Of such sizes there are few, and what one connection gives back serves another.
+            self.usual = self.ready.len().next_power_of_two();
+            output.append(&mut self.ready);
+        }
     }
 
     /// Puts a delivery at the end of the backlog, within the limits. Whether its message stays in memory where it is stored
@@ -101,8 +126,13 @@ impl Outbox {
         !self.has_room(1)
     }
 
-    /// Puts a delivery at the end of the backlog whatever the limits: retained messages at SUBSCRIBE, of which the
-    /// broker holds the only copy anyway and which no publisher can make come faster.
+    /// Puts retained messages at the end of the backlog, whatever the limits: the broker holds the only copy of each anyway,
+    /// and no publisher can make them come faster.
+    pub fn push_run(&mut self, run: Run) {
+        self.backlog.push_run(run);
+    }
+
+    /// Puts a delivery at the end of the backlog whatever the limits: a retained message that is stored for the session.
     pub fn push_unbounded(&mut self, delivery: Delivery, is_attached: bool) {
         self.backlog.push(delivery, is_attached);
     }
