@@ -23,6 +23,10 @@ use std::io::{self, Write};
 use self::matching::{Matching, Since};
 use self::meter::{Meter, Scenario};
 
+/// The daemon's own, so that what it costs is counted as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A scenario, ready to be run.
 struct Entry {
     name: &'static str,
