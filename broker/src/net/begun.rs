@@ -66,7 +66,7 @@ impl Begun<'_> {
     /// for all.
     fn framing(&self, agreed: Option<Agreed>) -> Framing {
         let (Some(settings), Some(agreed)) = (self.listener.compression.0, agreed) else {
-            self.link.set_frames_made();
+            self.link.set_framed_in_place();
             return Framing::default();
         };
         let (level, window_bits, size_min) = (settings.level, agreed.server_window_bits, settings.size_min.0);

@@ -10,7 +10,6 @@ use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::message::Deflating;
-use crate::output::Frames;
 
 /// A connection's handle, held by its session and by the broker's list of connections.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub struct Link {
     deflating: OnceLock<Deflating>,
     waker: AtomicWaker,
     signal: AtomicU8,
-    makes_frames: AtomicBool,
+    is_framed_in_place: AtomicBool,
 }
 
 /// Who is at the far end, as far as it is known.
@@ -62,8 +61,8 @@ impl Link {
     pub fn new(id: u64, origin: Box<dyn Origin>, opened_at: Instant) -> Self {
         let peer = Mutex::new(Peer { origin, user: None });
         let (deflating, waker) = (OnceLock::new(), AtomicWaker::new());
-        let (signal, makes_frames) = (AtomicU8::new(NONE), AtomicBool::new(false));
-        Self { id, peer, opened_at, deflating, waker, signal, makes_frames }
+        let (signal, is_framed_in_place) = (AtomicU8::new(NONE), AtomicBool::new(false));
+        Self { id, peer, opened_at, deflating, waker, signal, is_framed_in_place }
     }
 
     /// The connection's number, which no other ever has.
@@ -103,13 +102,13 @@ impl Link {
     }
 
     /// Says that the connection is a WebSocket and compresses nothing, so that messages can be framed where they are written.
-    pub fn set_frames_made(&self) {
-        self.makes_frames.store(true, Ordering::Relaxed);
+    pub fn set_framed_in_place(&self) {
+        self.is_framed_in_place.store(true, Ordering::Relaxed);
     }
 
-    /// How what is written for the connection becomes frames.
-    pub fn frames(&self) -> Frames {
-        if self.makes_frames.load(Ordering::Relaxed) { Frames::Made } else { Frames::Marked }
+    /// Whether messages are framed where they are written.
+    pub fn is_framed_in_place(&self) -> bool {
+        self.is_framed_in_place.load(Ordering::Relaxed)
     }
 
     /// Waits for a signal.

@@ -40,7 +40,7 @@ use crate::auth::Identity;
 use crate::broker::{Broker, Departure};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::message::AttributesBuf;
-use crate::output::Output;
+use crate::output::{Frames, Output};
 use crate::replies::Replies;
 use crate::session::{Link, Session, Signal};
 use crate::store::CommitId;
@@ -201,7 +201,8 @@ impl Stomp {
     }
 
     fn travel(&self) -> Travel {
-        Travel { wanted: self.broker.config.stomp.websocket_frame, frames: self.link.frames() }
+        let frames = if self.link.is_framed_in_place() { Frames::Made } else { Frames::Marked };
+        Travel { wanted: self.broker.config.stomp.websocket_frame, frames }
     }
 
     /// A SEND like the one before: see [`KnownHead`].
