@@ -1,8 +1,9 @@
 //! Retained messages: what a new subscriber is shown.
 
-use std::num::NonZeroU32;
+use std::collections::BTreeSet;
+use std::num::{NonZeroU16, NonZeroU32};
 
-use tidewire_protocols::mqtt::{Property, RetainHandling};
+use tidewire_protocols::mqtt::{Packet, Property, RetainHandling};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{MqttPeer, SubscribeWords, connect, disconnect, pub_ack, publish, subscribe};
 use tidewire_tests::peer::Wire;
@@ -28,6 +29,7 @@ conversations! {
     a_shared_subscription_is_shown_none => shared_subscriptions_see_none;
     they_outlive_their_publisher => sessions_do_not_matter;
     overlapping_filters_are_shown_each => overlapping_filters;
+    many_are_shown_one_by_one_before_what_comes_next => many_keep_their_place;
 }
 
 async fn keeps(world: &World, topics: &[&str]) -> MqttPeer {
@@ -240,6 +242,50 @@ async fn overlapping_filters(wire: Wire) {
     nothing_else(&mut [&mut alice, &mut bob]).await;
 }
 
+/// What a PUBLISH says: its topic, its packet identifier, its RETAIN flag.
+async fn shown(peer: &mut MqttPeer) -> (String, u16, bool) {
+    let look = |packet: &Packet<'_>| match packet {
+        Packet::Publish(publish) => {
+            let topic = publish.topic.expect("no alias was agreed on").to_string();
+            (topic, publish.packet_id.map_or(0, |id| id.get()), publish.retain)
+        }
+        other => panic!("{other:?}"),
+    };
+    peer.looks_at(look).await
+}
+
+/// More than come into memory at once, with a window of one, over a connection that is lost in between.
+async fn many_keep_their_place(wire: Wire) {
+    const COUNT: usize = 150;
+    let world = World::new(wire);
+    let mut alice = world.client("alice").await;
+    let topics: BTreeSet<_> = (0..COUNT).map(|number| format!("t/{number}")).collect();
+    for topic in &topics {
+        alice.publishes(publish(topic, "kept").qos1(1).retained()).await;
+    }
+    let window = Property::ReceiveMaximum(NonZeroU16::MIN);
+    let bob = || connect("bob").resume().expiry(600).with(window);
+    let mut b = world.client_with(bob(), false).await;
+    b.subscribes(subscribe("t/#", 1)).await;
+    alice.publishes(publish("t/live", "live").qos1(1)).await;
+    let mut seen = BTreeSet::new();
+    for number in 0..COUNT {
+        let (mut topic, mut packet_id, is_retained) = shown(&mut b).await;
+        assert!(is_retained, "{topic} came before what was retained");
+        if number == COUNT / 2 {
+            drop(b);
+            b = world.client_with(bob(), true).await;
+            let again = shown(&mut b).await;
+            assert_eq!(again.0, topic, "what was not acknowledged comes first");
+            (topic, packet_id, _) = again;
+        }
+        assert!(seen.insert(topic.clone()), "{topic} came twice");
+        b.says(pub_ack(packet_id)).await;
+    }
+    assert_eq!(seen, topics);
+    assert_eq!(shown(&mut b).await.0, "t/live");
+}
+
 /// A client that subscribes again and again without reading: what waits for it passes the outbox's bound once at most.
 async fn repeated_subscribes_are_bounded(wire: Wire) {
     let world = World::with(wire, |config| config.session.outbox_messages_max = 10);
@@ -249,7 +295,7 @@ async fn repeated_subscribes_are_bounded(wire: Wire) {
     }
     let mut bob = world.mqtt().await;
     // A window of one, so that everything but the first delivery waits.
-    bob.connects(connect("bob").with(Property::ReceiveMaximum(std::num::NonZeroU16::MIN)), false).await;
+    bob.connects(connect("bob").with(Property::ReceiveMaximum(NonZeroU16::MIN)), false).await;
     alice.says(publish("t/0", "kept").qos1(1).retained()).await.next().await;
     for _ in 0..5 {
         bob.says(subscribe("t/0", 1)).await.next().await;

@@ -19,6 +19,7 @@ conversations! {
     messages_arrive_in_order => in_order;
     a_head_that_comes_again_means_the_same_again => same_head;
     a_head_that_comes_again_is_judged_by_its_body => same_head_wrong_body;
+    a_head_that_comes_again_is_said_to_each_in_its_version => same_head_to_each;
 }
 
 async fn arrives(wire: Wire) {
@@ -181,4 +182,28 @@ async fn same_head_wrong_body(wire: Wire) {
     bob.hears_message("one").await;
     bob.hears_message("two").await;
     alice.is_refused("no NUL after the 3 octets of content-length", 1002).await;
+}
+
+/// Short bodies and one that makes the longest WebSocket head; a name and a value that each version escapes its own way.
+async fn same_head_to_each(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut bob) = sender_and_subscriber(&world, "").await;
+    let (mut carol, mut dave) = (connected(&world, "1.0").await, connected(&world, "1.1").await);
+    for peer in [&mut carol, &mut dave] {
+        peer.says("SUBSCRIBE\nid:other\ndestination:/topic/t\nreceipt:r\n\n^").await.hears_receipt("r").await;
+    }
+    let long = "x".repeat(70_000);
+    for body in ["a", "", long.as_str(), "two", "a"] {
+        alice.says(&format!("SEND\ndestination:/topic/t\na\\cb:c\\\\d\n\n{body}^")).await;
+        for (peer, id, name, value) in [
+            (&mut bob, "s", "a\\cb", "c\\\\d"),
+            (&mut carol, "other", "a_b", "c\\d"),
+            (&mut dave, "other", "a\\cb", "c\\\\d"),
+        ] {
+            let heard = peer.hears_message(body).await;
+            assert_eq!(heard.header(name), Some(value), "{heard:?}");
+            assert_eq!(heard.header("subscription"), Some(id));
+            assert_eq!(heard.header("content-length"), Some(body.len().to_string().as_str()));
+        }
+    }
 }
