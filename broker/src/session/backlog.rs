@@ -3,20 +3,14 @@
 
 use std::collections::VecDeque;
 
-use super::{Delivery, DeliveryOptions, Run};
-use crate::message::Qos;
-use crate::store::{Answers, CommitId, Fetched};
+use super::{AbsentDelivery, Delivery, Run, chunk};
+use crate::store::{Answers, CommitId};
 
 /// Messages that are held in memory for a client that is there. What comes beyond them stays in the store, where there is
 /// one that keeps it, and is fetched when half of them have gone.
 const RESIDENT_MESSAGES_MAX: usize = 1_000;
 /// Bytes of those messages.
 const RESIDENT_BYTES_MAX: usize = 1 << 20;
-/// Messages that are fetched at once.
-const FETCHED_MESSAGES_MAX: usize = 512;
-/// Bytes of those messages.
-const FETCHED_BYTES_MAX: usize = 256 << 10;
-
 /// Deliveries that are made of a run of retained messages at once. Their messages are met here together, and so come into
 /// the cache together.
 const RUN_CHUNK: usize = 64;
@@ -45,35 +39,6 @@ enum Waiting {
     Absent(AbsentDelivery),
     /// Never empty.
     Run(Box<Run>),
-}
-
-/// A delivery whose message only the store holds. There may be millions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AbsentDelivery {
-    /// Its place in the session's order.
-    pub sequence: u64,
-    /// What the message weighs.
-    pub weight: u32,
-    /// The QoS it is delivered with.
-    pub qos: Qos,
-    /// It may have been sent before this process began.
-    pub is_repeat: bool,
-    /// It may be for others should the session end: another member of a shared subscription, or the consumers of the work
-    /// queue that it was taken from.
-    pub is_for_others: bool,
-}
-
-impl AbsentDelivery {
-    fn of(delivery: &Delivery) -> Self {
-        let DeliveryOptions { sequence, qos, is_repeat, .. } = delivery.options;
-        let weight = u32::try_from(delivery.message.weight()).unwrap_or(u32::MAX);
-        let is_for_others = delivery.options.share.is_some() || delivery.options.origin.is_some();
-        Self { sequence, weight, qos, is_repeat, is_for_others }
-    }
-
-    fn weight(&self) -> usize {
-        self.weight as usize
-    }
 }
 
 impl Backlog {
@@ -233,7 +198,7 @@ impl Backlog {
             let answer = answers.find(|(sequence, _)| *sequence == absent.sequence);
             let Some((_, fetched)) = answer else { break };
             self.rest.pop_front();
-            let delivery = fetched.and_then(|fetched| delivery(&absent, fetched, commit));
+            let delivery = fetched.and_then(|fetched| absent.with(fetched, commit));
             match delivery {
                 Some(delivery) => {
                     // What the store says of the weight should be right, but sums must come out even.
@@ -296,35 +261,6 @@ impl Backlog {
     }
 }
 
-/// The first of these messages, as many as are fetched at once. Each comes with its weight.
-pub fn chunk<T>(wanted: impl Iterator<Item = (T, usize)>) -> Vec<T> {
-    let mut left = FETCHED_BYTES_MAX;
-    let fitting = wanted.enumerate().take(FETCHED_MESSAGES_MAX).take_while(|(index, (_, weight))| {
-        let fits = *index == 0 || *weight <= left;
-        left = left.saturating_sub(*weight);
-        fits
-    });
-    fitting.map(|(_, (one, _))| one).collect()
-}
-
-/// A stored delivery with its message. What must wait for its commit does so again: nobody knows any more which that was.
-fn delivery(absent: &AbsentDelivery, fetched: Fetched, commit: CommitId) -> Option<Delivery> {
-    let terms = fetched.terms?;
-    let commit = if terms.qos == Qos::ExactlyOnce { commit } else { CommitId::NONE };
-    let options = DeliveryOptions {
-        qos: terms.qos,
-        retain: terms.retain,
-        identifiers: terms.identifiers,
-        local: 0,
-        sequence: absent.sequence,
-        share: terms.share,
-        claim: None,
-        is_repeat: absent.is_repeat,
-        origin: terms.origin,
-    };
-    Some(Delivery { message: fetched.message, options, commit })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -332,9 +268,9 @@ mod tests {
     use tidewire_protocols::topic::TopicName;
 
     use super::*;
-    use crate::message::{Message, Publication, SessionId};
-    use crate::session::Identifiers;
-    use crate::store::QueuedTerms;
+    use crate::message::{Message, Publication, Qos, SessionId};
+    use crate::session::{DeliveryOptions, Identifiers};
+    use crate::store::{Fetched, QueuedTerms};
 
     #[test]
     fn an_absent_delivery_takes_few_bytes() {

@@ -12,6 +12,7 @@
 //! A session's data lives inside its one mutex. Locks are taken in the order registry, router, session, schedule; never two
 //! sessions at once, and none is held across an await.
 
+mod absent;
 mod backlog;
 mod deliver;
 mod dormant;
@@ -34,7 +35,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-pub use self::backlog::{AbsentDelivery, chunk};
+pub use self::absent::{AbsentDelivery, chunk};
 pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Identifiers, Place};
 pub use self::dormant::Dormant;
 pub use self::feed::{Feed, Pulled, Source};

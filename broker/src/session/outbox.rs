@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use super::backlog::{AbsentDelivery, Backlog};
-use super::{Deliver, Delivered, Delivery, Offered, Run};
+use super::backlog::Backlog;
+use super::{AbsentDelivery, Deliver, Delivered, Delivery, Offered, Run};
 use crate::clock::Now;
 use crate::message::Qos;
 use crate::output::Output;
