@@ -248,10 +248,15 @@ impl Broker {
             self.publish_will(turn, session, &will);
         }
         // After what others have in its place: a crash in between finds the session again, and it ends again.
-        match absent.is_empty() {
-            true => record_end(turn, session),
-            false => self.pass_on_absent(session, absent),
+        if absent.is_empty() {
+            record_end(turn, session);
+            return;
         }
+        // Who subscribes while they are fetched begins another subscription. [MQTT50-U-4.8.2-5]
+        let shared = subscriptions.iter().filter(|(filter, ..)| filter.share_name().is_some());
+        let over = shared.filter(|(filter, ..)| !self.router.has_members(*filter));
+        let over = over.map(|(filter, ..)| filter.as_str().into()).collect();
+        self.pass_on_absent(session, absent, over);
     }
 
     /// Sets when a session's will is published and when it ends, if nobody comes back: its connection ended at

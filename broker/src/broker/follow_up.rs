@@ -31,7 +31,11 @@ struct FollowUp {
     answers: Answers,
     /// What else is to be fetched.
     left: VecDeque<AbsentDelivery>,
+    over: Over,
 }
+
+/// The shared subscriptions that ended with the session, which was their last member's.
+pub(super) type Over = Arc<[Box<str>]>;
 
 impl FollowUps {
     fn push(&self, follow_up: FollowUp) {
@@ -49,14 +53,19 @@ impl Broker {
     /// A session is over, and the messages that others may have in its place lie in the store: they are passed on as they
     /// come, and only then does the store hear of the session's end. A crash in between loses none of them: the session is
     /// found again, and ends again.
-    pub(super) fn pass_on_absent(&self, session: &Arc<Session>, mut absent: VecDeque<AbsentDelivery>) {
+    pub(super) fn pass_on_absent(
+        &self,
+        session: &Arc<Session>,
+        mut absent: VecDeque<AbsentDelivery>,
+        over: Over,
+    ) {
         let wanted = absent.iter().map(|delivery| (delivery.sequence, delivery.weight as usize));
         let sequences = chunk(wanted);
         let asked = absent.drain(..sequences.len()).collect();
         let (follow_ups, from) = (Arc::clone(&self.follow_ups), Arc::clone(session));
         let owner = Owner::Session(session.id().0);
         self.store.fetch(Fetch::new(owner, sequences, move |answers| {
-            follow_ups.push(FollowUp { session: from, asked, answers, left: absent });
+            follow_ups.push(FollowUp { session: from, asked, answers, left: absent, over });
         }));
     }
 
@@ -72,7 +81,8 @@ impl Broker {
     }
 
     fn pass_on_fetched(&self, turn: &mut Turn<'_>, follow_up: FollowUp) {
-        let FollowUp { session, asked, answers, left } = follow_up;
+        let FollowUp { session, asked, answers, left, over } = follow_up;
+        let is_over = |share: &str| over.iter().any(|ended| **ended == *share);
         for (delivery, (_, fetched)) in asked.into_iter().zip(answers) {
             // In one batch with its being another's, or a crash could have it passed on twice.
             record_done(turn, &session, delivery.sequence);
@@ -85,14 +95,14 @@ impl Broker {
             let stays = delivery.is_repeat && terms.qos == Qos::ExactlyOnce;
             if let Some(origin) = terms.origin {
                 self.return_taken(turn, &message, &origin, None);
-            } else if let Some(share) = terms.share.filter(|_| !stays) {
+            } else if let Some(share) = terms.share.filter(|share| !stays && !is_over(share)) {
                 self.pass_on_one(turn, &session, &message, &share);
             }
         }
         if left.is_empty() {
             record_end(turn, &session);
         } else {
-            self.pass_on_absent(&session, left);
+            self.pass_on_absent(&session, left, over);
         }
     }
 }

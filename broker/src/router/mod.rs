@@ -92,6 +92,11 @@ impl Router {
         removed
     }
 
+    /// Whether this shared subscription has members.
+    pub fn has_members(&self, filter: TopicFilter<'_>) -> bool {
+        self.trie.read().has_members(filter)
+    }
+
     /// Everyone who receives what is published to `topic`.
     pub fn matches(&self, topic: TopicName<'_>) -> Arc<MatchSet> {
         self.matches_in(topic, self.changes.generation(), None)

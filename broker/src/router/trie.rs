@@ -90,12 +90,7 @@ impl Trie {
 
     /// Removes a subscription and the nodes that lead to nothing any more; whether it was there.
     pub(super) fn remove(&mut self, filter: TopicFilter<'_>, session: SessionId, local: u32) -> bool {
-        let (mut levels, depth) = path(filter);
-        let found = levels.try_fold(ROOT, |node, level| match level {
-            "+" => Some(self.nodes[node].plus).filter(|plus| *plus != NONE),
-            _ => self.child(node, self.asked(level)),
-        });
-        let Some(id) = found else { return false };
+        let Some((id, depth)) = self.find(filter) else { return false };
         let subscribers = &mut self.nodes[id].subscribers;
         let key = (session, local);
         let removed = match filter.share_name() {
@@ -107,6 +102,23 @@ impl Trie {
             self.prune(id);
         }
         removed
+    }
+
+    /// Whether this shared subscription has members.
+    pub(super) fn has_members(&self, filter: TopicFilter<'_>) -> bool {
+        let Some((id, depth)) = self.find(filter) else { return false };
+        let groups = self.nodes[id].subscribers.groups(depth);
+        groups.iter().any(|group| *group.filter == *filter.as_str())
+    }
+
+    /// Where a filter's subscribers lie.
+    fn find(&self, filter: TopicFilter<'_>) -> Option<(NodeId, Depth)> {
+        let (mut levels, depth) = path(filter);
+        let found = levels.try_fold(ROOT, |node, level| match level {
+            "+" => Some(self.nodes[node].plus).filter(|plus| *plus != NONE),
+            _ => self.child(node, self.asked(level)),
+        });
+        found.map(|id| (id, depth))
     }
 
     /// Puts everyone who receives what is published to `topic` into `matches`, which holds nobody yet.

@@ -17,6 +17,7 @@ conversations! {
     what_was_unsubscribed_is_not => unsubscribed;
     shared_ones_have_their_members => shared;
     a_member_that_ends_leaves_what_waited_to_the_others => passed_on;
+    what_ends_with_its_last_member_is_not_for_who_comes_after => ended;
     a_crash_while_it_is_passed_on_loses_and_doubles_nothing => passed_on_across_a_crash;
     of_two_sessions_of_one_client_the_later_stands => two_sessions;
 }
@@ -98,6 +99,25 @@ async fn passed_on(wire: Wire) {
     assert_eq!(life.world.broker.session_count(), 1);
     let life = life.restarts();
     assert_eq!(life.world.broker.session_count(), 0);
+}
+
+/// [MQTT50-U-4.8.2-5]
+async fn ended(wire: Wire) {
+    // The message is still being fetched when the next member comes.
+    let life = Life::with(wire, SECOND, |_| ());
+    let mut b = life.world.client_with(bob(), false).await;
+    b.subscribes(subscribe("$share/g/t", 1)).await;
+    drop(b);
+    life.world.settles().await;
+    let mut alice = life.world.client("alice").await;
+    alice.publishes(publish("t", "old").qos1(1)).await;
+    let life = life.restarts();
+    let mut b = life.world.client_with(connect("bob"), false).await;
+    b.subscribes(subscribe("$share/g/t", 1)).await;
+    life.world.passes(10 * SECOND).await;
+    b.hears_nothing().await;
+    life.world.client("alice").await.publishes(publish("t", "new").qos1(1)).await;
+    b.hears(publish("t", "new").qos1(1)).await;
 }
 
 async fn passed_on_across_a_crash(wire: Wire) {
