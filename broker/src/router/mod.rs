@@ -310,6 +310,10 @@ mod tests {
             self.list.len() < before
         }
 
+        fn has_members(&self, text: &str) -> bool {
+            filter(text).share_name().is_some() && self.list.iter().any(|(known, ..)| known == text)
+        }
+
         fn matches(&self, topic: &str) -> (Vec<Seen>, Vec<Vec<Seen>>) {
             let (mut plain, mut groups) = (Vec::<Seen>::new(), std::collections::BTreeMap::new());
             for (text, session, local, options) in &self.list {
@@ -360,6 +364,7 @@ mod tests {
             let existed = oracle.remove(&text, session.id().0, local);
             oracle.list.push((text.clone(), session.id().0, local, options));
             assert_eq!(router.subscribe(filter(&text), subscription, || true), Some(existed), "{text}");
+            assert_eq!(router.has_members(filter(&text)), oracle.has_members(&text), "{text}");
         } else {
             // Mostly one that is there.
             let known = random.below(oracle.list.len().max(1));
@@ -369,6 +374,7 @@ mod tests {
             };
             let existed = oracle.remove(&text, id, local);
             assert_eq!(router.unsubscribe(filter(&text), SessionId(id), local, || ()), existed, "{text}");
+            assert_eq!(router.has_members(filter(&text)), oracle.has_members(&text), "{text}");
         }
         assert_eq!(router.len(), oracle.list.len());
     }

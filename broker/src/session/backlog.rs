@@ -11,6 +11,7 @@ use crate::store::{Answers, CommitId};
 const RESIDENT_MESSAGES_MAX: usize = 1_000;
 /// Bytes of those messages.
 const RESIDENT_BYTES_MAX: usize = 1 << 20;
+
 /// Deliveries that are made of a run of retained messages at once. Their messages are met here together, and so come into
 /// the cache together.
 const RUN_CHUNK: usize = 64;
