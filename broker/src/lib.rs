@@ -27,6 +27,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod counters;
+mod excerpt;
 mod keyed_list;
 pub mod message;
 pub mod mqtt;

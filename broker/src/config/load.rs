@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{Config, check, warnings};
+use crate::excerpt::{excerpt, place};
 
 /// The prefix of the environment variables that set something.
 const ENVIRONMENT_PREFIX: &str = "TIDEWIRE_";
@@ -247,22 +248,6 @@ impl Cursor {
             }
         }
     }
-}
-
-fn place(name: &Path, text: &str, offset: usize) -> String {
-    let before = &text[..offset.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    format!("{}:{line}:{column}", name.display())
-}
-
-fn excerpt(text: &str, span: std::ops::Range<usize>) -> String {
-    let start = span.start.min(text.len());
-    let line_start = text[..start].rfind('\n').map_or(0, |position| position + 1);
-    let line = text[line_start..].lines().next().unwrap_or("");
-    let column = text[line_start..start].chars().count();
-    let marked = text[start..span.end.clamp(start, text.len())].lines().next().unwrap_or("").chars().count();
-    format!("    {line}\n    {}{}", " ".repeat(column), "^".repeat(marked.max(1)))
 }
 
 fn at(place: impl fmt::Display, text: impl fmt::Display) -> ConfigError {

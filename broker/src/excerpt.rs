@@ -1,0 +1,22 @@
+//! Where in a file something is wrong, as errors show it: name, line and column, and the line itself with a mark below.
+
+use std::ops::Range;
+use std::path::Path;
+
+/// `name:line:column` of the byte at `offset` in `text`.
+pub(crate) fn place(name: &Path, text: &str, offset: usize) -> String {
+    let before = &text[..offset.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    format!("{}:{line}:{column}", name.display())
+}
+
+/// The line that `span` begins in, and below it a mark under the span.
+pub(crate) fn excerpt(text: &str, span: Range<usize>) -> String {
+    let start = span.start.min(text.len());
+    let line_start = text[..start].rfind('\n').map_or(0, |position| position + 1);
+    let line = text[line_start..].lines().next().unwrap_or("");
+    let column = text[line_start..start].chars().count();
+    let marked = text[start..span.end.clamp(start, text.len())].lines().next().unwrap_or("").chars().count();
+    format!("    {line}\n    {}{}", " ".repeat(column), "^".repeat(marked.max(1)))
+}
