@@ -55,11 +55,11 @@ impl World {
     }
 
     /// A broker with the default configuration that asks the test's own authority.
-    pub fn with_authority(wire: Wire, authority: Box<dyn Authority>) -> Self {
+    pub fn with_authority(wire: Wire, authority: Arc<dyn Authority>) -> Self {
         Self::of(wire, quiet(), authority, Arc::new(MemoryStore::default()))
     }
 
-    fn of(wire: Wire, config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>) -> Self {
+    fn of(wire: Wire, config: Config, authority: Arc<dyn Authority>, store: Arc<dyn Store>) -> Self {
         Self::start(wire, Broker::new(config, authority, store, Clock::tied_to_runtime(START_UNIX_MS)))
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tidewire::auth::Arrival;
 use tidewire::connection::{Flow, Protocol, serve};
 use tidewire::mqtt::Mqtt;
 use tidewire::output::Output;
@@ -71,7 +72,7 @@ async fn everybody_else_goes_on(wire: Wire) {
 
     let broker = Arc::clone(&world.broker);
     let link = broker.new_link("a test");
-    let protocol = Box::new(Faulty(Mqtt::new(Arc::clone(&broker), Arc::clone(&link))));
+    let protocol = Box::new(Faulty(Mqtt::new(Arc::clone(&broker), Arc::clone(&link), Arrival::default())));
     let (peer, stream) = Peer::direct(wire).await;
     tokio::spawn(serve(broker, stream, protocol, link));
     let mut victim = MqttPeer::new(peer);

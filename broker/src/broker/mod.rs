@@ -3,6 +3,7 @@
 //! One file per request; each takes the [`Turn`] it belongs to, locks what it must for as short as it can, and never
 //! waits.
 
+mod ask;
 mod bury;
 mod connect;
 mod consume;
@@ -11,7 +12,9 @@ mod enqueue;
 mod follow_up;
 mod publish;
 mod restore;
+mod rights;
 mod share;
+mod standing;
 mod subscribe;
 mod taken;
 mod transmit;
@@ -23,11 +26,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+pub use self::ask::{Answer, Asked};
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 pub use self::publish::PublishRefused;
+pub use self::rights::TOKEN_TOPIC;
+pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 pub use self::visitors::{Visit, Visitors};
 use crate::auth::Authority;
@@ -52,7 +58,7 @@ pub struct Broker {
     /// The time.
     pub clock: Clock,
     /// Who may do what.
-    pub authority: Box<dyn Authority>,
+    pub authority: Arc<dyn Authority>,
     /// What is counted.
     pub counters: Counters,
     /// Connections by the address that they come from.
@@ -73,7 +79,7 @@ pub struct Broker {
 impl Broker {
     /// A broker that serves nobody yet. `authority` is as a rule the one that the configuration asks for:
     /// [`Config::authority`].
-    pub fn new(config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub fn new(config: Config, authority: Arc<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
         Self {
             config,
             clock,

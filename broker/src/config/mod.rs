@@ -3,6 +3,7 @@
 //! Durations are written `"10s"`, sizes `"64KiB"`. A file names only what differs from the defaults below; see
 //! [`load`] for where else settings come from, and [`check`] for what is wrong though it can be read.
 
+mod auth;
 mod check;
 mod compression;
 mod limits;
@@ -14,10 +15,12 @@ mod storage;
 mod units;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
+pub use self::auth::{AuthConfig, CredentialSource};
 pub use self::check::{check, warnings};
 pub use self::compression::{Compression, CompressionSettings};
 pub use self::limits::Limits;
@@ -27,7 +30,7 @@ pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
-use crate::auth::{Authority, Gate, ScramUsers, UserFileError};
+use crate::auth::{Gate, Policy, ScramUsers, UserFileError};
 use crate::session::{OutboxLimits, Overflow};
 
 /// The whole configuration.
@@ -54,19 +57,6 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Logs.
     pub log: LogConfig,
-}
-
-/// Who may connect.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuthConfig {
-    /// Whether clients without credentials may; absent: only while every address is loopback.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub anonymous: Option<bool>,
-    /// Users who authenticate by MQTT 5's enhanced authentication with SCRAM-SHA-256, as `tidewire passwd --scram`
-    /// writes them; absent: the method is not offered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scram_file: Option<PathBuf>,
 }
 
 /// Sessions and their outboxes.
@@ -302,9 +292,18 @@ impl Config {
     /// # Errors
     ///
     /// When one of them cannot be used.
-    pub fn authority(&self) -> Result<Box<dyn Authority>, UserFileError> {
+    pub fn authority(&self) -> Result<Arc<Gate>, UserFileError> {
+        Ok(Arc::new(Gate::new(self.policy()?)))
+    }
+
+    /// The same for a gate that is there.
+    ///
+    /// # Errors
+    ///
+    /// When a file of users cannot be used.
+    pub fn policy(&self) -> Result<Policy, UserFileError> {
         let scram = self.auth.scram_file.as_deref().map(ScramUsers::load).transpose()?;
-        Ok(Box::new(Gate::new(self.allows_anonymous(), scram)))
+        Ok(Policy { anonymous: self.allows_anonymous(), scram })
     }
 }
 

@@ -8,7 +8,7 @@ use tidewire_protocols::topic::TopicFilter;
 
 use super::Context;
 use super::refuse::Refusal;
-use crate::auth::Action;
+use crate::auth::Judgement;
 use crate::broker::{ConsumeRequest, SubscribeRefused, SubscribeRequest};
 use crate::message::QUEUE_PREFIX;
 use crate::queue::ConsumerTerms;
@@ -59,8 +59,12 @@ impl Context<'_, '_, '_> {
             return Err(Refusal::protocol("No Local on a shared subscription [MQTT-3.8.3-4]"));
         }
         // Where a SUBSCRIBE is authorised.
-        if !self.broker.authority.authorize(&self.client.identity, Action::Subscribe, filter.filter()) {
-            return Ok(ReasonCode::NotAuthorized);
+        match self.client.standing.judge_filter(filter) {
+            Judgement::Denied => return Ok(ReasonCode::NotAuthorized),
+            Judgement::AllowedInPart => {
+                self.broker.guard(&self.client.session, &self.client.standing.rights, true);
+            }
+            Judgement::Allowed => {}
         }
         let qos = wanted.qos.min(self.broker.config.mqtt.maximum_qos());
         let request = SubscribeRequest {
@@ -176,7 +180,7 @@ impl Context<'_, '_, '_> {
         Ok(())
     }
 
-    fn unsubscribe(&mut self, filter: TopicFilter<'_>) -> Result<bool, StoreError> {
+    pub(super) fn unsubscribe(&mut self, filter: TopicFilter<'_>) -> Result<bool, StoreError> {
         let session = &self.client.session;
         match filter.as_str().starts_with(QUEUE_PREFIX) {
             true => {

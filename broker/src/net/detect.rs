@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::begun::new_protocol;
 use super::first_bytes;
+use crate::auth::Arrival;
 use crate::broker::Broker;
 use crate::config::ProtocolName;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
-use crate::mqtt::Mqtt;
 use crate::output::Output;
 use crate::session::Link;
-use crate::stomp::Stomp;
 use crate::store::CommitId;
 use crate::turn::Turn;
 
@@ -19,22 +19,22 @@ pub(super) struct Detect {
     broker: Arc<Broker>,
     link: Arc<Link>,
     deadline: Instant,
+    /// How the client came, until its protocol has taken that.
+    arrival: Arrival,
     decided: Option<Box<dyn Protocol>>,
 }
 
 impl Detect {
-    pub(super) fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
+    pub(super) fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
         let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
-        Self { broker, link, deadline, decided: None }
+        Self { broker, link, deadline, arrival, decided: None }
     }
 
-    fn decide(&self, bytes: &[u8]) -> Result<Box<dyn Protocol>, Close> {
-        let (broker, link) = (Arc::clone(&self.broker), Arc::clone(&self.link));
-        match first_bytes::protocol(bytes, &[ProtocolName::Mqtt, ProtocolName::Stomp]) {
-            Ok(ProtocolName::Mqtt) => Ok(Box::new(Mqtt::new(broker, link))),
-            Ok(ProtocolName::Stomp) => Ok(Box::new(Stomp::new(broker, link))),
-            Err(reason) => Err(Close::new(CloseCode::Protocol, reason)),
-        }
+    fn decide(&mut self, bytes: &[u8]) -> Result<Box<dyn Protocol>, Close> {
+        let name = first_bytes::protocol(bytes, &[ProtocolName::Mqtt, ProtocolName::Stomp])
+            .map_err(|reason| Close::new(CloseCode::Protocol, reason))?;
+        let arrival = std::mem::take(&mut self.arrival);
+        Ok(new_protocol(name, Arc::clone(&self.broker), Arc::clone(&self.link), arrival))
     }
 }
 

@@ -48,7 +48,7 @@ pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<
                 drop(tokio::spawn(attend(&site, raw)));
             }
             Err(error) => {
-                tracing::warn!(listener = site.config.name, %error, "a connection could not be accepted");
+                tracing::warn!(listener = %site.config.name, %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -118,7 +118,7 @@ fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
         // Not on the list, which is for those that are served.
         false => Arc::new(Link::new(0, origin, site.broker.now().instant)),
     };
-    tracing::debug!(listener = site.config.name, %link, "connection");
+    tracing::debug!(listener = %site.config.name, %link, "connection");
     let listed = Listed::new(&site.broker, link);
     let site = Arc::clone(site);
     Attending::Opening(Box::pin(async move {
@@ -214,7 +214,7 @@ mod tests {
 
     fn site() -> Arc<ListenerState> {
         let store = Arc::new(MemoryStore::default());
-        let broker = Broker::new(Config::default(), Box::new(Gate::default()), store, Clock::system());
+        let broker = Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system());
         let config = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
         Arc::new(ListenerState { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) })
     }

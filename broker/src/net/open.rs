@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::rustls;
 
 use super::admission::Admission;
-use super::begun::Begun;
+use super::begun::{Begun, compression_policy};
 use super::forwarded::trusts;
 use super::handshake::Refusal;
 use super::site::ListenerSite;
@@ -94,7 +94,7 @@ impl Opening<'_> {
             None => format!("{awaited} did not come within the connect timeout"),
         };
         if !reason.is_empty() {
-            tracing::info!(listener = self.listener.name, link = %self.link, reason, "refused");
+            tracing::info!(listener = %self.listener.name, link = %self.link, reason, "refused");
         }
         self.broker.counters.refused.add(1);
         None
@@ -113,10 +113,13 @@ impl Opening<'_> {
             return Err(Refused::Because(reason.clone()));
         }
         let (stream, protocol) = match (self.listener.transport, self.tls) {
-            (Transport::Tcp, None) => self.begun().choose(Socket::Raw(self.look(raw).await?)),
+            (Transport::Tcp, None) => {
+                let socket = Socket::Raw(self.look(raw).await?);
+                self.begun(&admission).choose(socket)
+            }
             (Transport::Tcp, Some(tls)) => {
                 let socket = Box::pin(self.speak_tls(tls, raw, awaited)).await?;
-                self.begun().choose(socket)
+                self.begun(&admission).choose(socket)
             }
             (Transport::Ws, tls) => {
                 let socket = match tls {
@@ -152,7 +155,7 @@ impl Opening<'_> {
         match first.is_empty() {
             false => Ok(first),
             true => {
-                tracing::debug!(listener = self.listener.name, link = %self.link, "the peer closed without a word");
+                tracing::debug!(listener = %self.listener.name, link = %self.link, "the peer closed without a word");
                 Err(Refused::Said)
             }
         }
@@ -220,15 +223,16 @@ impl Opening<'_> {
             Box::pin(refuse(socket, limits, refusal)).await;
             return Err(Refused::Because(reason));
         }
-        let begun = self.begun();
-        let site = ListenerSite { listener: self.listener, admission, policy: begun.compression_policy() };
+        let policy = compression_policy(self.broker, self.listener);
+        let site = ListenerSite { listener: self.listener, admission, policy };
         let upgraded = upgrade(socket, &site, limits).await;
         let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
-        Ok(begun.web_socket(socket, &agreement, &unread))
+        Ok(self.begun(admission).web_socket(socket, &agreement, &unread))
     }
 
-    fn begun(&self) -> Begun<'_> {
-        Begun { broker: self.broker, listener: self.listener, link: self.link }
+    fn begun(&self, admission: &Admission<'_>) -> Begun<'_> {
+        let arrival = admission.arrival();
+        Begun { broker: self.broker, listener: self.listener, link: self.link, arrival }
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use tidewire_protocols::stomp::{Command, Error, ErrorKind, Frame, FrameWriter};
 
 use super::Stomp;
+use crate::auth::Denial;
 use crate::broker::{Departure, PublishRefused};
 use crate::connection::{Close, CloseCode};
 use crate::turn::Turn;
@@ -78,9 +79,24 @@ impl Refusal {
     }
 
     /// Says which frame it was, by the receipt that was asked for.
-    pub(super) fn about(mut self, frame: &Frame<'_>) -> Self {
-        self.receipt = frame.headers.get("receipt").map(Cow::into_owned);
-        self
+    pub(super) fn about(self, frame: &Frame<'_>) -> Self {
+        self.with_receipt(frame.headers.get("receipt").as_deref())
+    }
+
+    /// The same, where the frame is gone already.
+    pub(super) fn with_receipt(self, receipt: Option<&str>) -> Self {
+        Self { receipt: receipt.map(str::to_owned), ..self }
+    }
+}
+
+/// What a client is told that is not let in.
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        let mut body = denial.text().to_owned();
+        if let Some(first) = body.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Self::new("access refused", body + ".")
     }
 }
 
