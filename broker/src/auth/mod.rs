@@ -1,5 +1,6 @@
 //! Who may connect, and who may do what. Every CONNECT, PUBLISH and SUBSCRIBE of both protocols asks here.
 
+pub mod acl;
 mod exchange;
 mod gate;
 mod scram;
@@ -41,6 +42,12 @@ pub enum Action {
     Publish,
     /// Subscribe to a topic filter.
     Subscribe,
+    /// Leave a message on a topic name as its retained one; whoever does publishes as well.
+    Retain,
+    /// Be sent a message of a topic name by a subscription; deliveries of a queue are not asked about.
+    Receive,
+    /// Take messages from a queue, by its topic name.
+    Consume,
 }
 
 /// Answers whether it may.
