@@ -92,3 +92,66 @@ impl BoundRule {
         self.topics.iter().any(|topic| topic.overlaps(filter))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pattern::tests::{filters, names, set, set_of_filter};
+    use super::*;
+    use crate::auth::acl::{Acl, Subject};
+
+    /// Xorshift, so that a seed gives the same steps on every machine.
+    struct Random(u64);
+
+    impl Random {
+        fn one_of<'t, T>(&mut self, all: &'t [T]) -> &'t T {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            &all[(self.0 % all.len() as u64) as usize]
+        }
+    }
+
+    /// Random rules: what is said of a filter, held against what is said of each of its names.
+    #[test]
+    fn a_filters_judgement_holds_for_its_names() {
+        let (names, filters) = (names(), filters());
+        let sets: Vec<_> = filters.iter().map(|filter| set_of_filter(&names, filter)).collect();
+        let actions = ["subscribe", "subscribe", "receive", "publish", "all"];
+        let mut verdicts = [0; 3];
+        for seed in [1, 0x5EED, 0xDEAD_BEEF_CAFE] {
+            println!("seed {seed:#x}");
+            let mut random = Random(seed);
+            for step in 0..40 {
+                let rules: Vec<_> = (0..6)
+                    .map(|_| {
+                        let effect = *random.one_of(&["allow", "deny"]);
+                        let action = *random.one_of(&actions);
+                        let topics = [random.one_of(&filters), random.one_of(&filters)];
+                        serde_json::json!({effect: [action], "topics": topics})
+                    })
+                    .collect();
+                let rules = serde_json::Value::from(rules);
+                let bound = Acl::from_claim(&rules).unwrap().bind(&Subject::default());
+                let judged = |action, expected| {
+                    set(&names, |name| bound.judge(action, TopicName::assume_valid(name)) == Some(expected))
+                };
+                let (subscribed, denied) = (judged(Action::Subscribe, true), judged(Action::Receive, false));
+                for (filter, of_filter) in filters.iter().zip(&sets) {
+                    let judgement =
+                        bound.judge_filter(Action::Subscribe, TopicFilter::parse(filter).unwrap());
+                    let within = |set: &[u64]| of_filter.iter().zip(set).all(|(name, set)| name & !set == 0);
+                    let without = |set: &[u64]| of_filter.iter().zip(set).all(|(name, set)| name & set == 0);
+                    let context = format!("seed {seed:#x}, step {step}, {filter}: {rules}");
+                    if judgement.verdict != Some(false) && !judgement.is_partial {
+                        assert!(without(&denied), "a delivery is denied without notice: {context}");
+                    }
+                    if judgement.verdict == Some(true) && !judgement.is_partial {
+                        assert!(within(&subscribed), "a name is not allowed: {context}");
+                    }
+                    verdicts[judgement.verdict.map_or(2, usize::from)] += 1;
+                }
+            }
+        }
+        assert!(verdicts.iter().all(|count| *count > 100), "{verdicts:?}");
+    }
+}

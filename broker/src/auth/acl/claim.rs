@@ -16,7 +16,7 @@ const RULES_MAX: usize = 100;
 
 /// A rule of the long form.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a rule with allow or deny, and topics")]
 struct ClaimRule {
     #[serde(default)]
     allow: Vec<String>,

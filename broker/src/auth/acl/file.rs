@@ -54,7 +54,7 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a rule with allow or deny, topics, and whom it is for")]
 struct FileRule {
     users: Option<Texts>,
     groups: Option<Texts>,

@@ -105,3 +105,93 @@ fn spell_out(filter: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use tidewire_protocols::topic::{TopicFilter, TopicName};
+
+    use super::*;
+    use crate::auth::acl::Subject;
+    use crate::auth::acl::template::Template;
+
+    /// All texts of up to `depth` levels from `alphabet`; no filter uses `c` and `$c`, which stand for all the levels
+    /// that an author did not think of.
+    fn texts(alphabet: &[&str], depth: usize) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        let mut last: Vec<String> = alphabet.iter().map(ToString::to_string).collect();
+        for _ in 0..depth {
+            let deeper = |text: &String| {
+                alphabet.iter().map(move |level| format!("{text}/{level}")).collect::<Vec<_>>()
+            };
+            let next = last.iter().flat_map(deeper).collect();
+            all.append(&mut std::mem::replace(&mut last, next));
+        }
+        all.retain(|text| !text.is_empty());
+        all
+    }
+
+    pub(in crate::auth::acl) fn names() -> Vec<String> {
+        texts(&["", "a", "ab", "c", "$a", "$c"], 4)
+    }
+
+    pub(in crate::auth::acl) fn filters() -> Vec<String> {
+        let plain = texts(&["", "a", "ab", "$a", "+"], 3);
+        // `/` and `#` make `/#`, which is not among what follows.
+        let open = plain.iter().map(|filter| format!("{filter}/#"));
+        open.chain(plain.iter().cloned()).chain(["#".to_owned(), "/#".to_owned()]).collect()
+    }
+
+    /// Which of `names` satisfy `matches`.
+    pub(in crate::auth::acl) fn set(names: &[String], matches: impl Fn(&str) -> bool) -> Vec<u64> {
+        let word = |chunk: &[String]| {
+            chunk.iter().enumerate().fold(0, |word, (bit, name)| word | u64::from(matches(name)) << bit)
+        };
+        names.chunks(64).map(word).collect()
+    }
+
+    pub(in crate::auth::acl) fn set_of_filter(names: &[String], filter: &str) -> Vec<u64> {
+        let filter = TopicFilter::parse(filter).unwrap();
+        set(names, |name| filter.matches(TopicName::parse(name).unwrap()))
+    }
+
+    /// Every pattern against every filter, as sets of names.
+    #[test]
+    fn patterns_cover_and_overlap_as_sets_do() {
+        let names = names();
+        let filters: Vec<_> =
+            filters().into_iter().map(|filter| (set_of_filter(&names, &filter), filter)).collect();
+        let ordinary = filters.iter().map(|(names, filter)| {
+            (Template::parse(filter).unwrap().fill(&Subject::default(), true).unwrap(), names.clone())
+        });
+        let exact = |text: &str| Level::Exact(text.into());
+        let prefix = |text: &str| Level::Prefix(text.into());
+        let special = [
+            (Pattern::everything(), set(&names, |_| true)),
+            (
+                Pattern::new(vec![Level::Any, exact("a")], false, true),
+                set(&names, |name| name.split_once('/').is_some_and(|(_, rest)| rest == "a")),
+            ),
+            (
+                Pattern::new(vec![exact("$a"), prefix("a")], true, false),
+                set(&names, |name| name.starts_with("$a/a")),
+            ),
+            (
+                Pattern::new(vec![exact("$a"), Level::Any, prefix("a")], true, false),
+                set(&names, |name| {
+                    let rest = name.strip_prefix("$a/").and_then(|rest| rest.split_once('/'));
+                    rest.is_some_and(|(_, rest)| rest.starts_with('a'))
+                }),
+            ),
+        ];
+        for (pattern, mine) in ordinary.chain(special) {
+            for (theirs, filter) in &filters {
+                let pairs = || mine.iter().zip(theirs);
+                let covers = pairs().all(|(mine, theirs)| theirs & !mine == 0);
+                let overlaps = pairs().any(|(mine, theirs)| theirs & mine != 0);
+                assert_eq!(pattern.covers(filter), covers, "{pattern:?} covers {filter}");
+                assert_eq!(pattern.overlaps(filter), overlaps, "{pattern:?} overlaps {filter}");
+            }
+            assert_eq!(set(&names, |name| pattern.covers(name)), mine, "{pattern:?}");
+        }
+    }
+}
