@@ -280,7 +280,6 @@ fn a_fault_in_a_file_is_shown_where_it_is() {
             "2:1: unknown key \"user\": did you mean \"users\"? (known here: users, groups,",
         ),
         ("[rule]", "1:2: unknown key \"rule\": did you mean \"rules\"?"),
-        ("rules = [7]", "1:10: invalid type: integer \"7\", expected a rule with allow or deny"),
         ("[[rules]]\nallow = 'publish'", "2:9: invalid type: string \"publish\", expected"),
         (
             "[[rules]]\nallow = ['publish', 'write']",
@@ -357,6 +356,11 @@ fn a_fault_in_a_file_is_shown_where_it_is() {
     }
     let error = Acl::parse(Path::new("acl.toml"), "[[rules]]\nallow = ['write']").unwrap_err().to_string();
     assert!(error.ends_with("\n    allow = ['write']\n             ^^^^^^^"), "{error}");
+    let error = Acl::parse(Path::new("acl.toml"), "rules = [7]").unwrap_err();
+    assert_eq!(
+        error.text,
+        "invalid type: integer \"7\", expected a rule with allow or deny, topics, and whom it is for"
+    );
 }
 
 #[test]
