@@ -44,24 +44,28 @@ impl Pattern {
         Self::new(vec![Level::Any], true, true)
     }
 
-    /// Whether every name that `filter` matches is one of this pattern. A topic name is a filter that matches itself.
+    /// Whether every name that `filter` matches is one of this pattern. A topic name is a filter that matches itself,
+    /// and every PUBLISH is judged here: a level that is a text is compared without being cut out of the filter.
     pub(super) fn covers(&self, filter: &str) -> bool {
         if self.is_hidden_from(filter) {
             return false;
         }
-        let mut given = spell_out(filter).split('/');
+        let mut rest = Some(spell_out(filter).as_bytes());
         for level in &self.levels {
-            let is_covered = match (level, given.next()) {
-                (_, None | Some("#")) => false,
-                (Level::Any, Some(_)) => true,
-                (Level::Exact(text), Some(given)) => **text == *given,
-                (Level::Prefix(text), Some(given)) => given.starts_with(&**text),
+            let Some(given) = rest else { return false };
+            rest = match level {
+                Level::Any if given == b"#" => return false,
+                Level::Any => {
+                    behind_level(&given[given.iter().position(|byte| *byte == b'/').unwrap_or(given.len())..])
+                }
+                Level::Exact(text) => match given.strip_prefix(text.as_bytes()) {
+                    Some(behind) if matches!(behind, [] | [b'/', ..]) => behind_level(behind),
+                    _ => return false,
+                },
+                Level::Prefix(text) => return given.starts_with(text.as_bytes()),
             };
-            if !is_covered {
-                return false;
-            }
         }
-        self.is_open || given.next().is_none()
+        self.is_open || rest.is_none()
     }
 
     /// Whether there is a name that both this pattern and `filter` match.
@@ -95,6 +99,11 @@ impl Pattern {
             None => false,
         }
     }
+}
+
+/// What follows the slash that ends a level; `None` behind the last one.
+fn behind_level(text: &[u8]) -> Option<&[u8]> {
+    text.split_first().map(|(_, behind)| behind)
 }
 
 /// The longer spelling of a filter.
