@@ -1,5 +1,6 @@
 //! Who may connect, and who may do what. Every CONNECT, PUBLISH and SUBSCRIBE of both protocols asks here.
 
+pub mod acl;
 mod arrival;
 mod authority;
 mod exchange;
