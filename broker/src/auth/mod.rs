@@ -2,6 +2,7 @@
 
 mod exchange;
 mod gate;
+pub mod jwt;
 mod scram;
 mod scram_users;
 mod verifier;
