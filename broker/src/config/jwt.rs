@@ -30,12 +30,14 @@ pub struct JwtConfig {
     /// A file with a JWK set; see [`Keys::from_jwk_set`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_file: Option<PathBuf>,
-    /// Where a JWK set is fetched: `https`, or `http` where nobody else can answer, since whoever does makes tokens.
+    /// Where a JWK set is fetched: `https`, or `http` where nobody else can answer, since whoever does makes
+    /// tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,
     /// How often it is fetched.
     pub jwks_refresh: Span,
-    /// How tokens may be signed. Those with a secret (`HS256`, `HS384`, `HS512`) are allowed only where they are named.
+    /// How tokens may be signed. Those with a secret (`HS256`, `HS384`, `HS512`) are allowed only where they
+    /// are named.
     pub algorithms: Vec<Algorithm>,
     /// Whom tokens must be for: a name, or a list of which one is enough. Empty: that is not looked at.
     #[serde(deserialize_with = "one_or_many")]

@@ -67,7 +67,8 @@ impl Algorithm {
         self.kind() == Kind::Secret
     }
 
-    /// The least bytes of a secret for it: as many as its hash has; 0 where it needs none. (RFC 7518, section 3.2)
+    /// The least bytes of a secret for it: as many as its hash has; 0 where it needs none. (RFC 7518, section
+    /// 3.2)
     pub fn secret_bytes_min(self) -> usize {
         match self {
             Self::HS256 => 32,
@@ -95,7 +96,7 @@ impl Algorithm {
     }
 
     /// The same, as the library calls it.
-    pub(super) fn of_library(self) -> jsonwebtoken::Algorithm {
+    pub(super) fn as_library(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::HS256 => jsonwebtoken::Algorithm::HS256,
             Self::HS384 => jsonwebtoken::Algorithm::HS384,

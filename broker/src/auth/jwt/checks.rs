@@ -44,8 +44,9 @@ pub(super) fn issuer(claims: &Map<String, Value>, rules: &Rules) -> Result<(), R
     if rules.issuer.is_none() || issuer == rules.issuer.as_deref() { Ok(()) } else { Err(Refused::Issuer) }
 }
 
-/// A NumericDate, in seconds since 1970. A fraction is rounded up: a whole second lies before it exactly when it lies
-/// before the next whole one. What is before 1970 is 1970, and what is beyond all times is the end of all times.
+/// A NumericDate, in seconds since 1970. A fraction is rounded up: a whole second lies before it exactly when
+/// it lies before the next whole one. What is before 1970 is 1970, and what is beyond all times is the end of
+/// all times.
 fn date(claims: &Map<String, Value>, claim: &str) -> Result<Option<u64>, Refused> {
     let Some(value) = claims.get(claim) else { return Ok(None) };
     let Value::Number(number) = value else { return Err(Refused::Claim(claim.to_owned())) };

@@ -13,14 +13,15 @@ const NAME_BYTES_MAX: usize = 256;
 /// Who the client is, by the word of the token's issuer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    /// The user: 1 to 256 bytes without control characters. It may hold `+`, `#` and `/`, which mean something in a
-    /// topic filter: rules must not put such a name into one.
+    /// The user: 1 to 256 bytes without control characters. It may hold `+`, `#` and `/`, which mean
+    /// something in a topic filter: rules must not put such a name into one.
     pub user: Arc<str>,
     /// The client identifier that the token is for; of the same form.
     pub client_id: Option<Arc<str>>,
     /// The user's groups; each of the same form.
     pub groups: Vec<Arc<str>>,
-    /// When the session must end, in seconds since 1970: `exp` and the leeway. `None`: the token does not expire.
+    /// When the session must end, in seconds since 1970: `exp` and the leeway. `None`: the token does not
+    /// expire.
     pub expires_at: Option<u64>,
     /// The rules that the token brings along, as they are.
     pub acl: Option<Value>,
@@ -58,8 +59,8 @@ impl Claims {
     }
 }
 
-/// A claim by its whole name, else by what stands before a dot and what is behind it in the object of that name. The
-/// last dot is tried first, because a URL in front of it has dots as well.
+/// A claim by its whole name, else by what stands before a dot and what is behind it in the object of that
+/// name. The last dot is tried first, because a URL in front of it has dots as well.
 fn find<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     values.get(name).or_else(|| {
         name.rmatch_indices('.')

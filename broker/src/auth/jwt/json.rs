@@ -1,12 +1,13 @@
-//! JSON without ambiguity: an object that holds a name twice is refused, because two readers may take two different
-//! values for it. (RFC 8725, section 2.4; RFC 7519, section 4)
+//! JSON without ambiguity: an object that holds a name twice is refused, because two readers may take two
+//! different values for it. (RFC 8725, section 2.4; RFC 7519, section 4)
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The object that is all of `bytes`; `None` where they are something else, or an object in it has a name twice.
+/// The object that is all of `bytes`; `None` where they are something else, or an object in it has a name
+/// twice.
 pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(bytes) {
         Ok(Strict(Value::Object(object))) => Some(object),

@@ -7,7 +7,8 @@ use jsonwebtoken::{DecodingKey, crypto};
 use super::Algorithm;
 use super::algorithm::Kind;
 
-/// Bits of an RSA key. Shorter ones can be broken (RFC 7518, section 3.3), and longer ones keep a processor busy.
+/// Bits of an RSA key. Shorter ones can be broken (RFC 7518, section 3.3), and longer ones keep a processor
+/// busy.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
 
 /// A key that verifies signatures: what it is decides by which algorithms.
@@ -122,10 +123,11 @@ impl Key {
         self.algorithms.contains(&algorithm)
     }
 
-    /// Whether it signed `message`; the signature is in base64url. What takes time does not depend on a secret.
+    /// Whether it signed `message`; the signature is in base64url. The time it takes tells nothing of a
+    /// secret.
     pub(super) fn has_signed(&self, algorithm: Algorithm, message: &str, signature: &str) -> bool {
         self.is_for(algorithm)
-            && crypto::verify(signature, message.as_bytes(), &self.key, algorithm.of_library())
+            && crypto::verify(signature, message.as_bytes(), &self.key, algorithm.as_library())
                 .unwrap_or(false)
     }
 }

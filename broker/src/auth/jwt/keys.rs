@@ -14,10 +14,10 @@ const KEYS_TRIED_MAX: usize = 16;
 pub struct Keys(Vec<Key>);
 
 impl Keys {
-    /// The keys of a PEM file: public keys (`PUBLIC KEY`, `RSA PUBLIC KEY`) and those of certificates. They have no
-    /// name, so they are tried for every token that no other key is named for. Of a certificate only the key is taken,
-    /// and its dates and issuer are not looked at; the certificates of its authorities do not belong into the file,
-    /// because their keys would be trusted as well.
+    /// The keys of a PEM file: public keys (`PUBLIC KEY`, `RSA PUBLIC KEY`) and those of certificates. They
+    /// have no name, so they are tried for every token that no other key is named for. Of a certificate only
+    /// the key is taken, and its dates and issuer are not looked at; the certificates of its authorities do
+    /// not belong into the file, because their keys would be trusted as well.
     ///
     /// # Errors
     ///
@@ -26,21 +26,21 @@ impl Keys {
         pem::keys(text).map(Self)
     }
 
-    /// The HMAC secret of a file: its bytes, or what they stand for in base64 (the usual alphabet, with padding) behind
-    /// `base64:`. From a file that is nothing but printable ASCII the line's end is taken off, since an editor put it
-    /// there.
+    /// The HMAC secret of a file: its bytes, or what they stand for in base64 (the usual alphabet, with
+    /// padding) behind `base64:`. From a file that is nothing but printable ASCII the line's end is taken
+    /// off, since an editor put it there.
     ///
     /// # Errors
     ///
     /// When it is shorter than 32 bytes, or a PEM file.
     pub fn from_secret(file: &[u8]) -> Result<Self, KeyError> {
+        if file.windows(PEM.len()).any(|window| window == PEM) {
+            return Err(KeyError::PemAsSecret);
+        }
         let line = file.strip_suffix(b"\n").unwrap_or(file);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let is_text = line.iter().all(|byte| (b' '..=b'~').contains(byte));
         let secret = if is_text { line } else { file };
-        if file.windows(PEM.len()).any(|window| window == PEM) {
-            return Err(KeyError::PemAsSecret);
-        }
         let key = match secret.strip_prefix(b"base64:") {
             Some(encoded) => Key::secret(&STANDARD.decode(encoded).map_err(|_| KeyError::Base64)?),
             None => Key::secret(secret),
@@ -48,8 +48,9 @@ impl Keys {
         Ok(Self(vec![key?]))
     }
 
-    /// The keys of a JWK set. Keys for encryption, of kinds and algorithms that are not known here, and those that are
-    /// wrong are passed over, as the set may be made for other readers as well. (RFC 7517, section 5)
+    /// The keys of a JWK set. Keys for encryption, of kinds and algorithms that are not known here, and those
+    /// that are wrong are passed over, as the set may be made for other readers as well. (RFC 7517, section
+    /// 5)
     ///
     /// # Errors
     ///
@@ -79,9 +80,9 @@ impl Keys {
         self.0.iter().any(|key| key.is_for(algorithm))
     }
 
-    /// Whether one of them signed `message`. Where the token names a key, those of that name are tried. Where no key has
-    /// that name, those without a name are; when they fail, the key is unknown rather than the signature wrong, because
-    /// a newer set may have it. Without a name all are tried.
+    /// Whether one of them signed `message`. Where the token names a key, those of that name are tried. Where
+    /// no key has that name, those without a name are; when they fail, the key is unknown rather than the
+    /// signature wrong, because a newer set may have it. Where the token names none, all are tried.
     pub(super) fn verify(
         &self,
         algorithm: Algorithm,

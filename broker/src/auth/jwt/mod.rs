@@ -8,12 +8,14 @@
 //!   Token ──▶ Keys: is it signed? ──▶ Rules: is it for us, and now? ──▶ Claims
 //! ```
 //!
-//! What a token says of how to verify it is believed as little as possible. Its `alg` must be among the rules', and
-//! only a key of that very kind is tried: the text of a public RSA key is never taken for an HMAC secret. Its `kid`
-//! does no more than choose among the keys. `jwk`, `jku`, `x5u` and `x5c` are not looked at. A header with `crit` or
-//! `b64`, a `typ` that is another than `JWT` or `at+jwt`, and JSON with a name twice are refused.
+//! What a token says of how to verify it is believed as little as possible. Its `alg` must be among the
+//! rules', and only a key of that very kind is tried: the text of a public RSA key is never taken for an HMAC
+//! secret. Its `kid` does no more than choose among the keys. `jwk`, `jku`, `x5u` and `x5c` are not looked
+//! at. A header with `crit` or `b64`, a `typ` that is another than `JWT` or `at+jwt`, and JSON with a name
+//! twice are refused.
 //!
-//! Nothing here reads a clock or opens a connection: the time is an argument, and who fetches a JWK set gives its text.
+//! Nothing here reads a clock or opens a connection: the time is an argument, and who fetches a JWK set gives
+//! its text.
 
 mod algorithm;
 mod checks;
@@ -25,8 +27,6 @@ mod keys;
 mod pem;
 mod refused;
 mod rules;
-#[cfg(test)]
-mod signer;
 #[cfg(test)]
 mod tests;
 mod token;

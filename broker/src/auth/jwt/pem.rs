@@ -18,36 +18,30 @@ pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
     if text.windows(PRIVATE.len()).any(|window| window == PRIVATE) {
         return Err(KeyError::Private);
     }
-    let keys: Result<Vec<_>, _> = Pem::iter_from_buffer(text)
-        .enumerate()
-        .map(|(index, section)| {
-            let place = || KeyError::Damaged(format!("section {} of the PEM file", index + 1));
-            key(&section.map_err(|_| place())?, place)
-        })
-        .collect();
-    keys.and_then(|keys| if keys.is_empty() { Err(KeyError::NoPem) } else { Ok(keys) })
+    let sections = Pem::iter_from_buffer(text);
+    let keys = sections.map(|section| key(&section.map_err(|_| damaged())?));
+    let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+    if keys.is_empty() { Err(KeyError::NoPem) } else { Ok(keys) }
 }
 
-const PRIVATE: &[u8] = b"PRIVATE KEY-----";
-
-fn key(section: &Pem, damaged: impl Fn() -> KeyError) -> Result<Key, KeyError> {
+fn key(section: &Pem) -> Result<Key, KeyError> {
     let der = section.contents.as_slice();
     match section.label.as_str() {
-        "PUBLIC KEY" => of_info(&whole(der).ok_or_else(&damaged)?, damaged),
-        "RSA PUBLIC KEY" => rsa(der, damaged),
+        "PUBLIC KEY" => of_info(&whole(der)?),
+        "RSA PUBLIC KEY" => rsa(der),
         "CERTIFICATE" => {
-            let certificate: X509Certificate<'_> = whole(der).ok_or_else(&damaged)?;
-            of_info(&certificate.tbs_certificate.subject_pki, damaged)
+            let certificate: X509Certificate<'_> = whole(der)?;
+            of_info(&certificate.tbs_certificate.subject_pki)
         }
         label => Err(KeyError::Label(label.to_owned())),
     }
 }
 
-fn of_info(info: &SubjectPublicKeyInfo<'_>, damaged: impl Fn() -> KeyError) -> Result<Key, KeyError> {
+fn of_info(info: &SubjectPublicKeyInfo<'_>) -> Result<Key, KeyError> {
     let bits = info.subject_public_key.data.as_ref();
     let kind = &info.algorithm.algorithm;
     if *kind == OID_PKCS1_RSAENCRYPTION {
-        return rsa(bits, damaged);
+        return rsa(bits);
     }
     if *kind == OID_SIG_ED25519 {
         return Key::ed25519(bits);
@@ -63,12 +57,21 @@ fn of_info(info: &SubjectPublicKeyInfo<'_>, damaged: impl Fn() -> KeyError) -> R
     }
 }
 
-fn rsa(der: &[u8], damaged: impl Fn() -> KeyError) -> Result<Key, KeyError> {
-    let key: RSAPublicKey<'_> = whole(der).ok_or_else(damaged)?;
+fn rsa(der: &[u8]) -> Result<Key, KeyError> {
+    let key: RSAPublicKey<'_> = whole(der)?;
     Key::rsa(key.modulus, key.exponent)
 }
 
 /// A structure that is all of `der`.
-fn whole<'a, T: FromDer<'a, E>, E>(der: &'a [u8]) -> Option<T> {
-    T::from_der(der).ok().filter(|(rest, _)| rest.is_empty()).map(|(_, whole)| whole)
+fn whole<'a, T: FromDer<'a, E>, E>(der: &'a [u8]) -> Result<T, KeyError> {
+    match T::from_der(der) {
+        Ok(([], whole)) => Ok(whole),
+        _ => Err(damaged()),
+    }
 }
+
+fn damaged() -> KeyError {
+    KeyError::Damaged("a section of the PEM file".to_owned())
+}
+
+const PRIVATE: &[u8] = b"PRIVATE KEY-----";

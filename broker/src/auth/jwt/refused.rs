@@ -1,7 +1,7 @@
 //! Why a token is refused.
 
-/// Why a token is refused, in words that a client may be told: they help its developer, and tell an attacker nothing
-/// that the token does not say itself.
+/// Why a token is refused, in words that a client may be told: they help its developer, and tell an attacker
+/// nothing that the token does not say itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// It is none: other parts than three, not base64url, not JSON, a name twice.
@@ -34,13 +34,15 @@ pub enum Refused {
     /// It is issued by somebody else.
     #[error("the token is of another issuer")]
     Issuer,
-    /// A claim that is needed is missing, or is not what it should be; its name. Only a token that is signed gets here.
+    /// A claim that is needed is missing, or is not what it should be; its name. Only a token that is signed
+    /// gets here.
     #[error("the token's claim {0} is missing or wrong")]
     Claim(String),
 }
 
 impl Refused {
-    /// Whether a newer JWK set could hold the key. Anybody can make such a token, so do not fetch one for each.
+    /// Whether a newer JWK set could hold the key. Anybody can make such a token, so do not fetch one for
+    /// each.
     pub fn is_unknown_key(&self) -> bool {
         *self == Self::UnknownKey
     }

@@ -2,8 +2,8 @@
 
 use super::Algorithm;
 
-/// The rules for tokens. A claim's name is taken whole first (`"https://example.com/user"`), and where there is no
-/// such claim, its dots lead into nested objects (`"user.name"`).
+/// The rules for tokens. A claim's name is taken whole first (`"https://example.com/user"`), and where there
+/// is no such claim, its dots lead into nested objects (`"user.name"`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// How a token may be signed.

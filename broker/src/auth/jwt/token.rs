@@ -1,4 +1,5 @@
-//! A token's parts and what its header says, before anything of it is believed. (RFC 7515, sections 4 and 5.2)
+//! A token's parts and what its header says, before anything of it is believed. (RFC 7515, sections 4 and
+//! 5.2)
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{Algorithm, Refused, json};
 
-/// The longest token that is looked at: a request's head is seldom allowed more, so no issuer makes longer ones.
+/// The longest token that is looked at: a request's head is seldom allowed more, so no issuer makes longer
+/// ones.
 const TOKEN_BYTES_MAX: usize = 8 << 10;
 
 /// A token whose signature is not verified yet.
@@ -27,7 +29,8 @@ impl<'a> Token<'a> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err(Refused::TooLarge);
         }
-        // Five parts are an encrypted token (RFC 7516), which fails here as well: its last dot stands elsewhere.
+        // Five parts are an encrypted token (RFC 7516), which fails here as well: its last dot stands
+        // elsewhere.
         let (message, signature) = text.rsplit_once('.').ok_or(Refused::Malformed)?;
         let (header, claims) = message.split_once('.').ok_or(Refused::Malformed)?;
         if claims.contains('.') {
@@ -78,8 +81,8 @@ fn object(part: &str) -> Result<Map<String, Value>, Refused> {
     json::object(&bytes).ok_or(Refused::Malformed)
 }
 
-/// Whether a text is a token rather than a password, where both are allowed: three parts in base64url, the first of
-/// which begins as `{"` does. It may be wrong all the same.
+/// Whether a text is a token rather than a password, where both are allowed: three parts in base64url, the
+/// first of which begins as `{"` does. It may be wrong all the same.
 pub fn looks_like_token(text: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_base64);

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use super::super::signer::{Signer, jwk_set};
-use super::super::{Algorithm, Keys, Refused, Verifier};
+use super::super::{Algorithm, Keys, Refused, Rules, Verifier};
+use super::signer::{SECRET, Signer, jwk_set};
 use super::{NOW, ann, rules};
 
 /// The keys `rsa`, `ec` and `ed`, which have these names, and the signers that have them.
@@ -133,7 +133,7 @@ fn each_attack_is_refused() {
 fn an_algorithm_that_is_not_allowed_is_refused_though_there_is_a_key() {
     let stage = stage();
     let keys = Keys::from_jwk_set(jwk_set(&[(&stage.rsa, json!({})), (&stage.ec, json!({}))]).as_bytes());
-    let rules = super::Rules { algorithms: vec![Algorithm::ES256], ..rules() };
+    let rules = Rules { algorithms: vec![Algorithm::ES256], ..rules() };
     let verifier = Verifier::new(rules, keys.unwrap());
     assert!(verifier.verify(&stage.ec.token(&ann()), NOW).is_ok());
     let refused = verifier.verify(&stage.rsa.token(&ann()), NOW).unwrap_err();
@@ -145,7 +145,7 @@ fn an_algorithm_that_is_not_allowed_is_refused_though_there_is_a_key() {
 fn a_public_key_is_no_secret_even_beside_one() {
     let rsa = Signer::new(Algorithm::RS256);
     let keys = Keys::from_pem(rsa.public_pem().as_bytes()).unwrap();
-    let keys = keys.and(Keys::from_secret(super::super::signer::SECRET).unwrap());
+    let keys = keys.and(Keys::from_secret(SECRET).unwrap());
     let verifier = Verifier::new(rules(), keys);
     assert!(verifier.verify(&Signer::new(Algorithm::HS256).token(&ann()), NOW).is_ok());
     let by_text = Signer::with_secret(Algorithm::HS256, rsa.public_pem().as_bytes());

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod claims;
+mod signer;
 mod sources;
 
 use serde_json::{Value, json};

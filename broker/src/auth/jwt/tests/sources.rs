@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rcgen::PublicKeyData as _;
 use serde_json::json;
 
-use super::super::signer::{SECRET, Signer, jwk_set, pem};
 use super::super::{Algorithm, KeyError, Keys, Refused, Verifier};
+use super::signer::{SECRET, Signer, jwk_set, pem};
 use super::{NOW, ann, rules};
 
 fn is_accepted(keys: &Keys, token: &str) -> Result<(), Refused> {
@@ -62,7 +63,8 @@ fn what_is_wrong_with_a_pem_file_is_said() {
     let ec = Signer::new(Algorithm::ES256);
     let public = ec.public_pem();
     let other_curve = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap().public_key_pem();
-    let damaged = |section: &str| KeyError::Damaged(format!("{section} of the PEM file"));
+    let damaged = || KeyError::Damaged("a section of the PEM file".to_owned());
+    let longer = [&ec.pair().subject_public_key_info(), [0].as_slice()].concat();
     for (case, text, error) in [
         ("empty", String::new(), KeyError::NoPem),
         ("something else", "ssh-ed25519 AAAA".to_owned(), KeyError::NoPem),
@@ -71,10 +73,11 @@ fn what_is_wrong_with_a_pem_file_is_said() {
         ("old private key", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4".to_owned(), KeyError::Private),
         ("encrypted key", pem("ENCRYPTED PRIVATE KEY", b"x"), KeyError::Private),
         ("request", pem("CERTIFICATE REQUEST", b"x"), KeyError::Label("CERTIFICATE REQUEST".to_owned())),
-        ("nonsense", pem("PUBLIC KEY", b"x"), damaged("section 1")),
-        ("nonsense behind", public.clone() + &pem("CERTIFICATE", b"x"), damaged("section 2")),
-        ("no base64", "-----BEGIN PUBLIC KEY-----\n?\n-----END PUBLIC KEY-----".into(), damaged("section 1")),
-        ("no end", public.lines().take(2).collect::<Vec<_>>().join("\n"), damaged("section 1")),
+        ("something behind the key", pem("PUBLIC KEY", &longer), damaged()),
+        ("nonsense", pem("PUBLIC KEY", b"x"), damaged()),
+        ("nonsense behind", public.clone() + &pem("CERTIFICATE", b"x"), damaged()),
+        ("no base64", "-----BEGIN PUBLIC KEY-----\n?\n-----END PUBLIC KEY-----".into(), damaged()),
+        ("no end", public.lines().take(2).collect::<Vec<_>>().join("\n"), damaged()),
         ("P-521", other_curve, KeyError::Kind),
     ] {
         assert_eq!(Keys::from_pem(text.as_bytes()).err(), Some(error), "{case}");

@@ -9,8 +9,8 @@ use jsonwebtoken::{EncodingKey, crypto};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256};
 use serde_json::{Value, json};
 
-use super::Algorithm;
-use super::algorithm::Kind;
+use super::super::Algorithm;
+use super::super::algorithm::Kind;
 
 /// A secret that is long enough for every algorithm.
 pub(super) const SECRET: &[u8; 64] = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -65,7 +65,7 @@ impl Signer {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": x })
             }
             _ => {
-                let jwk = Jwk::from_encoding_key(&self.key, self.algorithm.of_library()).unwrap();
+                let jwk = Jwk::from_encoding_key(&self.key, self.algorithm.as_library()).unwrap();
                 serde_json::to_value(jwk).unwrap()
             }
         };
@@ -91,7 +91,7 @@ impl Signer {
 
     /// `message` and its signature.
     pub(super) fn sign(&self, message: &str) -> String {
-        let signature = crypto::sign(message.as_bytes(), &self.key, self.algorithm.of_library()).unwrap();
+        let signature = crypto::sign(message.as_bytes(), &self.key, self.algorithm.as_library()).unwrap();
         format!("{message}.{signature}")
     }
 }
