@@ -74,6 +74,12 @@ impl From<Denial> for Check {
     }
 }
 
+impl From<Result<Vouched, Denial>> for Check {
+    fn from(answer: Result<Vouched, Denial>) -> Self {
+        Self::Done(answer)
+    }
+}
+
 impl From<Vouched> for Check {
     fn from(vouched: Vouched) -> Self {
         Self::Done(Ok(vouched))

@@ -1,12 +1,16 @@
 //! Who a connected client is.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::acl::{Acl, Bound, Subject};
+use super::jwt;
+
 /// What an authenticator vouches for.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Vouched {
     /// The user, unless it is anonymous.
     pub user: Option<Arc<str>>,
@@ -17,7 +21,7 @@ pub struct Vouched {
 }
 
 /// What a token or a service says of a user, besides its name.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Claims {
     /// When the connection must end unless it is renewed, in seconds since the Unix epoch.
     pub expires_at: Option<u64>,
@@ -26,9 +30,16 @@ pub struct Claims {
     /// Groups that the user is in.
     pub groups: Vec<Arc<str>>,
     /// Rules that hold besides the operator's, behind them.
-    pub acl: Option<Value>,
+    pub acl: Option<Arc<Acl>>,
     /// All that it says, for placeholders in rules.
-    pub values: Map<String, Value>,
+    pub values: Arc<Map<String, Value>>,
+}
+
+impl Claims {
+    /// A claim as text, where it is a string, a number or a boolean; dots lead into nested objects.
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        jwt::text(&self.values, name)
+    }
 }
 
 /// By what a client proved who it is.
@@ -66,6 +77,20 @@ impl Identity {
     /// The user, unless it is anonymous.
     pub fn user(&self) -> Option<&Arc<str>> {
         self.vouched.user.as_ref()
+    }
+
+    /// The rules of that list that concern the client.
+    pub(super) fn bind(&self, acl: &Acl) -> Bound {
+        let claims = self.vouched.claims.as_deref();
+        let text = |name: &str| claims?.text(name).map(Cow::into_owned);
+        acl.bind(&Subject {
+            user: self.vouched.user.as_deref(),
+            groups: claims.map_or(&[], |claims| &claims.groups),
+            client_id: &self.client_id,
+            address: self.address,
+            listener: &self.listener,
+            claims: Some(&text),
+        })
     }
 
     /// When the connection must end unless it is renewed, in seconds since the Unix epoch.

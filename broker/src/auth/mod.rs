@@ -4,19 +4,33 @@ pub mod acl;
 mod arrival;
 mod authority;
 mod exchange;
+mod fetch;
 mod gate;
+mod hashing;
 mod identity;
+pub mod jwt;
+mod permits;
 mod rights;
 mod scram;
 mod scram_users;
+mod token_exchange;
+mod tokens;
 mod verifier;
 
 pub use self::arrival::{Arrival, Credentials, Token};
 pub use self::authority::{Action, Asking, Authority, Check, Denial};
 pub use self::exchange::{Exchange, Step};
+pub use self::fetch::{Fetch, FetchError};
 pub use self::gate::{Gate, Policy};
+pub use self::hashing::Hashing;
 pub use self::identity::{Claims, Identity, Method, Vouched};
+pub use self::permits::PermitCounts;
 pub use self::rights::{Judgement, Rights, Watch};
 pub use self::scram::{SCRAM_SHA_256, ScramExchange};
 pub use self::scram_users::{ScramUsers, UserFileError, check_user_name, put_user};
+pub use self::token_exchange::OAUTH2_JWT;
+pub use self::tokens::{Published, Tokens};
 pub use self::verifier::{DEFAULT_ITERATIONS, MIN_ITERATIONS, Verifier, VerifierError};
+
+/// What the names of work queues begin with, as topics.
+const QUEUES: &str = "$queue/";

@@ -39,10 +39,10 @@ impl Broker {
         }
     }
 
-    /// Has each delivery to a session looked at, if `rights` ask for that; `is_partial` if some subscription is for more
-    /// than the client may have.
+    /// Has each delivery to a session looked at from now on if `is_partial`, that is if some subscription is for more than
+    /// its client may have; or no longer.
     pub fn guard(&self, session: &Session, rights: &Rights, is_partial: bool) {
-        let watch = rights.watch(is_partial);
+        let watch = if is_partial { rights.watch() } else { None };
         let guard = watch.map(|watch| -> Guard { Box::new(move |topic| watch.may_receive(topic)) });
         session.lock().deliver.set_guard(guard);
     }

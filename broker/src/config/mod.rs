@@ -6,6 +6,7 @@
 mod auth;
 mod check;
 mod compression;
+mod jwt;
 mod limits;
 mod listener;
 mod load;
@@ -23,6 +24,7 @@ use tidewire_protocols::mqtt::Qos;
 pub use self::auth::{AuthConfig, CredentialSource};
 pub use self::check::{check, warnings};
 pub use self::compression::{Compression, CompressionSettings};
+pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
 pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
 pub use self::load::{ConfigError, Sources, load, load_with_warnings};

@@ -190,8 +190,11 @@ impl Mqtt {
             enhanced,
             renewal: None,
         });
-        let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
-        Context { broker, link, replies, turn, client: &mut client }.begin(present);
+        if present {
+            // What it had may be more than its client may have now.
+            let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
+            Context { broker, link, replies, turn, client: &mut client }.review();
+        }
         self.state = State::Connected(client);
         Ok(())
     }
@@ -213,7 +216,7 @@ impl Mqtt {
         if will.retain && !config.mqtt.retain_available {
             return Err(Refusal::new(ReasonCode::RetainNotSupported, "messages are not retained here"));
         }
-        if !standing.rights.may_publish(topic.as_str(), will.retain) {
+        if !standing.rights.may_publish(topic, will.retain) {
             return Err(Refusal::new(ReasonCode::NotAuthorized, "the will topic may not be published to"));
         }
         let mut attributes = AttributesBuf::default();

@@ -232,7 +232,7 @@ impl Deliver for MqttDeliver {
         if self.must_resend {
             return Delivered::WindowClosed;
         }
-        if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic.as_str())) {
+        if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
             return Delivered::Discarded;
         }
         let needs_ack = options.qos != Qos::AtMostOnce;

@@ -91,7 +91,7 @@ impl Context<'_, '_, '_> {
     ) -> Result<ReasonCode, Refusal> {
         let Client { standing, aliases, session, .. } = &mut *self.client;
         let topic = resolve_topic(aliases, publish, particulars.alias)?;
-        let may_publish = standing.rights.may_publish(topic.as_str(), publish.retain);
+        let may_publish = standing.rights.may_publish(topic, publish.retain);
         let levels_max = self.broker.config.limits.topic_levels_max;
         // A short name need not be counted.
         if topic.as_str().len() >= levels_max && topic.level_count() > levels_max {

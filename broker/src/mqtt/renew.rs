@@ -25,14 +25,6 @@ pub(super) enum By {
 }
 
 impl Context<'_, '_, '_> {
-    /// A session begins to be served by this connection: what it had may be more than the client may have now.
-    pub(super) fn begin(mut self, was_there: bool) {
-        match was_there {
-            true => drop(self.review()),
-            false => self.broker.guard(&self.client.session, &self.client.standing.rights, false),
-        }
-    }
-
     /// PUBLISH of a new token.
     pub(super) fn handle_token(mut self, publish: &Publish<'_>) -> Result<(), Refusal> {
         let owed = match (publish.packet_id, publish.qos) {
@@ -111,7 +103,7 @@ impl Context<'_, '_, '_> {
     }
 
     /// Takes from the session what the client may not have any more; returns the filters of the subscriptions.
-    fn review(&mut self) -> Vec<TopicFilterBuf> {
+    pub(super) fn review(&mut self) -> Vec<TopicFilterBuf> {
         let (mut denied, mut is_partial) = (Vec::new(), false);
         {
             let mut state = self.client.session.lock();
@@ -125,7 +117,7 @@ impl Context<'_, '_, '_> {
             let rights = &mut self.client.standing.rights;
             let is_over = |will: &mut crate::session::Will| {
                 let publication = will.message.publication();
-                !rights.may_publish(publication.topic.as_str(), publication.retain)
+                !rights.may_publish(publication.topic, publication.retain)
             };
             if state.will.take_if(is_over).is_some() {
                 drop(state);

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use tidewire_protocols::topic::TopicName;
+
 use crate::clock::Now;
 pub use crate::message::Identifiers;
 use crate::message::{Message, Publication, Qos};
@@ -108,7 +110,7 @@ pub enum Delivered {
 }
 
 /// Looks at each delivery's topic: whether it is for the client at all.
-pub type Guard = Box<dyn Fn(&str) -> bool + Send>;
+pub type Guard = Box<dyn Fn(TopicName<'_>) -> bool + Send>;
 
 /// A protocol's half of delivering, held by the session because it outlives connections: the inflight window, and
 /// how a message becomes bytes for the connection that is attached.

@@ -136,7 +136,7 @@ impl Stomp {
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
             user = standing.user(), "connected"
         );
-        self.broker.guard(&session, &standing.rights, false);
+
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {

@@ -232,7 +232,7 @@ impl Deliver for StompDeliver {
         let Some(subscription) = self.subscriptions.get_mut(&options.local) else {
             return Delivered::Discarded;
         };
-        if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic.as_str())) {
+        if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
             return Delivered::Discarded;
         }
         if options.claim.is_none() {

@@ -26,7 +26,7 @@ impl Context<'_, '_, '_> {
         let names = self.client.names(self.broker);
         let mut particulars =
             headers::read(&frame.headers, names, self.is_text, self.turn.now, self.attributes)?;
-        if !self.client.standing.rights.may_publish(topic.as_str(), particulars.retain) {
+        if !self.client.standing.rights.may_publish(topic, particulars.retain) {
             return self.denied("send to", &destination);
         }
         if let Some(reply_to) =
@@ -71,7 +71,7 @@ impl Context<'_, '_, '_> {
         let (body, size) = known.body(input, self.is_text, body_size_max)?;
         // What is denied is answered where it is read.
         let topic = known.topic();
-        if !standing.rights.may_publish(topic.as_str(), known.retain()) {
+        if !standing.rights.may_publish(topic, known.retain()) {
             return None;
         }
         self.turn.next_packet();
