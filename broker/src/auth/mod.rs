@@ -2,16 +2,22 @@
 
 mod exchange;
 mod gate;
+mod password;
 mod scram;
 mod scram_users;
+mod user_file;
 mod verifier;
 
 use std::sync::Arc;
 
 pub use self::exchange::{Exchange, Step};
 pub use self::gate::Gate;
+pub use self::password::{
+    Argon2idCost, Check, Cost, NewHashError, PASSWORD_BYTES_MAX, PasswordFile, PasswordHash, put_user,
+};
 pub use self::scram::{SCRAM_SHA_256, ScramExchange};
-pub use self::scram_users::{ScramUsers, UserFileError, check_user_name, put_user};
+pub use self::scram_users::ScramUsers;
+pub use self::user_file::{NameError, UserFileError, delete_user, is_open_to_others};
 pub use self::verifier::{DEFAULT_ITERATIONS, MIN_ITERATIONS, Verifier, VerifierError};
 
 /// What a client says of itself when it connects.
