@@ -28,10 +28,11 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 22] = [
-    ("auth", &[]),
+const LAYERS: [(&str, &[&str]); 23] = [
+    ("auth", &["excerpt"]),
     ("clock", &[]),
     ("counters", &[]),
+    ("excerpt", &[]),
     ("keyed_list", &[]),
     ("output", &[]),
     ("random", &[]),
@@ -44,7 +45,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ("turn", &["clock", "counters", "router", "session", "store"]),
     ("replies", &["output", "store"]),
     ("tls", &[]),
-    ("config", &["auth", "message", "queue", "session", "store", "tls"]),
+    ("config", &["auth", "excerpt", "message", "queue", "session", "store", "tls"]),
     (
         "broker",
         &[

@@ -22,7 +22,7 @@ pub(super) const PBKDF2_PREFIX: &str = "$7$";
 const ITERATIONS_MAX: u32 = 10_000_000;
 /// Bytes of SHA-512.
 const HASH_BYTES: usize = 64;
-/// mosquitto's salts have 12 bytes, or 64 since 2.1.
+/// mosquitto 2.0 makes salts of 12 bytes, 2.1 of 64.
 const SALT_BYTES_MAX: usize = 64;
 
 const SHA512_NOTATION: &str = "expected mosquitto's $6$<salt>$<hash>, both in base64";

@@ -173,3 +173,18 @@ fn is_left_alone(line: &str) -> bool {
     let line = line.trim_ascii();
     line.is_empty() || line.starts_with('#')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_text_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        fs::write(&path, b"# \xc3\xbc\nann:\xff\n").unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert_eq!(error, format!("{}:2:5: expected UTF-8", path.display()));
+        assert!(matches!(read(&directory.path().join("none")), Err(UserFileError::Io { .. })));
+    }
+}

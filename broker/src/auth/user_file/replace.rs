@@ -86,3 +86,80 @@ impl Drop for Successor {
 pub fn is_open_to_others(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.mode() & OTHERS != 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+    use super::*;
+
+    fn replace(path: &Path, text: &str) -> Result<(), UserFileError> {
+        Successor::begin(path)?.commit(text)
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_file_is_its_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        replace(&path, "new").unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("new", 0o600));
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_keeps_its_mode_and_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        fs::write(&path, "old").unwrap();
+        // Only root may give a file away; for others this tries the mode alone.
+        let _ = chown(&path, Some(4321), Some(4322));
+        let owner = |path: &Path| fs::metadata(path).map(|found| (found.uid(), found.gid())).unwrap();
+        let before = owner(&path);
+        for (bits, is_open) in [(0o600, false), (0o640, false), (0o660, false), (0o644, true), (0o602, true)]
+        {
+            fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
+            replace(&path, "new").unwrap();
+            assert_eq!((mode(&path), owner(&path)), (bits, before));
+            assert_eq!(is_open_to_others(&path).unwrap(), is_open, "{bits:o}");
+        }
+    }
+
+    #[test]
+    fn a_link_stays_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("users"), directory.path().join("link"));
+        fs::write(&path, "old").unwrap();
+        symlink(&path, &link).unwrap();
+        replace(&link, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn two_do_not_change_a_file_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        fs::write(&path, "old").unwrap();
+        let first = Successor::begin(&path).unwrap();
+        let error = replace(&path, "second").unwrap_err();
+        assert!(error.to_string().contains("users.new is there"), "{error}");
+        drop(first);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old", "what was not committed left nothing behind");
+        replace(&path, "third").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "third");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("folder");
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(replace(&path, "text"), Err(UserFileError::Io { .. })));
+        assert!(matches!(replace(&path.join("none/users"), "text"), Err(UserFileError::Io { .. })));
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    }
+}
