@@ -65,7 +65,8 @@ impl Mosquitto {
         self.iterations.map_or(Cost::Sha512, |iterations| Cost::Pbkdf2 { iterations })
     }
 
-    /// Whether it is that password's.
+    /// Whether it is that password's. HMAC pads its key with zeros, and so PBKDF2 takes a password with NULs at its end
+    /// for the one without.
     pub(super) fn matches(&self, password: &[u8]) -> Choice {
         let derived: [u8; HASH_BYTES] = match self.iterations {
             Some(iterations) => {
