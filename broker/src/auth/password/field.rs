@@ -7,6 +7,36 @@ use base64::engine::GeneralPurpose;
 
 use crate::auth::user_file::HashFault;
 
+/// What salt and hash of one kind may be.
+pub(super) struct Secrets {
+    /// The kind, as errors name it.
+    pub(super) kind: &'static str,
+    pub(super) engine: GeneralPurpose,
+    /// Bytes of a salt.
+    pub(super) salt_bytes: RangeInclusive<usize>,
+    /// Bytes of a hash.
+    pub(super) hash_bytes: RangeInclusive<usize>,
+}
+
+impl Secrets {
+    /// Reads both from their fields, of which errors show neither: who wrote the one may have written the other there.
+    pub(super) fn read(&self, salt: Field<'_>, hash: Field<'_>) -> Result<(Vec<u8>, Vec<u8>), HashFault> {
+        let wrong = |name, field: Field<'_>, lengths: &RangeInclusive<usize>| {
+            let lengths = match (lengths.start(), lengths.end()) {
+                (least, most) if least == most => least.to_string(),
+                (least, most) => format!("{least} to {most}"),
+            };
+            let text = format!("the {name} of {} must be {lengths} bytes in base64", self.kind);
+            HashFault { at: field.range(), shown: salt.start, text }
+        };
+        let read = |name, field: Field<'_>, lengths: &RangeInclusive<usize>| {
+            let bytes = self.engine.decode(field.text).ok().filter(|bytes| lengths.contains(&bytes.len()));
+            bytes.ok_or_else(|| wrong(name, field, lengths))
+        };
+        Ok((read("salt", salt, &self.salt_bytes)?, read("hash", hash, &self.hash_bytes)?))
+    }
+}
+
 /// A part of a hash, and where it begins in it.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
@@ -45,23 +75,6 @@ impl<'a> Field<'a> {
         number.ok_or_else(|| {
             let (least, most) = bounds.into_inner();
             HashFault::public(self.range(), format!("{name} must be a number from {least} to {most}"))
-        })
-    }
-
-    /// Bytes in base64, so many.
-    pub(super) fn bytes(
-        self,
-        name: &str,
-        engine: &GeneralPurpose,
-        lengths: RangeInclusive<usize>,
-    ) -> Result<Vec<u8>, HashFault> {
-        let bytes = engine.decode(self.text).ok().filter(|bytes| lengths.contains(&bytes.len()));
-        bytes.ok_or_else(|| {
-            let lengths = match lengths.into_inner() {
-                (least, most) if least == most => least.to_string(),
-                (least, most) => format!("{least} to {most}"),
-            };
-            HashFault::secret(self.range(), format!("{name} must be {lengths} bytes in base64"))
         })
     }
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha512};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::Cost;
-use super::field::Field;
+use super::field::{Field, Secrets};
 use crate::auth::user_file::HashFault;
 
 /// How a hash by SHA-512 begins.
@@ -23,7 +23,12 @@ const ITERATIONS_MAX: u32 = 10_000_000;
 /// Bytes of SHA-512.
 const HASH_BYTES: usize = 64;
 /// mosquitto 2.0 makes salts of 12 bytes, 2.1 of 64.
-const SALT_BYTES_MAX: usize = 64;
+const SECRETS: Secrets = Secrets {
+    kind: "mosquitto's $6$ and $7$",
+    engine: STANDARD,
+    salt_bytes: 1..=64,
+    hash_bytes: HASH_BYTES..=HASH_BYTES,
+};
 
 const SHA512_NOTATION: &str = "expected mosquitto's $6$<salt>$<hash>, both in base64";
 const PBKDF2_NOTATION: &str = "expected mosquitto's $7$<iterations>$<salt>$<hash>, the last two in base64";
@@ -54,11 +59,8 @@ impl Mosquitto {
     }
 
     fn with(iterations: Option<u32>, salt: Field<'_>, hash: Field<'_>) -> Result<Self, HashFault> {
-        Ok(Self {
-            iterations,
-            salt: salt.bytes("the salt of mosquitto's hash", &STANDARD, 1..=SALT_BYTES_MAX)?,
-            hash: hash.bytes("mosquitto's hash", &STANDARD, HASH_BYTES..=HASH_BYTES)?,
-        })
+        let (salt, hash) = SECRETS.read(salt, hash)?;
+        Ok(Self { iterations, salt, hash })
     }
 
     pub(super) fn cost(&self) -> Cost {

@@ -184,26 +184,26 @@ fn every_fault_is_shown_and_no_secret() {
         (
             cost("m=64,t=1,p=1").replace(salt, ""),
             33,
-            "user ann: the salt must be 8 to 64 bytes",
+            "user ann: the salt of argon2id must be 8 to 64 bytes",
             "ann:$argon2id$v=19$m=64,t=1,p=1$…",
         ),
         (
             cost("m=64,t=1,p=1").replace(salt, "MDEyMzQ1Ng"),
             33,
-            "user ann: the salt must",
+            "user ann: the salt of argon2id",
             "ann:$argon2id$v=19$m=64,t=1,p=1$…",
         ),
         (
             cost("m=64,t=1,p=1").replace(salt, "MDEyMzQ1Njc4OWFiY2RlZg=="),
             33,
-            "user ann: the salt must",
+            "user ann: the salt of argon2id",
             "ann:$argon2id$v=19$m=64,t=1,p=1$…",
         ),
         (
             cost("m=64,t=1,p=1").replace(hash, "MDEyMzQ1Njc4OWFiY2Rl"),
             56,
-            "user ann: the hash must be 16 to 64",
-            &format!("ann:$argon2id$v=19$m=64,t=1,p=1${salt}$…"),
+            "user ann: the hash of argon2id must be 16 to 64 bytes",
+            "ann:$argon2id$v=19$m=64,t=1,p=1$…",
         ),
         (cost("m=64,t=1,p=1") + "$", 15, "user ann: expected $argon2id$v=19", "ann:$argon2id$…"),
         (argon2id("v=16", "m=64,t=1,p=1"), 15, "user ann: only version 19", "ann:$argon2id$v=16…"),
@@ -250,14 +250,14 @@ fn every_fault_is_shown_and_no_secret() {
         (
             line(&sha512.replace("$6$6", "$6$")),
             8,
-            "user ann: the salt of mosquitto's hash must be 1 to 64",
+            "user ann: the salt of mosquitto's $6$ and $7$ must be 1 to 64 bytes",
             "ann:$6$…",
         ),
         (
             line(&sha512.replace("==", "")),
             25,
-            "user ann: mosquitto's hash must be 64 bytes",
-            "ann:$6$6ENoGVzvKzF6jWyY$…",
+            "user ann: the hash of mosquitto's $6$ and $7$ must be 64 bytes",
+            "ann:$6$…",
         ),
         (line(&pbkdf2.replace("$101", "")), 8, "user ann: expected mosquitto's $7$<iterations>$", "ann:$7$…"),
         (
@@ -289,7 +289,7 @@ fn every_fault_is_shown_and_no_secret() {
         assert!(text.starts_with(fault), "{text} for {line}");
         assert_eq!(excerpt.lines().next(), Some(&*format!("    {shown}")), "{line}");
         let told = format!("{error} {error:?}");
-        assert!(!told.contains("s3cret") && !told.contains(hash), "{told}");
+        assert!(![salt, hash, "s3cret"].iter().any(|secret| told.contains(secret)), "{told}");
     }
 }
 

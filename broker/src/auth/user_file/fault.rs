@@ -26,7 +26,7 @@ impl HashFault {
         Self { shown: at.end, at, text: text.into() }
     }
 
-    /// A fault of a part that may not, such as a salt.
+    /// A fault of a part that may not, such as the hash itself.
     pub(in crate::auth) fn secret(at: Range<usize>, text: impl Into<String>) -> Self {
         Self { shown: at.start, at, text: text.into() }
     }
