@@ -122,7 +122,7 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
     };
     let gate = match config.authority() {
         Ok(gate) => gate,
-        Err(error) => return complain(&format!("auth.scram_file: {error}")),
+        Err(fault) => return complain(&fault.to_string()),
     };
     let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
     broker.restore(recovered);

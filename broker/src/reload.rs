@@ -66,9 +66,7 @@ impl Reload {
 
     fn prepare(&self) -> Result<Ready<'_>, Vec<ConfigError>> {
         let (config, warnings) = load_with_warnings(&self.sources)?;
-        let policy = config.policy().map_err(|error| {
-            vec![ConfigError { place: "auth".to_owned(), text: error.to_string(), excerpt: None }]
-        })?;
+        let policy = config.policy().map_err(|fault| vec![fault.into()])?;
         let mut prepared = Vec::new();
         for listener in &self.listeners {
             let is_same = |now: &&tidewire::config::ListenerConfig| {

@@ -219,7 +219,7 @@ mod tests {
     fn users(name: &str) -> ScramUsers {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
         let verifier = Verifier::with_salt("pencil", &salt, 4_096).unwrap();
-        ScramUsers::parse(&format!("{name}:{verifier}\n")).unwrap()
+        ScramUsers::new([(name, verifier)])
     }
 
     fn challenge(user: &str, first: &str) -> Result<Challenge, &'static str> {

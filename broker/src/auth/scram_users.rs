@@ -1,59 +1,21 @@
-//! The file of users who authenticate by SCRAM-SHA-256, one a line: `name:verifier`. Empty lines and those that
-//! begin with `#` are left alone.
+//! Users who authenticate by SCRAM-SHA-256, from a file with one a line: `name:verifier`.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::user_file::{check_prepared, read, read_users};
 use super::verifier::{KEY_BYTES, SALT_BYTES, hmac};
-use super::{DEFAULT_ITERATIONS, Verifier};
+use super::{DEFAULT_ITERATIONS, UserFileError, Verifier};
 
 /// The users of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ScramUsers {
     verifiers: Arc<HashMap<Box<str>, Verifier>>,
     /// From what the salts of users are made that there are not: the same after a restart, and unknown to others.
     decoy_secret: [u8; KEY_BYTES],
     decoy_iterations: u32,
-}
-
-/// Why a file of users cannot be used or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum UserFileError {
-    /// It cannot be read or written.
-    #[error("{}: {error}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// A line is wrong.
-    #[error("{}{line}: {text}", path.as_ref().map(|path| format!("{}:", path.display())).unwrap_or_default())]
-    Line {
-        /// The file, where there is one.
-        path: Option<PathBuf>,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it, and what would be right.
-        text: String,
-    },
-    /// The name cannot stand in the file.
-    #[error(
-        "a user's name is not empty, begins with no #, holds no colon, line end or control character, and is as SASLprep leaves it"
-    )]
-    Name,
-    /// There is no such user.
-    #[error("{}: there is no user {user}", path.display())]
-    NoUser {
-        /// The file.
-        path: PathBuf,
-        /// The name that was asked for.
-        user: String,
-    },
 }
 
 impl ScramUsers {
@@ -63,42 +25,33 @@ impl ScramUsers {
     ///
     /// When it cannot be read, or the first line that is wrong.
     pub fn load(path: &Path) -> Result<Self, UserFileError> {
-        Self::parse(&read(path)?).map_err(|error| match error {
-            UserFileError::Line { line, text, .. } => {
-                UserFileError::Line { path: Some(path.to_owned()), line, text }
-            }
-            other => other,
-        })
+        Self::parse(path, &read(path)?)
     }
 
-    /// Reads a file's text.
+    /// Reads a file's text; errors name the file so.
     ///
     /// # Errors
     ///
     /// The first line that is wrong.
-    pub fn parse(text: &str) -> Result<Self, UserFileError> {
-        let mut verifiers = HashMap::new();
-        let mut keys = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let wrong = |text: String| UserFileError::Line { path: None, line: index + 1, text };
-            let Some((name, verifier)) = user_of(line) else {
-                if line.is_empty() || line.starts_with('#') {
-                    continue;
-                }
-                return Err(wrong("expected a user as name:verifier".to_owned()));
-            };
-            check_user_name(name).map_err(|error| wrong(error.to_string()))?;
-            let verifier: Verifier =
-                verifier.parse().map_err(|error| wrong(format!("user {name}: {error}")))?;
-            keys.extend(verifier.server_key);
-            if verifiers.insert(Box::from(name), verifier).is_some() {
-                return Err(wrong(format!("the user {name} stands in an earlier line as well")));
-            }
+    pub fn parse(file_name: &Path, text: &str) -> Result<Self, UserFileError> {
+        let users = read_users(file_name, text, |entry| {
+            check_prepared(entry.name).map_err(|error| entry.name_fault(error.to_string()))?;
+            Verifier::read(entry.hash).map_err(|fault| entry.hash_fault(fault))
+        })?;
+        Ok(Self::new(users))
+    }
+
+    /// The users with these names, which are prepared and differ.
+    pub(super) fn new<'a>(users: impl IntoIterator<Item = (&'a str, Verifier)>) -> Self {
+        let verifiers: Vec<(&str, Verifier)> = users.into_iter().collect();
+        let keys: Vec<u8> = verifiers.iter().flat_map(|(_, verifier)| verifier.server_key).collect();
+        let most = verifiers.iter().map(|(_, verifier)| verifier.iterations).max();
+        let verifiers = verifiers.into_iter().map(|(name, verifier)| (Box::from(name), verifier)).collect();
+        Self {
+            verifiers: Arc::new(verifiers),
+            decoy_secret: hmac(b"tidewire decoy salts", &[&keys]),
+            decoy_iterations: most.unwrap_or(DEFAULT_ITERATIONS),
         }
-        let decoy_iterations =
-            verifiers.values().map(|verifier| verifier.iterations).max().unwrap_or(DEFAULT_ITERATIONS);
-        let decoy_secret = hmac(b"tidewire decoy salts", &[&keys]);
-        Ok(Self { verifiers: Arc::new(verifiers), decoy_secret, decoy_iterations })
     }
 
     /// The user's verifier and `true`, or a decoy that looks like one and `false`.
@@ -109,6 +62,11 @@ impl ScramUsers {
         let salt = hmac(&self.decoy_secret, &[user.as_bytes()])[..SALT_BYTES].to_vec();
         let keys = [0; KEY_BYTES];
         (Verifier { iterations: self.decoy_iterations, salt, stored_key: keys, server_key: keys }, false)
+    }
+
+    /// Whether there is such a user.
+    pub fn has(&self, user: &str) -> bool {
+        self.verifiers.contains_key(user)
     }
 
     /// How many there are.
@@ -122,62 +80,11 @@ impl ScramUsers {
     }
 }
 
-/// Adds or replaces a user in a file, or removes it where `verifier` is none; other lines stay as they are. A file
-/// that is not there is made, readable by its owner only.
-///
-/// # Errors
-///
-/// See [`UserFileError`]; the file is as it was then.
-pub fn put_user(path: &Path, user: &str, verifier: Option<&Verifier>) -> Result<(), UserFileError> {
-    check_user_name(user)?;
-    let text = match read(path) {
-        Err(UserFileError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        other => other?,
-    };
-    let is_other = |line: &&str| user_of(line).is_none_or(|(name, _)| name != user);
-    let mut lines: Vec<_> = text.lines().filter(is_other).map(str::to_owned).collect();
-    match verifier {
-        Some(verifier) => lines.push(format!("{user}:{verifier}")),
-        None if lines.len() == text.lines().count() => {
-            return Err(UserFileError::NoUser { path: path.to_owned(), user: user.to_owned() });
-        }
-        None => {}
+/// Without the secret: who knows it can tell a decoy's salt from a user's.
+impl fmt::Debug for ScramUsers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ScramUsers").field("users", &self.len()).finish_non_exhaustive()
     }
-    let text: String = lines.into_iter().map(|line| line + "\n").collect();
-    replace(path, &text).map_err(|error| UserFileError::Io { path: path.to_owned(), error })
-}
-
-/// Whether a name can stand in the file and be given by a client.
-///
-/// # Errors
-///
-/// [`UserFileError::Name`] when it cannot.
-pub fn check_user_name(name: &str) -> Result<(), UserFileError> {
-    let is_prepared = stringprep::saslprep(name).is_ok_and(|prepared| prepared == name);
-    match is_prepared && !name.is_empty() && !name.starts_with('#') && !name.contains(':') {
-        true => Ok(()),
-        false => Err(UserFileError::Name),
-    }
-}
-
-/// Name and verifier of a line that holds a user.
-fn user_of(line: &str) -> Option<(&str, &str)> {
-    if line.starts_with('#') { None } else { line.split_once(':') }
-}
-
-fn read(path: &Path) -> Result<String, UserFileError> {
-    fs::read_to_string(path).map_err(|error| UserFileError::Io { path: path.to_owned(), error })
-}
-
-/// Writes a new file beside the old one and puts it in its place: whoever reads meanwhile sees one or the other.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
 }
 
 #[cfg(test)]
@@ -188,24 +95,34 @@ mod tests {
         format!("{user}:{}\n", Verifier::with_salt("pencil", b"salt", 4_096).unwrap())
     }
 
-    fn wrong(text: &str) -> String {
-        ScramUsers::parse(text).unwrap_err().to_string()
+    fn users(text: &str) -> Result<ScramUsers, UserFileError> {
+        ScramUsers::parse(Path::new("users.scram"), text)
     }
 
     #[test]
     fn users_are_found_and_comments_left_alone() {
-        let users = ScramUsers::parse(&format!("# people\n\n{}{}", line("ann"), line("bob"))).unwrap();
+        let users = users(&format!("# people\n\n{}{}", line("ann"), line("bob"))).unwrap();
         assert_eq!(users.len(), 2);
         assert!(users.find("ann").1 && users.find("bob").1);
         assert!(!users.find("carl").1);
         assert_ne!(users.find("carl").0, users.find("dora").0, "each decoy has a salt of its own");
+        assert!(!format!("{users:?}").contains(&format!("{:?}", users.decoy_secret)));
     }
 
     #[test]
-    fn a_wrong_line_is_named() {
-        assert!(wrong("# people\nann\n").starts_with("2: expected a user as name:verifier"));
-        assert!(wrong("ann:secret\n").starts_with("1: user ann: expected SCRAM-SHA-256$"));
-        assert!(wrong(&line("")).starts_with("1: a user's name is not empty"));
-        assert!(wrong(&line("ann").repeat(2)).starts_with("2: the user ann stands in an earlier line"));
+    fn a_wrong_line_is_shown() {
+        for (text, place, wrong, excerpt) in [
+            ("# people\nann\n", "2:1", "expected a user as name:hash", "…"),
+            ("ann:secret\n", "1:5", "user ann: expected SCRAM-SHA-256$", "ann:…"),
+            ("ann:SCRAM-SHA-256$4096\n", "1:19", "user ann: expected SCRAM-SHA-256$", "ann:SCRAM-SHA-256$…"),
+            (&line("ann").replace("4096", "1"), "1:19", "user ann: the iterations", "ann:SCRAM-SHA-256$1…"),
+            (&line(""), "1:1", "a user's name is not empty", "…"),
+            (&line("\u{2168}"), "1:1", "a user's name for SCRAM", "\u{2168}…"),
+            (&line("ann").repeat(2), "2:1", "the user ann stands in line 1 as well", "ann…"),
+        ] {
+            let shown = users(text).unwrap_err().to_string();
+            assert!(shown.starts_with(&format!("users.scram:{place}: {wrong}")), "{shown}");
+            assert_eq!(shown.lines().nth(1), Some(&*format!("    {excerpt}")), "{shown}");
+        }
     }
 }

@@ -14,6 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::user_file::HashFault;
 
 /// The fewest rounds of hashing. (RFC 7677, section 4)
 pub const MIN_ITERATIONS: u32 = 4_096;
@@ -25,8 +28,6 @@ const MAX_ITERATIONS: u32 = 10_000_000;
 pub(super) const SALT_BYTES: usize = 16;
 /// Bytes of SHA-256.
 pub(super) const KEY_BYTES: usize = 32;
-
-const PREFIX: &str = "SCRAM-SHA-256$";
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,6 +64,9 @@ pub enum VerifierError {
 }
 
 impl Verifier {
+    /// How the notation begins.
+    pub(super) const PREFIX: &str = "SCRAM-SHA-256$";
+
     /// A verifier for a password, with a salt of its own.
     ///
     /// # Errors
@@ -97,13 +101,36 @@ impl Verifier {
             server_key: hmac(&salted, &[b"Server Key"]),
         })
     }
+
+    /// Reads one that stands in a file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and where.
+    pub(super) fn read(text: &str) -> Result<Self, HashFault> {
+        text.parse().map_err(|error: VerifierError| {
+            let known = if text.starts_with(Self::PREFIX) { Self::PREFIX.len() } else { 0 };
+            match (error, text[known..].find(':')) {
+                (VerifierError::Iterations, Some(length)) => {
+                    HashFault::public(known..known + length, error.to_string())
+                }
+                _ => HashFault::secret(known..text.len(), error.to_string()),
+            }
+        })
+    }
+
+    /// Whether it is that password's; takes as many rounds of hashing as it has iterations.
+    pub(super) fn matches(&self, password: &str) -> Choice {
+        let derived = Self::with_salt(password, &self.salt, self.iterations);
+        derived.map_or(Choice::from(0), |derived| derived.stored_key.ct_eq(&self.stored_key))
+    }
 }
 
 impl FromStr for Verifier {
     type Err = VerifierError;
 
     fn from_str(text: &str) -> Result<Self, VerifierError> {
-        let rest = text.strip_prefix(PREFIX).ok_or(VerifierError::Notation)?;
+        let rest = text.strip_prefix(Self::PREFIX).ok_or(VerifierError::Notation)?;
         let (head, keys) = rest.split_once('$').ok_or(VerifierError::Notation)?;
         let (iterations, salt) = head.split_once(':').ok_or(VerifierError::Notation)?;
         let (stored_key, server_key) = keys.split_once(':').ok_or(VerifierError::Notation)?;
@@ -126,7 +153,7 @@ impl fmt::Display for Verifier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
         let (salt, stored, server) = (base64(&self.salt), base64(&self.stored_key), base64(&self.server_key));
-        write!(formatter, "{PREFIX}{}:{salt}${stored}:{server}", self.iterations)
+        write!(formatter, "{}{}:{salt}${stored}:{server}", Self::PREFIX, self.iterations)
     }
 }
 

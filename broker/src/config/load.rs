@@ -82,9 +82,7 @@ pub fn load_with_warnings(sources: &Sources) -> Result<(Config, Vec<ConfigError>
     if let Some(directory) = sources.file.as_deref().and_then(Path::parent) {
         let tls = config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
         tls.for_each(|tls| tls.resolve(directory));
-        if let Some(file) = &mut config.auth.scram_file {
-            *file = directory.join(&file);
-        }
+        config.auth.resolve(directory);
     }
     let locate = |(key, fault): (String, String)| match origins.iter().rev().find(|(set, _)| *set == key) {
         Some((_, origin)) => at(origin, fault),

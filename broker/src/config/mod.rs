@@ -4,6 +4,7 @@
 //! [`load`] for where else settings come from, and [`check`] for what is wrong though it can be read.
 
 mod auth;
+mod authority;
 mod check;
 mod compression;
 mod jwt;
@@ -16,12 +17,12 @@ mod storage;
 mod units;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
-pub use self::auth::{AuthConfig, CredentialSource};
+pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
+pub use self::authority::AuthFault;
 pub use self::check::{check, warnings};
 pub use self::compression::{Compression, CompressionSettings};
 pub use self::jwt::JwtConfig;
@@ -32,7 +33,6 @@ pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
-use crate::auth::{Gate, Policy, ScramUsers, UserFileError};
 use crate::session::{OutboxLimits, Overflow};
 
 /// The whole configuration.
@@ -287,25 +287,6 @@ impl Config {
     /// Whether clients without credentials may connect.
     pub fn allows_anonymous(&self) -> bool {
         self.auth.anonymous.unwrap_or_else(|| self.listeners.iter().all(ListenerConfig::is_loopback))
-    }
-
-    /// Who may connect, as configured; reads the files of users.
-    ///
-    /// # Errors
-    ///
-    /// When one of them cannot be used.
-    pub fn authority(&self) -> Result<Arc<Gate>, UserFileError> {
-        Ok(Arc::new(Gate::new(self.policy()?)))
-    }
-
-    /// The same for a gate that is there.
-    ///
-    /// # Errors
-    ///
-    /// When a file of users cannot be used.
-    pub fn policy(&self) -> Result<Policy, UserFileError> {
-        let scram = self.auth.scram_file.as_deref().map(ScramUsers::load).transpose()?;
-        Ok(Policy { anonymous: self.allows_anonymous(), scram })
     }
 }
 

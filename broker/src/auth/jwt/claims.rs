@@ -129,7 +129,7 @@ mod tests {
             ("none", None),
             ("sub.ann", None),
         ] {
-            assert_eq!(claims.text(name).as_deref(), expected, "{name}");
+            assert_eq!(text(&claims.values, name).as_deref(), expected, "{name}");
         }
     }
 
