@@ -50,8 +50,11 @@ pub struct Subject<'a> {
     /// The listener's name.
     pub listener: &'a str,
     /// Finds a claim of the client's token as text.
-    pub claims: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub claims: Option<Lookup<'a>>,
 }
+
+/// Finds a claim by its name, as text.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Acl {
     /// Reads a file's text; `file_name` is for errors.
