@@ -28,13 +28,14 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("auth", &[]),
     ("clock", &[]),
     ("counters", &[]),
     ("keyed_list", &[]),
     ("output", &[]),
     ("random", &[]),
+    ("refusal_log", &["clock"]),
     ("message", &["clock"]),
     ("store", &["message"]),
     ("session", &["clock", "keyed_list", "message", "output", "store"]),
@@ -55,6 +56,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "message",
             "output",
             "queue",
+            "refusal_log",
             "router",
             "selection",
             "session",
@@ -62,7 +64,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "turn",
         ],
     ),
-    ("connection", &["broker", "clock", "net", "output", "session", "store", "turn"]),
+    ("connection", &["broker", "clock", "counters", "net", "output", "session", "store", "turn"]),
     ("mqtt", PROTOCOL_LAYERS),
     ("stomp", PROTOCOL_LAYERS),
     (
@@ -72,6 +74,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "clock",
             "config",
             "connection",
+            "counters",
             "message",
             "mqtt",
             "output",
@@ -92,6 +95,7 @@ const PROTOCOL_LAYERS: &[&str] = &[
     "clock",
     "config",
     "connection",
+    "counters",
     "message",
     "output",
     "queue",

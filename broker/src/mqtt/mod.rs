@@ -33,6 +33,7 @@ use self::refuse::Refusal;
 use crate::auth::{Exchange, Identity};
 use crate::broker::{Broker, Departure};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::Output;
 use crate::replies::Replies;
@@ -273,8 +274,7 @@ impl Protocol for Mqtt {
                     State::Greeting { .. } => "no CONNECT within the connect timeout",
                     _ => "the authentication was not over within the connect timeout",
                 };
-                tracing::info!(link = %self.link, "refused: {reason}");
-                self.broker.counters.refused.add(1);
+                self.note_refusal(RefusalReason::Timeout, None, &reason);
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }
@@ -297,6 +297,10 @@ impl Protocol for Mqtt {
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>) {
         self.depart(turn, Departure::WithWill);
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: &Close, reason: RefusalReason) {
+        self.refuse(turn, &[], &Refusal::breach(close, reason));
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -134,7 +134,7 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
     let admission =
         Admission::new(&state.broker, &state.config, &link, carrier.address.map(|address| address.ip()));
     let policy = Begun { broker: &state.broker, listener: &state.config, link: &link }.compression_policy();
-    let site = ListenerSite { listener: &state.config, admission: &admission, policy };
+    let site = ListenerSite { broker: &state.broker, listener: &state.config, admission: &admission, policy };
     match try_begin(carrier, &site, request) {
         Ok((begun, answer)) => {
             let visit = admission.into_visit();
@@ -143,7 +143,6 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
         }
         Err((status, reason)) => {
             site.note_refusal(status, &reason);
-            state.broker.counters.refused.add(1);
             refusal(status, reason, version)
         }
     }

@@ -37,8 +37,10 @@ pub struct PlainStream {
 pub enum Received {
     /// Bytes, which were handled with this result.
     Bytes(Flow),
-    /// Something that ends the connection: the WebSocket layer's own rules were broken, or the peer closes it.
+    /// The WebSocket layer's own rules were broken, which ends the connection.
     Refused(Close),
+    /// The peer closes the WebSocket, which has been answered.
+    Closed,
     /// The peer is gone.
     End,
 }

@@ -12,6 +12,7 @@ use super::transaction::Transactions;
 use super::{Client, State, Stomp};
 use crate::auth::Credentials;
 use crate::broker::{Connected, NewConnection};
+use crate::counters::RefusalReason;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
 use crate::turn::Turn;
 
@@ -42,11 +43,10 @@ impl Stomp {
             certified: certified.as_deref(),
         };
         // Where a client is let in or not.
-        let identity = self
-            .broker
-            .authority
-            .authenticate(&credentials)
-            .ok_or_else(|| Refusal::new("access refused", "login or passcode is missing or wrong."))?;
+        let identity = self.broker.authority.authenticate(&credentials).ok_or_else(|| {
+            Refusal::new("access refused", "login or passcode is missing or wrong.")
+                .because(RefusalReason::Credentials)
+        })?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let token = token().ok_or_else(|| {

@@ -39,6 +39,7 @@ use self::travel::Travel;
 use crate::auth::Identity;
 use crate::broker::{Broker, Departure};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::{Frames, Output};
 use crate::replies::Replies;
@@ -99,6 +100,7 @@ impl Client {
 /// What a handler of a connected client's frame works with.
 struct Context<'c, 't, 's> {
     broker: &'c Broker,
+    link: &'c Link,
     turn: &'t mut Turn<'s>,
     client: &'c mut Client,
     attributes: &'c mut AttributesBuf,
@@ -157,6 +159,7 @@ impl Stomp {
         let broker = self.broker.as_ref();
         let context = Context {
             broker,
+            link: &self.link,
             turn,
             client,
             attributes: &mut self.attributes,
@@ -213,7 +216,8 @@ impl Stomp {
         }
         let (broker, is_text) = (self.broker.as_ref(), self.is_text);
         let (attributes, replies) = (&mut self.attributes, &mut self.replies);
-        Context { broker, turn, client, attributes, replies, is_text, head: &[] }.handle_known_send(input)
+        Context { broker, link: &self.link, turn, client, attributes, replies, is_text, head: &[] }
+            .handle_known_send(input)
     }
 
     /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
@@ -275,9 +279,11 @@ impl Protocol for Stomp {
         let refusal = match self.link.signal() {
             None => return Flow::Continue,
             Some(Signal::ShuttingDown) => Refusal::shutting_down(),
-            Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id."),
+            Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id.")
+                .because(RefusalReason::TakenOver),
             Some(Signal::Overflowed) => {
                 Refusal::new("too slow", "More messages wait for this client than may; read faster.")
+                    .because(RefusalReason::SlowConsumer)
             }
         };
         Flow::Close(self.refuse(turn, &refusal))
@@ -288,7 +294,7 @@ impl Protocol for Stomp {
         match &mut self.state {
             State::Greeting { .. } => {
                 let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
-                Flow::Close(self.refuse(turn, &refusal))
+                Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::Timeout)))
             }
             // While its replies wait for the disk, or too much else does, the client is not read from, and so cannot be
             // heard.
@@ -302,7 +308,7 @@ impl Protocol for Stomp {
             }
             State::Connected(client) if client.heart_beats.is_silent(now) => {
                 let refusal = Refusal::new("no heart-beat", "Nothing was heard for longer than was agreed.");
-                Flow::Close(self.refuse(turn, &refusal))
+                Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::KeepAlive)))
             }
             State::Connected(client) => {
                 if client.heart_beats.is_beat_due(now) {
@@ -328,6 +334,10 @@ impl Protocol for Stomp {
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>) {
         self.depart(turn, Departure::WithWill);
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: &Close, reason: RefusalReason) {
+        self.refuse(turn, &Refusal::breach(close, reason));
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
