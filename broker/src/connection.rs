@@ -156,8 +156,7 @@ impl Connection {
         if flow == Flow::Continue
             && let Some(close) = self.stream.handle_timeout(self.now.instant)
         {
-            self.protocol.handle_breach(&mut turn, &close, RefusalReason::KeepAlive);
-            flow = Flow::Close(close);
+            flow = self.protocol.handle_breach(&mut turn, close, RefusalReason::KeepAlive);
         }
         let mut input = Input::NotAsked;
         if flow == Flow::Continue {
@@ -228,9 +227,8 @@ impl Connection {
                 Poll::Pending => return (Input::All, Flow::Continue),
                 Poll::Ready(Received::Bytes(Flow::Continue)) => {}
                 Poll::Ready(Received::Bytes(flow)) => return (Input::Part, flow),
-                Poll::Ready(Received::Refused(close)) => {
-                    protocol.handle_breach(turn, &close, close.code.refusal_reason());
-                    return (Input::Part, Flow::Close(close));
+                Poll::Ready(Received::Refused(close, reason)) => {
+                    return (Input::Part, protocol.handle_breach(turn, close, reason));
                 }
                 Poll::Ready(Received::Closed) => {
                     protocol.handle_closed(turn);

@@ -34,7 +34,7 @@ pub trait Protocol: Send {
 
     /// The stream that carries the protocol ends the connection, for `reason`: the peer broke WebSocket's rules, or does
     /// not answer there. Says so in the protocol's own words and lets go of the session; `close` follows.
-    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: &Close, reason: RefusalReason);
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow;
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     fn poll_timeout(&self) -> Option<Instant>;
@@ -111,11 +111,6 @@ impl CloseCode {
             1009 => Self::TooLarge,
             _ => Self::Protocol,
         }
-    }
-
-    /// What a breach that is closed with this code counts as.
-    pub fn refusal_reason(self) -> RefusalReason {
-        if self == Self::TooLarge { RefusalReason::TooLarge } else { RefusalReason::Malformed }
     }
 }
 

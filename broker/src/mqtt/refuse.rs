@@ -100,13 +100,13 @@ impl Refusal {
     }
 
     /// What was wrong below MQTT.
-    pub(super) fn breach(close: &Close, kind: RefusalReason) -> Self {
+    pub(super) fn breach(close: Close, kind: RefusalReason) -> Self {
         let reason = match kind {
             RefusalReason::TooLarge => ReasonCode::PacketTooLarge,
             RefusalReason::KeepAlive => ReasonCode::KeepAliveTimeout,
             _ => ReasonCode::MalformedPacket,
         };
-        Self { code: close.code, kind, ..Self::new(reason, close.reason.clone()) }
+        Self { code: close.code, kind, ..Self::new(reason, close.reason) }
     }
 }
 

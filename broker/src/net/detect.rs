@@ -98,9 +98,10 @@ impl Protocol for Detect {
         }
     }
 
-    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: &Close, reason: RefusalReason) {
-        if let Some(protocol) = &mut self.decided {
-            protocol.handle_breach(turn, close, reason);
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        match &mut self.decided {
+            Some(protocol) => protocol.handle_breach(turn, close, reason),
+            None => Flow::Close(close),
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Socket, WebSocket, WebSocketTerms};
 use crate::connection::{Close, Flow};
+use crate::counters::RefusalReason;
 use crate::output::Output;
 
 /// Size of the buffer that a thread reads into, whichever connection it serves: idle connections hold none.
@@ -38,7 +39,7 @@ pub enum Received {
     /// Bytes, which were handled with this result.
     Bytes(Flow),
     /// The WebSocket layer's own rules were broken, which ends the connection.
-    Refused(Close),
+    Refused(Close, RefusalReason),
     /// The peer closes the WebSocket, which has been answered.
     Closed,
     /// The peer is gone.

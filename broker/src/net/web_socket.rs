@@ -20,6 +20,7 @@ use super::Socket;
 use super::framing::{Framing, give_back, lend};
 use super::stream::{Received, SCRATCH, poll_end, poll_read};
 use crate::connection::{Close, CloseCode, Flow};
+use crate::counters::RefusalReason;
 use crate::output::Output;
 
 /// Bytes of control frames that wait for the socket; of more pings than that, the later ones are not answered, as RFC
@@ -174,7 +175,7 @@ impl WebSocket {
         };
         let result = self.decoder.decode(input, &mut visit);
         if let Some(close) = refused {
-            return (input.len(), Received::Refused(close));
+            return (input.len(), Received::Refused(close, RefusalReason::Malformed));
         }
         if is_closed_by_peer {
             self.is_closed_by_peer = true;
@@ -186,7 +187,11 @@ impl WebSocket {
             Err(error) => {
                 self.is_failed = true;
                 let code = CloseCode::of_breach(error.close_code());
-                (input.len(), Received::Refused(Close::new(code, error.to_string())))
+                let reason = match code {
+                    CloseCode::TooLarge => RefusalReason::TooLarge,
+                    _ => RefusalReason::Malformed,
+                };
+                (input.len(), Received::Refused(Close::new(code, error.to_string()), reason))
             }
         }
     }

@@ -336,8 +336,8 @@ impl Protocol for Stomp {
         self.depart(turn, Departure::WithWill);
     }
 
-    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: &Close, reason: RefusalReason) {
-        self.refuse(turn, &Refusal::breach(close, reason));
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        Flow::Close(self.refuse(turn, &Refusal::breach(close, reason)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

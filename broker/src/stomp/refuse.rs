@@ -90,9 +90,9 @@ impl Refusal {
     }
 
     /// What was wrong below STOMP.
-    pub(super) fn breach(close: &Close, kind: RefusalReason) -> Self {
+    pub(super) fn breach(close: Close, kind: RefusalReason) -> Self {
         let body = "The WebSocket that carries the frames is closed; its close code says what is wrong.";
-        Self { code: close.code, kind, ..Self::new(close.reason.clone(), body) }
+        Self { code: close.code, kind, ..Self::new(close.reason, body) }
     }
 
     /// Says which frame it was, by the receipt that was asked for, and who it was that could not connect.
