@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tidewire::connection::{Flow, Protocol, serve};
+use tidewire::connection::{Close, Flow, Protocol, serve};
+use tidewire::counters::RefusalReason;
 use tidewire::mqtt::Mqtt;
 use tidewire::output::Output;
 use tidewire::store::CommitId;
@@ -30,6 +31,10 @@ impl Protocol for Faulty {
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         self.0.handle_timeout(turn)
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        self.0.handle_breach(turn, close, reason)
     }
 
     fn handle_commit(&mut self, commit: CommitId) {
