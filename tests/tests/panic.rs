@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidewire::auth::Arrival;
-use tidewire::connection::{Flow, Protocol, serve};
+use tidewire::connection::{Close, Flow, Protocol, serve};
+use tidewire::counters::RefusalReason;
 use tidewire::mqtt::Mqtt;
 use tidewire::output::Output;
 use tidewire::store::CommitId;
@@ -31,6 +32,10 @@ impl Protocol for Faulty {
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         self.0.handle_timeout(turn)
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        self.0.handle_breach(turn, close, reason)
     }
 
     fn handle_commit(&mut self, commit: CommitId) {

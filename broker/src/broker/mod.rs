@@ -11,6 +11,7 @@ mod durable;
 mod enqueue;
 mod follow_up;
 mod publish;
+mod refuse;
 mod restore;
 mod rights;
 mod share;
@@ -32,6 +33,7 @@ pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 pub use self::publish::PublishRefused;
+pub use self::refuse::Refused;
 pub use self::rights::TOKEN_TOPIC;
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
@@ -42,6 +44,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::message::SessionId;
 use crate::queue::Queues;
+use crate::refusal_log::RefusalLog;
 use crate::router::{Retained, Router};
 use crate::session::{Link, Origin, Registry, Schedule, Signal};
 use crate::store::Store;
@@ -70,6 +73,7 @@ pub struct Broker {
     registry: Registry,
     schedule: Schedule,
     follow_ups: Arc<FollowUps>,
+    refusal_log: RefusalLog,
     links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
     next_session: AtomicU64,
     next_link: AtomicU64,
@@ -93,6 +97,7 @@ impl Broker {
             registry: Registry::default(),
             schedule: Schedule::default(),
             follow_ups: Arc::default(),
+            refusal_log: RefusalLog::default(),
             links: DashMap::default(),
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),

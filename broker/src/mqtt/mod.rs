@@ -36,6 +36,7 @@ use self::renew::Renewal;
 use crate::auth::Arrival;
 use crate::broker::{Broker, Departure, Standing};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::Output;
 use crate::replies::Replies;
@@ -298,8 +299,7 @@ impl Protocol for Mqtt {
                     State::Greeting { .. } => "no CONNECT within the connect timeout",
                     _ => "the authentication was not over within the connect timeout",
                 };
-                tracing::info!(link = %self.link, "refused: {reason}");
-                self.broker.counters.refused.add(1);
+                self.note_refusal(RefusalReason::Timeout, None, &reason);
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }
@@ -325,6 +325,10 @@ impl Protocol for Mqtt {
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>) {
         self.depart(turn, Departure::WithWill);
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        Flow::Close(self.refuse(turn, &[], &Refusal::breach(close, reason)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

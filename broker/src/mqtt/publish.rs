@@ -82,8 +82,22 @@ impl Context<'_, '_, '_> {
         self.acknowledge(PacketType::PubRec, packet_id, reason);
     }
 
-    /// Publishes, and returns what an acknowledgement says about it.
+    /// Publishes, and returns what an acknowledgement says about it. What is refused is noted, whether there is one or not.
     fn publish(
+        &mut self,
+        publish: &Publish<'_>,
+        particulars: &Particulars,
+        attributes: &AttributesBuf,
+    ) -> Result<ReasonCode, Refusal> {
+        let reason = self.try_to_publish(publish, particulars, attributes)?;
+        if reason.is_error() {
+            let topic = resolve_topic(&self.client.aliases, publish, particulars.alias)?;
+            self.note_refusal(reason, "PUBLISH to", topic.as_str());
+        }
+        Ok(reason)
+    }
+
+    fn try_to_publish(
         &mut self,
         publish: &Publish<'_>,
         particulars: &Particulars,

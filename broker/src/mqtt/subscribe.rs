@@ -27,13 +27,13 @@ impl Context<'_, '_, '_> {
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
         for wanted in subscribe.filters.iter() {
             let reason = self.subscribe(wanted.filter, wanted.options, identifier)?;
+            if reason.is_error() {
+                self.note_refusal(reason, "SUBSCRIBE to", wanted.filter);
+            }
             reasons.push(reason.as_u8());
         }
-        let sub_ack = Packet::SubAck(SubAck {
-            packet_id: subscribe.packet_id,
-            properties: Properties::EMPTY,
-            reasons: &reasons,
-        });
+        let (packet_id, reasons) = (subscribe.packet_id, reasons.as_slice());
+        let sub_ack = Packet::SubAck(SubAck { packet_id, properties: Properties::EMPTY, reasons });
         sub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
         Ok(())
     }
@@ -168,14 +168,14 @@ impl Context<'_, '_, '_> {
                     Err(_) => ReasonCode::UnspecifiedError,
                 },
             };
+            if reason.is_error() {
+                self.note_refusal(reason, "UNSUBSCRIBE from", filter);
+            }
             reasons.push(reason.as_u8());
         }
         let reasons = if self.client.version.is_v5() { reasons.as_slice() } else { &[] };
-        let unsub_ack = Packet::UnsubAck(UnsubAck {
-            packet_id: unsubscribe.packet_id,
-            properties: Properties::EMPTY,
-            reasons,
-        });
+        let packet_id = unsubscribe.packet_id;
+        let unsub_ack = Packet::UnsubAck(UnsubAck { packet_id, properties: Properties::EMPTY, reasons });
         unsub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
         Ok(())
     }

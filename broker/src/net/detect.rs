@@ -1,14 +1,16 @@
 //! Tells the protocol of a TCP connection from its first byte, where a listener serves both.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::begun::new_protocol;
 use super::first_bytes;
 use crate::auth::Arrival;
-use crate::broker::Broker;
+use crate::broker::{Broker, Refused};
 use crate::config::ProtocolName;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::counters::RefusalReason;
 use crate::output::Output;
 use crate::session::Link;
 use crate::store::CommitId;
@@ -36,6 +38,10 @@ impl Detect {
         let arrival = std::mem::take(&mut self.arrival);
         Ok(new_protocol(name, Arc::clone(&self.broker), Arc::clone(&self.link), arrival))
     }
+
+    fn note_refusal(&self, reason: RefusalReason, detail: &dyn Display) {
+        self.broker.note_refusal(&self.link, &Refused { reason, listener: None, client_id: None, detail });
+    }
 }
 
 impl Protocol for Detect {
@@ -47,8 +53,7 @@ impl Protocol for Detect {
             match self.decide(input) {
                 Ok(protocol) => self.decided = Some(protocol),
                 Err(close) => {
-                    tracing::info!(link = %self.link, reason = %close.reason, "refused");
-                    self.broker.counters.refused.add(1);
+                    self.note_refusal(RefusalReason::Malformed, &close.reason);
                     return (input.len(), Flow::Close(close));
                 }
             }
@@ -63,6 +68,7 @@ impl Protocol for Detect {
         match &mut self.decided {
             Some(protocol) => protocol.handle_wake(turn),
             None if self.link.signal().is_some() => {
+                self.note_refusal(RefusalReason::ShuttingDown, &"the server is shutting down");
                 Flow::Close(Close::new(CloseCode::GoingAway, "server shutting down"))
             }
             None => Flow::Continue,
@@ -73,9 +79,9 @@ impl Protocol for Detect {
         match &mut self.decided {
             Some(protocol) => protocol.handle_timeout(turn),
             None => {
-                tracing::info!(link = %self.link, "refused: nothing came within the connect timeout");
-                self.broker.counters.refused.add(1);
-                Flow::Close(Close::new(CloseCode::Normal, "nothing came within the connect timeout"))
+                let reason = "nothing came within the connect timeout";
+                self.note_refusal(RefusalReason::Timeout, &reason);
+                Flow::Close(Close::new(CloseCode::Normal, reason))
             }
         }
     }
@@ -89,6 +95,13 @@ impl Protocol for Detect {
     fn handle_closed(&mut self, turn: &mut Turn<'_>) {
         if let Some(protocol) = &mut self.decided {
             protocol.handle_closed(turn);
+        }
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        match &mut self.decided {
+            Some(protocol) => protocol.handle_breach(turn, close, reason),
+            None => Flow::Close(close),
         }
     }
 

@@ -44,7 +44,7 @@ pub trait Site {
     /// The name of a subprotocol for the answer, if it has one.
     fn name(subprotocol: &Self::Subprotocol) -> Option<&str>;
 
-    /// Says in the log that a request is refused.
+    /// Notes that a request is refused.
     fn note_refusal(&self, status: StatusCode, reason: &str);
 
     /// What compression there may be.

@@ -135,7 +135,7 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
     let admission =
         Admission::new(&state.broker, &state.config, &link, carrier.address.map(|address| address.ip()));
     let policy = compression_policy(&state.broker, &state.config);
-    let site = ListenerSite { listener: &state.config, admission: &admission, policy };
+    let site = ListenerSite { broker: &state.broker, listener: &state.config, admission: &admission, policy };
     match try_begin(carrier, &site, request) {
         Ok((begun, answer)) => {
             let (arrival, visit) = (admission.arrival(), admission.into_visit());
@@ -144,7 +144,6 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
         }
         Err((status, reason)) => {
             site.note_refusal(status, &reason);
-            state.broker.counters.refused.add(1);
             refusal(status, reason, version)
         }
     }

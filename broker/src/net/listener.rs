@@ -157,16 +157,15 @@ impl Future for Attending {
     }
 }
 
-/// Serves one connection as the listener's configuration says, but for its TLS.
-pub async fn serve_socket(broker: Arc<Broker>, listener: &ListenerConfig, raw: Raw, link: Arc<Link>) {
-    let listed = Listed::new(&broker, link);
-    let opening = Opening { broker: &broker, listener, tls: None, link: &listed.link, has_place: true };
-    // HTTP/2 is for TLS, which there is none of here.
-    if let Some(Opened { kind: OpenedKind::One(stream, protocol), visit }) = Box::pin(opening.open(raw)).await
-    {
-        let Served { serving, _visit, _place } = listed.begin_serving(stream, protocol, visit, None);
-        serving.await;
-    }
+/// Serves one connection that no socket of the listener's has accepted, as its configuration says; `tls` is what it speaks,
+/// if any. Its place among those that there may be is for itself alone.
+pub fn serve_socket(
+    broker: Arc<Broker>,
+    config: ListenerConfig,
+    tls: Option<Arc<LiveTls>>,
+    raw: Raw,
+) -> impl Future<Output = ()> + Send {
+    attend(&Arc::new(ListenerState { broker, config, tls, served: AtomicUsize::new(0) }), raw)
 }
 
 /// A connection that is on the broker's list and not served yet. If it never is, whatever the reason, a panic included,

@@ -10,10 +10,13 @@ use tidewire_protocols::websocket::deflate::Policy;
 use super::admission::Admission;
 use super::bearer::{is_token, token};
 use super::handshake::{Refusal, Site, only};
+use crate::broker::{Broker, Refused};
 use crate::config::{ListenerConfig, ProtocolName};
+use crate::counters::RefusalReason;
 
 /// One connection's way through them.
 pub(super) struct ListenerSite<'a> {
+    pub(super) broker: &'a Broker,
     pub(super) listener: &'a ListenerConfig,
     pub(super) admission: &'a Admission<'a>,
     /// What compression there may be.
@@ -81,8 +84,17 @@ impl Site for ListenerSite<'_> {
 
     /// By then it is known whom a proxy speaks for.
     fn note_refusal(&self, status: StatusCode, reason: &str) {
-        let (listener, link) = (&self.listener.name, self.admission.link());
-        tracing::info!(%listener, %link, status = status.as_u16(), reason, "upgrade refused");
+        let kind = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => RefusalReason::TooMany,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => RefusalReason::TooLarge,
+            StatusCode::REQUEST_TIMEOUT => RefusalReason::Timeout,
+            StatusCode::UNAUTHORIZED => RefusalReason::Credentials,
+            _ => RefusalReason::Upgrade,
+        };
+        let detail = &format_args!("HTTP {}: {reason}", status.as_u16());
+        let listener = Some(&*self.listener.name);
+        let refused = Refused { reason: kind, listener, client_id: None, detail };
+        self.broker.note_refusal(self.admission.link(), &refused);
     }
 
     fn compression(&self) -> Option<Policy> {

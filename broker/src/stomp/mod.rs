@@ -44,6 +44,7 @@ use self::travel::Travel;
 use crate::auth::Arrival;
 use crate::broker::{Broker, Departure, Standing};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::{Frames, Output};
 use crate::replies::Replies;
@@ -241,8 +242,7 @@ impl Stomp {
         }
         let (broker, is_text) = (self.broker.as_ref(), self.is_text);
         let (attributes, replies) = (&mut self.attributes, &mut self.replies);
-        let link = &self.link;
-        Context { broker, link, turn, client, attributes, replies, is_text, head: &[] }
+        Context { broker, link: &self.link, turn, client, attributes, replies, is_text, head: &[] }
             .handle_known_send(input)
     }
 
@@ -311,9 +311,11 @@ impl Protocol for Stomp {
                 Err(refusal) => refusal,
             },
             Some(Signal::ShuttingDown) => Refusal::shutting_down(),
-            Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id."),
+            Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id.")
+                .because(RefusalReason::TakenOver),
             Some(Signal::Overflowed) => {
                 Refusal::new("too slow", "More messages wait for this client than may; read faster.")
+                    .because(RefusalReason::SlowConsumer)
             }
         };
         Flow::Close(self.refuse(turn, &refusal))
@@ -327,7 +329,7 @@ impl Protocol for Stomp {
         match &mut self.state {
             State::Greeting { .. } => {
                 let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
-                Flow::Close(self.refuse(turn, &refusal))
+                Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::Timeout)))
             }
             State::Waiting(_) => {
                 let refusal = Refusal::new("connect timeout", "Nobody could say in time who you are.");
@@ -346,7 +348,7 @@ impl Protocol for Stomp {
             }
             State::Connected(client) if client.heart_beats.is_silent(now) => {
                 let refusal = Refusal::new("no heart-beat", "Nothing was heard for longer than was agreed.");
-                Flow::Close(self.refuse(turn, &refusal))
+                Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::KeepAlive)))
             }
             State::Connected(client) => {
                 if client.heart_beats.is_beat_due(now) {
@@ -372,6 +374,10 @@ impl Protocol for Stomp {
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>) {
         self.depart(turn, Departure::WithWill);
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        Flow::Close(self.refuse(turn, &Refusal::breach(close, reason)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

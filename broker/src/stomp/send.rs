@@ -11,6 +11,7 @@ use super::refuse::Refusal;
 use super::{Client, Context, Handled, headers};
 use crate::broker::TOKEN_TOPIC;
 use crate::config::Denied;
+use crate::counters::RefusalReason;
 use crate::message::{Attributes, Publication};
 
 impl Context<'_, '_, '_> {
@@ -82,10 +83,13 @@ impl Context<'_, '_, '_> {
 
     /// What a frame that is not allowed gets, as `stomp.denied` says.
     pub(super) fn denied(&self, what: &str, destination: &str) -> Result<Handled, Refusal> {
+        let body = format!("This client may not {what} {destination}.");
+        let refusal = Refusal::new("access refused", body).because(RefusalReason::NotAuthorized);
         match self.broker.config.stomp.denied {
-            Denied::Ignore => Ok(Handled::Ignored),
-            Denied::Error => {
-                Err(Refusal::new("access refused", format!("This client may not {what} {destination}.")))
+            Denied::Error => Err(refusal),
+            Denied::Ignore => {
+                refusal.note(self.broker, self.link, self.client.client_id.as_deref());
+                Ok(Handled::Ignored)
             }
         }
     }

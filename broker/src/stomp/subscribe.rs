@@ -13,6 +13,7 @@ use super::wanted::{Wanted, durable_name};
 use super::{Context, Handled};
 use crate::auth::Judgement;
 use crate::broker::{ConsumeRequest, DurableRequest, SubscribeRefused, SubscribeRequest, durable_queue};
+use crate::counters::RefusalReason;
 use crate::message::{QUEUE_PREFIX, Qos};
 use crate::queue::{Acknowledged, ConsumerTerms};
 use crate::router::SubscriptionOptions;
@@ -295,6 +296,7 @@ fn refusal(refused: SubscribeRefused, destination: &str) -> Refusal {
     match refused {
         SubscribeRefused::TooMany => {
             Refusal::new("too many subscriptions", "UNSUBSCRIBE from what is no longer needed first.")
+                .because(RefusalReason::TooMany)
         }
         SubscribeRefused::SessionEnded => Refusal::new("session over", "Connect again."),
         SubscribeRefused::Exclusive => {
@@ -304,6 +306,7 @@ fn refusal(refused: SubscribeRefused, destination: &str) -> Refusal {
         }
         SubscribeRefused::Private => {
             Refusal::new("private queue", format!("{destination} belongs to another connection."))
+                .because(RefusalReason::NotAuthorized)
         }
         SubscribeRefused::Store(_) => Refusal::not_stored(),
     }
