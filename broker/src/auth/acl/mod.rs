@@ -36,6 +36,9 @@ pub struct Acl {
     groups: Box<[Group]>,
 }
 
+/// Finds a claim of a token by its name, as text; `None` if there is none, or none that is one text.
+pub type FindClaim<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// What rules can know of a client.
 #[derive(Clone, Copy, Default)]
 pub struct Subject<'a> {
@@ -49,8 +52,8 @@ pub struct Subject<'a> {
     pub address: Option<IpAddr>,
     /// The listener's name.
     pub listener: &'a str,
-    /// Finds a claim of the client's token as text.
-    pub claims: Option<&'a dyn Fn(&str) -> Option<String>>,
+    /// The claims of the client's token, if it has one.
+    pub claims: Option<&'a FindClaim<'a>>,
 }
 
 impl Acl {

@@ -114,11 +114,7 @@ fn actions_include_the_finer_ones() {
         let bound = rules(&[&format!("allow = [{words}]")]).bind(&ann());
         let allowed: Vec<_> =
             all.into_iter().filter(|action| judge(&bound, *action, "a").is_some()).collect();
-        assert_eq!(
-            allowed,
-            expected.iter().copied().filter(|one| all.contains(one)).collect::<Vec<_>>(),
-            "{words}"
-        );
+        assert_eq!(allowed, expected, "{words}");
     }
     let bound = rules(&["deny = ['retain']", "allow = ['publish']"]).bind(&ann());
     assert_eq!((judge(&bound, Publish, "a"), judge(&bound, Retain, "a")), (Some(true), Some(false)));
@@ -192,7 +188,7 @@ fn a_clever_name_gains_nothing() {
         (Some("#"), "u/%u/#", "u/ann/x", false, true),
         (Some("a/b"), "u/%u/#", "u/a/b", false, true),
         (Some("a/b"), "u/%u/#", "v/a/b", false, false),
-        (Some("a+"), "u/x%u/y", "u/xa+/y", false, true),
+        (Some("a+"), "u/x%u/y", "u/xb/y", false, true),
         (Some("a\0"), "u/%u", "u/a", false, true),
         (Some("$SYS"), "%u/#", "$SYS/load", false, true),
         (Some("$SYS"), "u/%u", "u/$SYS", true, true),
@@ -205,12 +201,10 @@ fn a_clever_name_gains_nothing() {
         (Some("ann"), "%{tenant}/x", "acme/x", false, true),
     ];
     for (user, topic, name, is_allowed, is_denied) in cases {
-        // STOMP cannot say a name with `+`; it is here to show that the text is not taken for a wildcard either.
-        let name = TopicName::parse(name).unwrap_or(TopicName::assume_valid("u/xa/y"));
         let subject = Subject { user, ..ann() };
         for (effect, allows, expected) in [("allow", true, is_allowed), ("deny", false, is_denied)] {
             let bound = rules(&[&format!("{effect} = ['publish'], topics = ['{topic}']")]).bind(&subject);
-            assert_eq!(bound.judge(Publish, name), expected.then_some(allows), "{effect} {topic} {user:?}");
+            assert_eq!(judge(&bound, Publish, name), expected.then_some(allows), "{effect} {topic} {user:?}");
         }
     }
 }
