@@ -47,6 +47,7 @@ fn conditions_say_whom_a_rule_is_for() {
         ("", Subject::default(), true),
         ("users = ['ann']", ann(), true),
         ("users = ['bob', 'ann']", ann(), true),
+        ("users = ['bob', 'carl', 'ann']", ann(), true),
         ("users = ['bob', 'carl', 'an']", ann(), false),
         ("users = ['Ann']", ann(), false),
         ("users = ['an*']", ann(), true),
@@ -147,6 +148,7 @@ fn topics_are_filters_destinations_and_placeholders() {
         ("/queue/+", "$queue/orders/new", false),
         ("/queue/#", "$queue/orders/new", true),
         ("/queue/a/#", "$queue/a/b", true),
+        ("/queue/a/#", "$queue/a", true),
         ("/queue/orders.#", "$queue/orders.new", true),
         ("/queue/orders.#", "$queue/orders.new/today", true),
         ("/queue/orders.#", "$queue/orders", false),
@@ -213,7 +215,7 @@ fn a_clever_name_gains_nothing() {
 fn filters_are_judged_as_the_names_they_stand_for() {
     let secret = "deny = ['subscribe'], topics = ['secret/#']";
     let all = "allow = ['subscribe'], topics = ['#']";
-    let cases: [(&[&str], &str, FilterJudgement); 17] = [
+    let cases: [(&[&str], &str, FilterJudgement); 18] = [
         (&[], "a", UNRULED),
         (&[all], "#", ALLOWED),
         (&[all], "+/#", ALLOWED),
@@ -224,6 +226,7 @@ fn filters_are_judged_as_the_names_they_stand_for() {
         (&[secret, all], "open/#", ALLOWED),
         (&[secret, all], "secret/a/+", DENIED),
         (&[all, secret], "#", ALLOWED),
+        (&["deny = ['all'], topics = ['secret/a']", secret], "secret/#", DENIED),
         (&[secret], "#", UNRULED_IN_PART),
         (&["allow = ['subscribe'], topics = ['secret/news']", secret, all], "secret/news", ALLOWED),
         (&["allow = ['subscribe'], topics = ['secret/news']", secret, all], "secret/#", DENIED),
@@ -392,6 +395,8 @@ fn claims_have_two_forms() {
         let bound = Acl::from_claim(&claim).unwrap().bind(&ann());
         assert_eq!(judge(&bound, action, name), expected, "{claim} {action:?} {name}");
     }
+    let nothing = Acl::from_claim(&json!([{"allow": ["all"], "topics": []}])).unwrap();
+    assert_eq!((nothing.len(), nothing.bind(&ann()).is_empty()), (1, true));
 }
 
 #[test]
