@@ -165,3 +165,123 @@ fn check_not_empty(key: &str, texts: &Texts) -> Result<(), Fault> {
         false => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_in_a_file_is_shown_where_it_is() {
+        let group = "[groups]\nteam = ['ann']\n\n";
+        let cases = [
+            ("[[rules]", "1:9: unclosed array table"),
+            (
+                "[[rules]]\nuser = ['ann']",
+                "2:1: unknown key \"user\": did you mean \"users\"? (known here: users, groups,",
+            ),
+            ("[rule]", "1:2: unknown key \"rule\": did you mean \"rules\"?"),
+            ("[[rules]]\nallow = 'publish'", "2:9: invalid type: string \"publish\", expected"),
+            (
+                "[[rules]]\nallow = ['publish', 'write']",
+                "2:21: unknown action \"write\" (known here: publish, subscribe,",
+            ),
+            ("[[rules]]\ntopics = ['a']", "1:1: a rule has allow or deny, with at least one action"),
+            ("[[rules]]\nallow = []", "1:1: a rule has allow or deny, with at least one action"),
+            (
+                "[[rules]]\nallow = ['all']\ndeny = ['all']",
+                "1:1: a rule has either allow or deny: make two rules of it",
+            ),
+            ("[[rules]]\nallow = ['all']\nusers = []", "3:9: users is empty: leave it out for all of them"),
+            ("[[rules]]\nallow = ['all']\ntopics = []", "3:10: topics is empty"),
+            ("[[rules]]\nallow = ['all']\naddresses = []", "3:13: addresses is empty"),
+            ("[[rules]]\nallow = ['all']\ngroups = ['tem']", "there is no group \"tem\" under [groups]"),
+            (
+                "[[rules]]\nallow = ['all']\naddresses = ['10.0.0.0/33']",
+                "3:14: \"10.0.0.0/33\" is no network such as",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\naddresses = ['::ffff:10.0.0.0/104']",
+                "IPv4 is written as 10.0.0.0/8",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['a', 'a/#/b']",
+                "3:16: topic \"a/#/b\": + fills a whole level",
+            ),
+            ("[[rules]]\nallow = ['all']\ntopics = ['']", "topic \"\": a topic has at least one character"),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['/topic/']",
+                "topic \"/topic/\": a topic has at least one character",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['/queue/']",
+                "topic \"/queue/\": a queue's name follows /queue/",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['orders.#']",
+                "topic \"orders.#\": + fills a whole level",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['/queue/a.#.b']",
+                "topic \"/queue/a.#.b\": + fills a whole level",
+            ),
+            ("[[rules]]\nallow = ['all']\ntopics = ['+%u']", "topic \"+%u\": + fills a whole level"),
+            ("[[rules]]\nallow = ['all']\ntopics = ['a/%x']", "topic \"a/%x\": a % is followed by u, c, {"),
+            ("[[rules]]\nallow = ['all']\ntopics = ['a/%']", "topic \"a/%\": a % is followed by u, c, {"),
+            ("[[rules]]\nallow = ['all']\ntopics = ['a/%{}']", "topic \"a/%{}\": a % is followed by u, c, {"),
+            ("[[rules]]\nallow = ['all']\ntopics = ['a/%{b']", "topic \"a/%{b\": a % is followed by u, c, {"),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['%u.%c']",
+                "topic \"%u.%c\": a level holds one placeholder",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['$%u/a']",
+                "topic \"$%u/a\": a first level that begins with $ has no",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['/queue/%u#']",
+                "between a placeholder and # stands a character",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['$share/g/a']",
+                "rules are about the filter behind $share/group/",
+            ),
+            (
+                "[[rules]]\nallow = ['all']\ntopics = ['$share/%u/a']",
+                "rules are about the filter behind $share/group/",
+            ),
+        ];
+        for (text, expected) in cases {
+            for (before, lines) in [("", 0), (group, 3)] {
+                let error =
+                    Acl::parse(Path::new("acl.toml"), &format!("{before}{text}")).unwrap_err().to_string();
+                let expected = match expected.split_once(':') {
+                    Some((line, rest)) if line.parse::<usize>().is_ok() => {
+                        format!("acl.toml:{}:{rest}", line.parse::<usize>().unwrap() + lines)
+                    }
+                    _ => expected.to_owned(),
+                };
+                assert!(error.contains(&expected), "{text}\n{error}");
+            }
+        }
+        let error =
+            Acl::parse(Path::new("acl.toml"), "[[rules]]\nallow = ['write']").unwrap_err().to_string();
+        assert!(error.ends_with("\n    allow = ['write']\n             ^^^^^^^"), "{error}");
+        let error = Acl::parse(Path::new("acl.toml"), "rules = [7]").unwrap_err();
+        assert_eq!(
+            error.text,
+            "invalid type: integer \"7\", expected a rule with allow or deny, topics, and whom it is for"
+        );
+    }
+
+    #[test]
+    fn rules_are_bounded_in_number() {
+        let file = |count| Acl::parse(Path::new("acl.toml"), &"[[rules]]\ndeny = ['all']\n".repeat(count));
+        assert_eq!(file(10_000).unwrap().len(), 10_000);
+        let error = file(10_001).unwrap_err();
+        assert_eq!(
+            (error.place.as_str(), error.text.as_str()),
+            ("acl.toml:20001:1", "there are 10001 rules, and may be 10000")
+        );
+        assert!(Acl::parse(Path::new("acl.toml"), "").unwrap().is_empty());
+    }
+}

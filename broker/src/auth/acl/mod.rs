@@ -36,6 +36,9 @@ pub struct Acl {
     groups: Box<[Group]>,
 }
 
+/// Finds a claim of a token by its name, as text; `None` if there is none, or none that is one text.
+pub type FindClaim<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// What rules can know of a client.
 #[derive(Clone, Copy, Default)]
 pub struct Subject<'a> {
@@ -49,12 +52,9 @@ pub struct Subject<'a> {
     pub address: Option<IpAddr>,
     /// The listener's name.
     pub listener: &'a str,
-    /// Finds a claim of the client's token as text.
-    pub claims: Option<Lookup<'a>>,
+    /// The claims of the client's token, if it has one.
+    pub claims: Option<&'a FindClaim<'a>>,
 }
-
-/// Finds a claim by its name, as text.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Acl {
     /// Reads a file's text; `file_name` is for errors.

@@ -1,9 +1,9 @@
-//! Rules as their authors see them: files and claims, what they answer, and what is wrong with them.
+//! Rules as their authors see them, and what they answer.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
 use super::{Acl, Bound, FilterJudgement, Subject};
@@ -47,6 +47,7 @@ fn conditions_say_whom_a_rule_is_for() {
         ("", Subject::default(), true),
         ("users = ['ann']", ann(), true),
         ("users = ['bob', 'ann']", ann(), true),
+        ("users = ['bob', 'carl', 'ann']", ann(), true),
         ("users = ['bob', 'carl', 'an']", ann(), false),
         ("users = ['Ann']", ann(), false),
         ("users = ['an*']", ann(), true),
@@ -114,11 +115,7 @@ fn actions_include_the_finer_ones() {
         let bound = rules(&[&format!("allow = [{words}]")]).bind(&ann());
         let allowed: Vec<_> =
             all.into_iter().filter(|action| judge(&bound, *action, "a").is_some()).collect();
-        assert_eq!(
-            allowed,
-            expected.iter().copied().filter(|one| all.contains(one)).collect::<Vec<_>>(),
-            "{words}"
-        );
+        assert_eq!(allowed, expected, "{words}");
     }
     let bound = rules(&["deny = ['retain']", "allow = ['publish']"]).bind(&ann());
     assert_eq!((judge(&bound, Publish, "a"), judge(&bound, Retain, "a")), (Some(true), Some(false)));
@@ -151,6 +148,7 @@ fn topics_are_filters_destinations_and_placeholders() {
         ("/queue/+", "$queue/orders/new", false),
         ("/queue/#", "$queue/orders/new", true),
         ("/queue/a/#", "$queue/a/b", true),
+        ("/queue/a/#", "$queue/a", true),
         ("/queue/orders.#", "$queue/orders.new", true),
         ("/queue/orders.#", "$queue/orders.new/today", true),
         ("/queue/orders.#", "$queue/orders", false),
@@ -192,7 +190,7 @@ fn a_clever_name_gains_nothing() {
         (Some("#"), "u/%u/#", "u/ann/x", false, true),
         (Some("a/b"), "u/%u/#", "u/a/b", false, true),
         (Some("a/b"), "u/%u/#", "v/a/b", false, false),
-        (Some("a+"), "u/x%u/y", "u/xa+/y", false, true),
+        (Some("a+"), "u/x%u/y", "u/xb/y", false, true),
         (Some("a\0"), "u/%u", "u/a", false, true),
         (Some("$SYS"), "%u/#", "$SYS/load", false, true),
         (Some("$SYS"), "u/%u", "u/$SYS", true, true),
@@ -205,12 +203,10 @@ fn a_clever_name_gains_nothing() {
         (Some("ann"), "%{tenant}/x", "acme/x", false, true),
     ];
     for (user, topic, name, is_allowed, is_denied) in cases {
-        // STOMP cannot say a name with `+`; it is here to show that the text is not taken for a wildcard either.
-        let name = TopicName::parse(name).unwrap_or(TopicName::assume_valid("u/xa/y"));
         let subject = Subject { user, ..ann() };
         for (effect, allows, expected) in [("allow", true, is_allowed), ("deny", false, is_denied)] {
             let bound = rules(&[&format!("{effect} = ['publish'], topics = ['{topic}']")]).bind(&subject);
-            assert_eq!(bound.judge(Publish, name), expected.then_some(allows), "{effect} {topic} {user:?}");
+            assert_eq!(judge(&bound, Publish, name), expected.then_some(allows), "{effect} {topic} {user:?}");
         }
     }
 }
@@ -219,7 +215,7 @@ fn a_clever_name_gains_nothing() {
 fn filters_are_judged_as_the_names_they_stand_for() {
     let secret = "deny = ['subscribe'], topics = ['secret/#']";
     let all = "allow = ['subscribe'], topics = ['#']";
-    let cases: [(&[&str], &str, FilterJudgement); 17] = [
+    let cases: [(&[&str], &str, FilterJudgement); 18] = [
         (&[], "a", UNRULED),
         (&[all], "#", ALLOWED),
         (&[all], "+/#", ALLOWED),
@@ -230,6 +226,7 @@ fn filters_are_judged_as_the_names_they_stand_for() {
         (&[secret, all], "open/#", ALLOWED),
         (&[secret, all], "secret/a/+", DENIED),
         (&[all, secret], "#", ALLOWED),
+        (&["deny = ['all'], topics = ['secret/a']", secret], "secret/#", DENIED),
         (&[secret], "#", UNRULED_IN_PART),
         (&["allow = ['subscribe'], topics = ['secret/news']", secret, all], "secret/news", ALLOWED),
         (&["allow = ['subscribe'], topics = ['secret/news']", secret, all], "secret/#", DENIED),
@@ -268,160 +265,6 @@ fn a_tokens_rules_follow_a_files() {
     let both = file.followed_by(token.clone());
     assert_eq!(judge_filter(&both, "#"), IN_PART, "what the file denies in part stays denied");
     assert_eq!(judge_filter(&token.followed_by(rules(&["deny = ['all']"]).bind(&ann())), "#"), ALLOWED);
-}
-
-#[test]
-fn a_fault_in_a_file_is_shown_where_it_is() {
-    let group = "[groups]\nteam = ['ann']\n\n";
-    let cases = [
-        ("[[rules]", "1:9: unclosed array table"),
-        (
-            "[[rules]]\nuser = ['ann']",
-            "2:1: unknown key \"user\": did you mean \"users\"? (known here: users, groups,",
-        ),
-        ("[rule]", "1:2: unknown key \"rule\": did you mean \"rules\"?"),
-        ("[[rules]]\nallow = 'publish'", "2:9: invalid type: string \"publish\", expected"),
-        (
-            "[[rules]]\nallow = ['publish', 'write']",
-            "2:21: unknown action \"write\" (known here: publish, subscribe,",
-        ),
-        ("[[rules]]\ntopics = ['a']", "1:1: a rule has allow or deny, with at least one action"),
-        ("[[rules]]\nallow = []", "1:1: a rule has allow or deny, with at least one action"),
-        (
-            "[[rules]]\nallow = ['all']\ndeny = ['all']",
-            "1:1: a rule has either allow or deny: make two rules of it",
-        ),
-        ("[[rules]]\nallow = ['all']\nusers = []", "3:9: users is empty: leave it out for all of them"),
-        ("[[rules]]\nallow = ['all']\ntopics = []", "3:10: topics is empty"),
-        ("[[rules]]\nallow = ['all']\naddresses = []", "3:13: addresses is empty"),
-        ("[[rules]]\nallow = ['all']\ngroups = ['tem']", "there is no group \"tem\" under [groups]"),
-        (
-            "[[rules]]\nallow = ['all']\naddresses = ['10.0.0.0/33']",
-            "3:14: \"10.0.0.0/33\" is no network such as",
-        ),
-        ("[[rules]]\nallow = ['all']\naddresses = ['::ffff:10.0.0.0/104']", "IPv4 is written as 10.0.0.0/8"),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['a', 'a/#/b']",
-            "3:16: topic \"a/#/b\": + fills a whole level",
-        ),
-        ("[[rules]]\nallow = ['all']\ntopics = ['']", "topic \"\": a topic has at least one character"),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['/topic/']",
-            "topic \"/topic/\": a topic has at least one character",
-        ),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['/queue/']",
-            "topic \"/queue/\": a queue's name follows /queue/",
-        ),
-        ("[[rules]]\nallow = ['all']\ntopics = ['orders.#']", "topic \"orders.#\": + fills a whole level"),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['/queue/a.#.b']",
-            "topic \"/queue/a.#.b\": + fills a whole level",
-        ),
-        ("[[rules]]\nallow = ['all']\ntopics = ['+%u']", "topic \"+%u\": + fills a whole level"),
-        ("[[rules]]\nallow = ['all']\ntopics = ['a/%x']", "topic \"a/%x\": a % is followed by u, c, {"),
-        ("[[rules]]\nallow = ['all']\ntopics = ['a/%']", "topic \"a/%\": a % is followed by u, c, {"),
-        ("[[rules]]\nallow = ['all']\ntopics = ['a/%{}']", "topic \"a/%{}\": a % is followed by u, c, {"),
-        ("[[rules]]\nallow = ['all']\ntopics = ['a/%{b']", "topic \"a/%{b\": a % is followed by u, c, {"),
-        ("[[rules]]\nallow = ['all']\ntopics = ['%u.%c']", "topic \"%u.%c\": a level holds one placeholder"),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['$%u/a']",
-            "topic \"$%u/a\": a first level that begins with $ has no",
-        ),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['/queue/%u#']",
-            "between a placeholder and # stands a character",
-        ),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['$share/g/a']",
-            "rules are about the filter behind $share/group/",
-        ),
-        (
-            "[[rules]]\nallow = ['all']\ntopics = ['$share/%u/a']",
-            "rules are about the filter behind $share/group/",
-        ),
-    ];
-    for (text, expected) in cases {
-        for (before, lines) in [("", 0), (group, 3)] {
-            let error =
-                Acl::parse(Path::new("acl.toml"), &format!("{before}{text}")).unwrap_err().to_string();
-            let expected = match expected.split_once(':') {
-                Some((line, rest)) if line.parse::<usize>().is_ok() => {
-                    format!("acl.toml:{}:{rest}", line.parse::<usize>().unwrap() + lines)
-                }
-                _ => expected.to_owned(),
-            };
-            assert!(error.contains(&expected), "{text}\n{error}");
-        }
-    }
-    let error = Acl::parse(Path::new("acl.toml"), "[[rules]]\nallow = ['write']").unwrap_err().to_string();
-    assert!(error.ends_with("\n    allow = ['write']\n             ^^^^^^^"), "{error}");
-    let error = Acl::parse(Path::new("acl.toml"), "rules = [7]").unwrap_err();
-    assert_eq!(
-        error.text,
-        "invalid type: integer \"7\", expected a rule with allow or deny, topics, and whom it is for"
-    );
-}
-
-#[test]
-fn rules_are_bounded_in_number() {
-    let file = |count| Acl::parse(Path::new("acl.toml"), &"[[rules]]\ndeny = ['all']\n".repeat(count));
-    assert_eq!(file(10_000).unwrap().len(), 10_000);
-    let error = file(10_001).unwrap_err();
-    assert_eq!(
-        (error.place.as_str(), error.text.as_str()),
-        ("acl.toml:20001:1", "there are 10001 rules, and may be 10000")
-    );
-    let claim = |count| Acl::from_claim(&Value::from(vec![json!({"deny": ["all"]}); count]));
-    assert_eq!(claim(100).unwrap().len(), 100);
-    assert_eq!(claim(101).unwrap_err(), "there are 101 rules, and may be 100");
-    assert!(parse("").is_empty());
-}
-
-#[test]
-fn claims_have_two_forms() {
-    let cases = [
-        (json!([]), Publish, "a", None),
-        (json!({}), Publish, "a", None),
-        (json!([{"allow": ["publish"], "topics": ["a/#"]}]), Publish, "a/b", Some(true)),
-        (json!([{"allow": ["publish"], "topics": ["a/#"]}]), Subscribe, "a/b", None),
-        (json!([{"deny": ["publish"], "topics": ["a/b"]}, {"allow": ["all"]}]), Publish, "a/b", Some(false)),
-        (json!([{"deny": ["publish"], "topics": ["a/b"]}, {"allow": ["all"]}]), Publish, "a/c", Some(true)),
-        (json!([{"allow": ["publish"], "topics": []}]), Publish, "a", None),
-        (json!({"publish": ["a/#"], "subscribe": ["b"]}), Publish, "a/b", Some(true)),
-        (json!({"publish": ["a/#"], "subscribe": ["b"]}), Publish, "b", None),
-        (json!({"publish": ["a/#"], "subscribe": ["b"]}), Receive, "b", Some(true)),
-        (json!({"publish": [], "all": ["users/%u"]}), Retain, "users/ann", Some(true)),
-        (json!({"publish": [], "all": ["users/%u"]}), Publish, "users/bob", None),
-    ];
-    for (claim, action, name, expected) in cases {
-        let bound = Acl::from_claim(&claim).unwrap().bind(&ann());
-        assert_eq!(judge(&bound, action, name), expected, "{claim} {action:?} {name}");
-    }
-}
-
-#[test]
-fn a_fault_in_a_claim_is_named() {
-    let cases = [
-        (json!("publish"), "expected a list of rules, or lists of topics by action"),
-        (json!(null), "expected a list of rules, or lists of topics by action"),
-        (json!({"write": ["a"]}), "unknown action \"write\" (known here: publish, subscribe,"),
-        (json!({"publish": "a"}), "invalid type: string \"a\", expected a sequence"),
-        (json!({"publish": ["a#"]}), "topic \"a#\": + fills a whole level"),
-        (
-            json!([{"allow": ["all"]}, {"allow": ["all"], "topic": ["a"]}]),
-            "rule 2: unknown key \"topic\": did you mean",
-        ),
-        (json!([{"allow": ["all"], "users": ["ann"]}]), "rule 1: unknown key \"users\""),
-        (json!([{"topics": ["a"]}]), "rule 1: a rule has allow or deny"),
-        (json!([{"allow": ["all"], "deny": ["all"]}]), "rule 1: a rule has either allow or deny"),
-        (json!([{"allow": ["write"]}]), "rule 1: unknown action \"write\""),
-        (json!([7]), "rule 1: invalid type: integer \"7\", expected a rule with allow or deny, and topics"),
-    ];
-    for (claim, expected) in cases {
-        let error = Acl::from_claim(&claim).unwrap_err();
-        assert!(error.starts_with(expected), "{claim}: {error}");
-    }
 }
 
 /// Every example of the document is read, and every row of the table below it judged.

@@ -1,8 +1,11 @@
 //! How a row of the table is played.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tidewire::auth::{Action, Authority, Credentials, Exchange, Identity};
+use tidewire::auth::acl::{Acl, Subject};
+use tidewire::auth::{Authority, Check, Credentials, Denial, Exchange, Identity, Rights, Vouched};
 use tidewire::config::{Config, Size};
 use tidewire::counters::RefusalReason;
 use tidewire_protocols::mqtt::Version;
@@ -128,7 +131,7 @@ impl Row {
 
 /// A broker with low limits, and with an authority that refuses some.
 pub(super) fn world(wire: Wire, change: impl FnOnce(&mut Config)) -> World {
-    World::guarded(wire, Box::new(Guard), |config| {
+    World::guarded(wire, Arc::new(Guard), |config| {
         config.limits.packet_size_max = Size(SIZE_MAX);
         config.limits.body_size_max = Size(SIZE_MAX);
         config.limits.connect_packet_size_max = Size(CONNECT_SIZE_MAX);
@@ -165,20 +168,32 @@ async fn says(client: &mut Client, input: Input, speech: Speech, wants_reasons: 
 struct Guard;
 
 impl Authority for Guard {
-    fn authenticate(&self, credentials: &Credentials<'_>) -> Option<Identity> {
-        (credentials.user_name != Some(MALLORY)).then_some(Identity { user: None })
+    fn authenticate(&self, credentials: Credentials) -> Check {
+        match credentials.user_name.as_deref() == Some(MALLORY) {
+            true => Denial::wrong_password().into(),
+            false => Vouched::default().into(),
+        }
     }
 
     fn begin_exchange(&self, _method: &str) -> Option<Box<dyn Exchange>> {
         None
     }
 
-    fn authorize(&self, _identity: &Identity, action: Action, topic: &str) -> bool {
-        topic
-            != match action {
-                Action::Publish => LOCKED_OUT,
-                Action::Subscribe => LOCKED_IN,
-            }
+    fn examine_token(&self, _token: &str, _now_secs: u64) -> Check {
+        Denial::Missing.into()
+    }
+
+    fn rights(&self, _identity: &Identity) -> Rights {
+        let rules = format!(
+            "[[rules]]\ndeny = [\"publish\"]\ntopics = [\"{LOCKED_OUT}\"]\n\
+             [[rules]]\ndeny = [\"subscribe\"]\ntopics = [\"{LOCKED_IN}\"]\n[[rules]]\nallow = [\"all\"]\n"
+        );
+        let acl = Acl::parse(Path::new("rules"), &rules).expect("the rules are right");
+        Rights::ruled_by(acl.bind(&Subject::default()))
+    }
+
+    fn still_admits(&self, _identity: &Identity) -> bool {
+        true
     }
 }
 
