@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::NewHashError;
-use super::field::{Field, Secrets};
+use super::field::{Field, Secrets, fields};
 use crate::auth::user_file::HashFault;
 
 /// How such a hash begins.
@@ -78,10 +78,8 @@ impl Argon2id {
 
     /// Reads the notation.
     pub(super) fn read(text: &str) -> Result<Self, HashFault> {
-        let [_, _, version, cost, salt, hash] = Field::whole(text)
-            .split('$')
-            .ok_or_else(|| HashFault::secret(PREFIX.len()..text.len(), NOTATION))?;
-        if version.behind("v=19").is_none_or(|rest| !rest.range().is_empty()) {
+        let [version, cost, salt, hash] = fields(text, PREFIX, NOTATION)?;
+        if !version.is("v=19") {
             return Err(HashFault::public(version.range(), "only version 19 is taken: v=19"));
         }
         let cost = Argon2idCost::read(cost)?;

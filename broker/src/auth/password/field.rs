@@ -44,12 +44,17 @@ pub(super) struct Field<'a> {
     text: &'a str,
 }
 
-impl<'a> Field<'a> {
-    /// The whole of a hash.
-    pub(super) fn whole(text: &'a str) -> Self {
-        Self { start: 0, text }
-    }
+/// The fields of a hash that begins with `prefix`, as many as `notation` says.
+pub(super) fn fields<'a, const COUNT: usize>(
+    hash: &'a str,
+    prefix: &str,
+    notation: &str,
+) -> Result<[Field<'a>; COUNT], HashFault> {
+    let rest = Field { start: 0, text: hash }.behind(prefix).and_then(|rest| rest.split('$'));
+    rest.ok_or_else(|| HashFault::secret(prefix.len().min(hash.len())..hash.len(), notation))
+}
 
+impl<'a> Field<'a> {
     /// Its parts between separators, as many as there have to be.
     pub(super) fn split<const COUNT: usize>(self, separator: char) -> Option<[Self; COUNT]> {
         let mut start = self.start;
@@ -60,6 +65,11 @@ impl<'a> Field<'a> {
         });
         // One more than there may be is enough to know that there are too many.
         parts.take(COUNT + 1).collect::<Vec<_>>().try_into().ok()
+    }
+
+    /// Whether it is this.
+    pub(super) fn is(self, text: &str) -> bool {
+        self.text == text
     }
 
     /// What stands behind `name` in a field that begins with it.

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha512};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::Cost;
-use super::field::{Field, Secrets};
+use super::field::{Field, Secrets, fields};
 use crate::auth::user_file::HashFault;
 
 /// How a hash by SHA-512 begins.
@@ -44,18 +44,15 @@ pub(super) struct Mosquitto {
 impl Mosquitto {
     /// Reads what begins with [`SHA512_PREFIX`].
     pub(super) fn read_sha512(text: &str) -> Result<Self, HashFault> {
-        let [_, _, salt, hash] = Field::whole(text)
-            .split('$')
-            .ok_or_else(|| HashFault::secret(SHA512_PREFIX.len()..text.len(), SHA512_NOTATION))?;
+        let [salt, hash] = fields(text, SHA512_PREFIX, SHA512_NOTATION)?;
         Self::with(None, salt, hash)
     }
 
     /// Reads what begins with [`PBKDF2_PREFIX`].
     pub(super) fn read_pbkdf2(text: &str) -> Result<Self, HashFault> {
-        let [_, _, iterations, salt, hash] = Field::whole(text)
-            .split('$')
-            .ok_or_else(|| HashFault::secret(PBKDF2_PREFIX.len()..text.len(), PBKDF2_NOTATION))?;
-        Self::with(Some(iterations.number("the iterations", 1..=ITERATIONS_MAX)?), salt, hash)
+        let [iterations, salt, hash] = fields(text, PBKDF2_PREFIX, PBKDF2_NOTATION)?;
+        let iterations = iterations.number("the iterations", 1..=ITERATIONS_MAX)?;
+        Self::with(Some(iterations), salt, hash)
     }
 
     fn with(iterations: Option<u32>, salt: Field<'_>, hash: Field<'_>) -> Result<Self, HashFault> {

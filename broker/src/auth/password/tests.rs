@@ -20,9 +20,11 @@ const SCRAM: &str = "SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$nQpbZ77WudtqufP
 
 /// Hashes that other programs made of the bytes FF 00 FE, which are no text.
 const OF_BYTES: [&str; 3] = [
-    // argon2-cffi: time_cost=1, memory_cost=64, parallelism=1, hash_len=64
-    "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$\
-     +FTiEEZctZcIANyVlvBihihGGZQFyFPuElHM7LIUJarakgGQbV6R4vHI9MLzF8tKDF8CpAiQTRo0G+gn5vXHkQ",
+    // argon2-cffi, with a salt and a hash as long as mosquitto 2.1 has them: b"0123456789abcdef" * 4, time_cost=1,
+    // memory_cost=64, parallelism=1, hash_len=64
+    "$argon2id$v=19$m=64,t=1,p=1$\
+     MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg$\
+     qwdzvgXXOqO41PYltlM/uQbjXyytv21Kniaa1RCxt1LEVmgb/F+UfBoNyCemygg8tmyzVxc8fOpWG4+FXw/umQ",
     // hashlib.sha512(b"\xff\x00\xfe" + b"0123456789ab")
     "$6$MDEyMzQ1Njc4OWFi$WWfi+RXo0Me4+Wztd8Gltw5u8wIVmz0zMuxdaRK9l3lhejYPTlI/+VlKfSsOebxqABhhJR+hbmPWB2QR0YMuXg==",
     // hashlib.pbkdf2_hmac('sha512', b"\xff\x00\xfe", b"0123456789ab", 101)
