@@ -2,8 +2,10 @@
 //! repeats it is whom it names. (MQTT 5, section 4.12)
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
+use tidewire::auth::acl::{Acl, Subject};
 use tidewire::auth::{Authority, Check, Credentials, Denial, Exchange, Identity, Rights, Step, Vouched};
 use tidewire_protocols::mqtt::{Packet, Property, ReasonCode};
 use tidewire_tests::conversations;
@@ -71,8 +73,12 @@ impl Authority for Aviary {
         Denial::Missing.into()
     }
 
-    fn rights(&self, _identity: &Identity) -> Rights {
-        Rights::default()
+    fn rights(&self, identity: &Identity) -> Rights {
+        const RULES: &str = "[[rules]]\nusers = [\"polly\"]\nallow = [\"all\"]\n\
+                             [[rules]]\ndeny = [\"all\"]\ntopics = [\"polly/only\"]\n[[rules]]\nallow = [\"all\"]\n";
+        let acl = Acl::parse(Path::new("rules"), RULES).expect("the rules are right");
+        let user = identity.user().map(|user| &**user);
+        Rights::ruled_by(acl.bind(&Subject { user, ..Subject::default() }))
     }
 
     fn still_admits(&self, _identity: &Identity) -> bool {
