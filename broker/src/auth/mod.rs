@@ -13,7 +13,8 @@ use std::sync::Arc;
 pub use self::exchange::{Exchange, Step};
 pub use self::gate::Gate;
 pub use self::password::{
-    Argon2idCost, Check, Cost, NewHashError, PASSWORD_BYTES_MAX, PasswordFile, PasswordHash, put_user,
+    Argon2idCost, HashCost, NewHashError, PASSWORD_BYTES_MAX, PasswordCheck, PasswordFile, PasswordHash,
+    put_user,
 };
 pub use self::scram::{SCRAM_SHA_256, ScramExchange};
 pub use self::scram_users::ScramUsers;
