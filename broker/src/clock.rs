@@ -13,6 +13,11 @@ pub struct Now {
 }
 
 impl Now {
+    /// The wall-clock time in whole seconds since the epoch, as tokens count it.
+    pub fn unix_secs(&self) -> u64 {
+        self.unix_ms / 1000
+    }
+
     /// The wall-clock time that lies `after` from now, in milliseconds since the epoch.
     pub fn unix_ms_after(&self, after: Duration) -> u64 {
         self.unix_ms.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))

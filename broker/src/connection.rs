@@ -24,6 +24,7 @@ use tokio::time::Sleep;
 pub use self::protocol::{Close, CloseCode, Flow, Protocol};
 use crate::broker::Broker;
 use crate::clock::Now;
+use crate::counters::RefusalReason;
 use crate::net::{Received, Stream};
 use crate::output::Output;
 use crate::session::{Link, READY_BYTES_MAX};
@@ -155,7 +156,7 @@ impl Connection {
         if flow == Flow::Continue
             && let Some(close) = self.stream.handle_timeout(self.now.instant)
         {
-            flow = Flow::Close(close);
+            flow = self.protocol.handle_breach(&mut turn, close, RefusalReason::KeepAlive);
         }
         let mut input = Input::NotAsked;
         if flow == Flow::Continue {
@@ -226,9 +227,12 @@ impl Connection {
                 Poll::Pending => return (Input::All, Flow::Continue),
                 Poll::Ready(Received::Bytes(Flow::Continue)) => {}
                 Poll::Ready(Received::Bytes(flow)) => return (Input::Part, flow),
-                Poll::Ready(Received::Refused(close)) => {
+                Poll::Ready(Received::Refused(close, reason)) => {
+                    return (Input::Part, protocol.handle_breach(turn, close, reason));
+                }
+                Poll::Ready(Received::Closed) => {
                     protocol.handle_closed(turn);
-                    return (Input::Part, Flow::Close(close));
+                    return (Input::Part, Flow::Close(Close::new(CloseCode::Normal, "the peer closed")));
                 }
                 // What came before the end is answered first; the end will still be there.
                 Poll::Ready(Received::End) if read > 0 => break,

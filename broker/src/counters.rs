@@ -1,6 +1,10 @@
 //! What is counted about the running broker. Plain atomics: nothing here locks, allocates or is read on the hot path.
 
+mod refused;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use self::refused::{RefusalReason, RefusedCounters};
 
 /// One count that only grows, or a gauge that also falls.
 #[derive(Debug, Default)]
@@ -30,8 +34,8 @@ pub struct Counters {
     pub connections: Counter,
     /// Network connections there have been.
     pub connections_total: Counter,
-    /// Upgrades that were refused and connections that the broker ended, for whatever reason.
-    pub refused: Counter,
+    /// What was refused: upgrades, connections that the broker ended, and single packets and frames.
+    pub refused: RefusedCounters,
     /// WebSocket connections that keep a context for compression from message to message.
     pub deflate_contexts: Counter,
     /// Panics that were caught: each ended one connection, or one entry of the schedule.

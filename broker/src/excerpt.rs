@@ -1,4 +1,5 @@
-//! Where in a file something is wrong, as errors show it: name, line and column, and the line itself with a mark below.
+//! Where in a file something is wrong, as errors show it: name, line and column, and the line itself with a mark below;
+//! and what is wrong, in words for people.
 
 use std::ops::Range;
 use std::path::Path;
@@ -19,4 +20,22 @@ pub(crate) fn excerpt(text: &str, span: Range<usize>) -> String {
     let column = text[line_start..start].chars().count();
     let marked = text[start..span.end.clamp(start, text.len())].lines().next().unwrap_or("").chars().count();
     format!("    {line}\n    {}{}", " ".repeat(column), "^".repeat(marked.max(1)))
+}
+
+/// serde's words, with the nearest known key for one that is unknown.
+pub(crate) fn describe(message: &str) -> String {
+    let message = message.trim().replace('`', "\"");
+    let Some(rest) = message.strip_prefix("unknown field \"") else { return message };
+    let Some((unknown, known)) = rest.split_once('"') else { return message };
+    let known: Vec<_> = known.split('"').skip(1).step_by(2).collect();
+    let nearest = known.iter().max_by(|left, right| {
+        strsim::jaro_winkler(unknown, left).total_cmp(&strsim::jaro_winkler(unknown, right))
+    });
+    let listed = known.join(", ");
+    match nearest.filter(|nearest| strsim::jaro_winkler(unknown, nearest) > 0.7) {
+        Some(nearest) => {
+            format!("unknown key \"{unknown}\": did you mean \"{nearest}\"? (known here: {listed})")
+        }
+        None => format!("unknown key \"{unknown}\" (known here: {listed})"),
+    }
 }

@@ -35,6 +35,7 @@ pub mod net;
 pub mod output;
 pub mod queue;
 mod random;
+pub mod refusal_log;
 pub mod replies;
 pub mod router;
 pub mod selection;

@@ -120,11 +120,11 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
         Ok(opened) => opened,
         Err(error) => return complain(&error.to_string()),
     };
-    let authority = match config.authority() {
-        Ok(authority) => authority,
-        Err(error) => return complain(&format!("auth.scram_file: {error}")),
+    let gate = match config.authority() {
+        Ok(gate) => gate,
+        Err(fault) => return complain(&fault.to_string()),
     };
-    let broker = Arc::new(Broker::new(config, authority, store, Clock::system()));
+    let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
     broker.restore(recovered);
     let mut bound = Vec::new();
     for listener in &broker.config.listeners {
@@ -139,7 +139,7 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
     let Ok(mut signals) = Signals::new() else {
         return complain("cannot listen for signals");
     };
-    let reload = Arc::new(Reload::new(sources, &bound));
+    let reload = Arc::new(Reload::new(sources, Arc::clone(&broker), gate, &bound));
     let (stop, stopped) = watch::channel(false);
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);

@@ -3,41 +3,58 @@
 
 use std::sync::Arc;
 
+use tidewire::auth::{Gate, Policy};
+use tidewire::broker::Broker;
 use tidewire::config::{ConfigError, Sources, load_with_warnings};
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
 
-/// What a reload reaches. At present that is the listeners' certificates, keys, authorities and revocation lists.
+/// What a reload reaches: users, rules and keys of tokens, and the listeners' certificates, keys, authorities and
+/// revocation lists.
 pub(crate) struct Reload {
     sources: Sources,
+    broker: Arc<Broker>,
+    gate: Arc<Gate>,
     listeners: Vec<Listener>,
 }
 
+/// What is ready to be put in force.
+struct Ready<'r> {
+    tls: Vec<(&'r LiveTls, Prepared)>,
+    policy: Policy,
+    warnings: Vec<ConfigError>,
+}
+
 struct Listener {
-    name: String,
+    name: Arc<str>,
     bind: String,
     tls: Option<Arc<LiveTls>>,
 }
 
 impl Reload {
     /// For a broker that was started from these sources and has bound these listeners.
-    pub(crate) fn new(sources: Sources, bound: &[Bound]) -> Self {
+    pub(crate) fn new(sources: Sources, broker: Arc<Broker>, gate: Arc<Gate>, bound: &[Bound]) -> Self {
         let listener = |bound: &Bound| Listener {
             name: bound.config.name.clone(),
             bind: bound.config.bind.clone(),
             tls: bound.tls.clone(),
         };
-        Self { sources, listeners: bound.iter().map(listener).collect() }
+        Self { sources, broker, gate, listeners: bound.iter().map(listener).collect() }
     }
 
     /// Reads everything again. Where something is wrong, what was before stays. Says in the log what came of it.
     pub(crate) fn run(&self) {
         match self.prepare() {
-            Ok((prepared, warnings)) => {
+            Ok(Ready { tls, policy, warnings }) => {
                 warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-                let listeners = prepared.len();
-                prepared.into_iter().for_each(|(tls, prepared)| tls.install(prepared));
-                tracing::info!(listeners, "reloaded: certificates, keys, authorities and revocation lists");
+                let listeners = tls.len();
+                tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
+                self.gate.install(policy);
+                self.broker.reconsider_all();
+                tracing::info!(
+                    listeners,
+                    "reloaded: users, rules, certificates, keys, authorities and revocation lists"
+                );
             }
             Err(errors) => {
                 for error in errors {
@@ -47,9 +64,9 @@ impl Reload {
         }
     }
 
-    #[allow(clippy::type_complexity, reason = "what goes together is looked at once")]
-    fn prepare(&self) -> Result<(Vec<(&LiveTls, Prepared)>, Vec<ConfigError>), Vec<ConfigError>> {
+    fn prepare(&self) -> Result<Ready<'_>, Vec<ConfigError>> {
         let (config, warnings) = load_with_warnings(&self.sources)?;
+        let policy = config.policy().map_err(|fault| vec![fault.into()])?;
         let mut prepared = Vec::new();
         for listener in &self.listeners {
             let is_same = |now: &&tidewire::config::ListenerConfig| {
@@ -66,11 +83,11 @@ impl Reload {
                 }
                 (None, Some(None)) => {}
                 _ => tracing::warn!(
-                    listener = listener.name,
+                    listener = %listener.name,
                     "the listener itself has changed, which takes a restart"
                 ),
             }
         }
-        Ok((prepared, warnings))
+        Ok(Ready { tls: prepared, policy, warnings })
     }
 }

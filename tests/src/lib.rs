@@ -5,7 +5,9 @@
 //! test.
 
 pub mod binary;
+pub mod carrier;
 pub mod kept;
+pub mod log;
 pub mod mqtt;
 pub mod peer;
 pub mod power;

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
+use http::{HeaderMap, StatusCode};
 use tidewire::config::ProtocolName;
 use tidewire::net::{Framing, Socket, WebSocketTerms};
 use tidewire_protocols::websocket::Decoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::carrier::{BoxedCarrier, extended_connect};
 
 /// How long an answer may take, in virtual time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,8 +29,69 @@ pub const QUIET: Duration = Duration::from_millis(500);
 pub enum Wire {
     /// Bare TCP.
     Tcp,
+    /// TLS over it.
+    Tls,
     /// WebSocket.
     Ws,
+    /// WebSocket over TLS.
+    Wss,
+    /// WebSocket over HTTP/2 over TLS.
+    Http2,
+}
+
+impl Wire {
+    /// Whether messages travel in WebSocket frames.
+    pub fn is_web_socket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss | Self::Http2)
+    }
+}
+
+/// What an upgrade asks for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Path.
+    pub path: String,
+    /// The subprotocol that is offered.
+    pub subprotocol: String,
+    /// The page that asks, where it is one.
+    pub origin: Option<String>,
+}
+
+impl Asked {
+    /// What a client of that protocol asks for.
+    pub fn by(protocol: ProtocolName) -> Self {
+        let subprotocol = match protocol {
+            ProtocolName::Mqtt => "mqtt",
+            ProtocolName::Stomp => "v12.stomp",
+        };
+        Self { path: "/".to_owned(), subprotocol: subprotocol.to_owned(), origin: None }
+    }
+
+    /// The headers that say so.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let origin = self.origin.as_deref().map(|origin| ("origin", origin));
+        [("sec-websocket-protocol", self.subprotocol.as_str())].into_iter().chain(origin)
+    }
+}
+
+/// What is answered to an upgrade that is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRefusal {
+    /// Status.
+    pub status: u16,
+    /// The header Retry-After.
+    pub retry_after: Option<String>,
+    /// Body.
+    pub body: String,
+}
+
+impl HttpRefusal {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Self {
+        let retry_after =
+            headers.get("retry-after").map(|value| value.to_str().expect("it is text").to_owned());
+        let body = String::from_utf8(body).expect("the body is text");
+        Self { status: status.as_u16(), retry_after, body }
+    }
 }
 
 /// One connection to the broker.
@@ -43,38 +107,42 @@ pub struct Peer {
 }
 
 enum Stream {
-    Tcp(DuplexStream),
-    Ws(Box<WebSocketStream<DuplexStream>>),
+    Bytes(BoxedCarrier),
+    Ws(Box<WebSocketStream<BoxedCarrier>>),
 }
 
 impl Peer {
     /// Connects over `pipe`, upgrading it for WebSocket.
     pub async fn new(wire: Wire, pipe: DuplexStream, protocol: ProtocolName) -> Self {
-        let stream = match wire {
-            Wire::Tcp => Stream::Tcp(pipe),
-            Wire::Ws => {
-                let subprotocol = match protocol {
-                    ProtocolName::Mqtt => "mqtt",
-                    ProtocolName::Stomp => "v12.stomp",
-                };
-                let mut request = "ws://broker/".into_client_request().expect("the address is well-formed");
-                let value = subprotocol.parse().expect("the name is a header value");
-                request.headers_mut().insert("sec-websocket-protocol", value);
-                let (stream, _) =
-                    tokio_tungstenite::client_async(request, pipe).await.expect("the upgrade succeeds");
-                Stream::Ws(Box::new(stream))
-            }
-        };
-        Self::over(stream)
+        Self::upgraded(wire, pipe, &Asked::by(protocol)).await.expect("the upgrade succeeds")
     }
 
-    /// A peer and the broker's end of its connection, upgraded already: for a test that serves it itself.
+    /// The same; over WebSocket it asks for this.
+    ///
+    /// # Errors
+    ///
+    /// What the broker answers instead of an upgrade.
+    pub async fn upgraded(wire: Wire, pipe: DuplexStream, asked: &Asked) -> Result<Self, HttpRefusal> {
+        let carrier = wire.carries(pipe).await;
+        let stream = match wire {
+            Wire::Tcp | Wire::Tls => Stream::Bytes(carrier),
+            Wire::Ws | Wire::Wss => Stream::Ws(Box::new(upgrade(carrier, asked).await?)),
+            Wire::Http2 => {
+                let carrier = extended_connect(carrier, asked).await?;
+                Stream::Ws(Box::new(WebSocketStream::from_raw_socket(carrier, Role::Client, None).await))
+            }
+        };
+        Ok(Self::over(stream))
+    }
+
+    /// A peer and the broker's end of its connection, upgraded already, without TLS: for a test that serves it itself.
     pub async fn direct(wire: Wire) -> (Self, tidewire::net::Stream) {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let far = Socket::from(far);
         let (near, far) = match wire {
-            Wire::Tcp => (Stream::Tcp(near), tidewire::net::Stream::plain(far)),
-            Wire::Ws => {
+            Wire::Tcp | Wire::Tls => (Stream::Bytes(Box::new(near)), tidewire::net::Stream::plain(far)),
+            Wire::Ws | Wire::Wss | Wire::Http2 => {
+                let near: BoxedCarrier = Box::new(near);
                 let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
                 let terms = WebSocketTerms {
                     decoder: Decoder::new(16 << 20, None),
@@ -103,7 +171,10 @@ impl Peer {
     pub async fn send_as(&mut self, bytes: &[u8], as_text: bool) {
         // The broker may have closed meanwhile, which the test will notice when it listens.
         match &mut self.stream {
-            Stream::Tcp(stream) => drop(stream.write_all(bytes).await),
+            Stream::Bytes(stream) => {
+                drop(stream.write_all(bytes).await);
+                drop(stream.flush().await);
+            }
             Stream::Ws(stream) => {
                 let message = match as_text {
                     true => Message::text(String::from_utf8(bytes.to_vec()).expect("text is UTF-8")),
@@ -112,6 +183,17 @@ impl Peer {
                 drop(stream.send(message).await);
             }
         }
+    }
+
+    /// Sends bytes below WebSocket's frames, right or wrong.
+    pub async fn send_below(&mut self, bytes: &[u8]) {
+        let carrier = match &mut self.stream {
+            Stream::Bytes(carrier) => carrier,
+            Stream::Ws(stream) => stream.get_mut(),
+        };
+        // The broker may have closed meanwhile, which the test will notice when it listens.
+        drop(carrier.write_all(bytes).await);
+        drop(carrier.flush().await);
     }
 
     /// Sends bytes in pieces of `size`, each a WebSocket message of its own.
@@ -133,7 +215,7 @@ impl Peer {
 
     async fn fill_once(&mut self) -> bool {
         match &mut self.stream {
-            Stream::Tcp(stream) => matches!(stream.read_buf(&mut self.buffer).await, Ok(read) if read > 0),
+            Stream::Bytes(stream) => matches!(stream.read_buf(&mut self.buffer).await, Ok(read) if read > 0),
             Stream::Ws(stream) => loop {
                 match stream.next().await {
                     Some(Ok(Message::Binary(bytes))) => {
@@ -155,10 +237,10 @@ impl Peer {
     }
 
     /// The WebSocket itself, for conversations about it.
-    pub fn web_socket(&mut self) -> &mut WebSocketStream<DuplexStream> {
+    pub fn web_socket(&mut self) -> &mut WebSocketStream<BoxedCarrier> {
         match &mut self.stream {
             Stream::Ws(stream) => stream,
-            Stream::Tcp(_) => panic!("this conversation is about WebSocket"),
+            Stream::Bytes(_) => panic!("this conversation is about WebSocket"),
         }
     }
 
@@ -187,7 +269,7 @@ impl Peer {
     pub async fn closes(&mut self) {
         // The broker may have closed first.
         match &mut self.stream {
-            Stream::Tcp(stream) => drop(stream.shutdown().await),
+            Stream::Bytes(stream) => drop(stream.shutdown().await),
             Stream::Ws(stream) => drop((**stream).close(None).await),
         }
     }
@@ -202,5 +284,22 @@ impl Peer {
         let filled = self.fill(duration).await;
         assert!(self.buffer.is_empty(), "the broker said {:?}", self.buffer);
         assert_eq!(filled, None, "the connection was closed, or something came");
+    }
+}
+
+/// The upgrade of HTTP/1.1.
+async fn upgrade(carrier: BoxedCarrier, asked: &Asked) -> Result<WebSocketStream<BoxedCarrier>, HttpRefusal> {
+    let address = format!("ws://localhost{}", asked.path);
+    let mut request = address.into_client_request().expect("the address is well-formed");
+    for (name, value) in asked.headers() {
+        request.headers_mut().insert(name, value.parse().expect("it is a header's value"));
+    }
+    match tokio_tungstenite::client_async(request, carrier).await {
+        Ok((stream, _)) => Ok(stream),
+        Err(Error::Http(answer)) => {
+            let (head, body) = answer.into_parts();
+            Err(HttpRefusal::new(head.status, &head.headers, body.unwrap_or_default()))
+        }
+        Err(error) => panic!("the upgrade is not answered: {error}"),
     }
 }

@@ -9,6 +9,7 @@ use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Span, Transport};
 use tidewire::net::serve_socket;
 use tidewire::store::{MemoryStore, Recovered, Store};
+use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
 use crate::mqtt::{ConnectWords, MqttPeer, connect};
@@ -55,11 +56,18 @@ impl World {
     }
 
     /// A broker with the default configuration that asks the test's own authority.
-    pub fn with_authority(wire: Wire, authority: Box<dyn Authority>) -> Self {
-        Self::of(wire, quiet(), authority, Arc::new(MemoryStore::default()))
+    pub fn with_authority(wire: Wire, authority: Arc<dyn Authority>) -> Self {
+        Self::guarded(wire, authority, |_| ())
     }
 
-    fn of(wire: Wire, config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>) -> Self {
+    /// The same with some settings changed.
+    pub fn guarded(wire: Wire, authority: Arc<dyn Authority>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = quiet();
+        change(&mut config);
+        Self::of(wire, config, authority, Arc::new(MemoryStore::default()))
+    }
+
+    fn of(wire: Wire, config: Config, authority: Arc<dyn Authority>, store: Arc<dyn Store>) -> Self {
         Self::start(wire, Broker::new(config, authority, store, Clock::tied_to_runtime(START_UNIX_MS)))
     }
 
@@ -88,16 +96,22 @@ impl World {
 
     /// The same to a listener that serves `served`.
     pub async fn connect_to(&self, served: &[ProtocolName], protocol: ProtocolName) -> Peer {
-        let transport = match self.wire {
-            Wire::Tcp => Transport::Tcp,
-            Wire::Ws => Transport::Ws,
-        };
+        Peer::new(self.wire, self.pipe(self.listener(served)), protocol).await
+    }
+
+    /// A listener of this world's wire that serves `served`.
+    pub fn listener(&self, served: &[ProtocolName]) -> ListenerConfig {
+        let transport = if self.wire.is_web_socket() { Transport::Ws } else { Transport::Tcp };
         let listener = ListenerConfig::new("test", "127.0.0.1:0", transport, served);
+        ListenerConfig { http2: self.wire == Wire::Http2, ..listener }
+    }
+
+    /// A network connection to `listener` on which not even the wire's own words have been said.
+    pub fn pipe(&self, listener: ListenerConfig) -> DuplexStream {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
-        let broker = Arc::clone(&self.broker);
-        let link = broker.new_link("a test");
-        tokio::spawn(async move { serve_socket(broker, &listener, far.into(), link).await });
-        Peer::new(self.wire, near, protocol).await
+        let tls = self.wire.server_tls();
+        tokio::spawn(serve_socket(Arc::clone(&self.broker), listener, tls, far.into()));
+        near
     }
 
     /// A peer that speaks MQTT 5 until it says otherwise.

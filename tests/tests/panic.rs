@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tidewire::connection::{Flow, Protocol, serve};
+use tidewire::auth::Arrival;
+use tidewire::connection::{Close, Flow, Protocol, serve};
+use tidewire::counters::RefusalReason;
 use tidewire::mqtt::Mqtt;
 use tidewire::output::Output;
 use tidewire::store::CommitId;
@@ -30,6 +32,10 @@ impl Protocol for Faulty {
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         self.0.handle_timeout(turn)
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        self.0.handle_breach(turn, close, reason)
     }
 
     fn handle_commit(&mut self, commit: CommitId) {
@@ -71,7 +77,7 @@ async fn everybody_else_goes_on(wire: Wire) {
 
     let broker = Arc::clone(&world.broker);
     let link = broker.new_link("a test");
-    let protocol = Box::new(Faulty(Mqtt::new(Arc::clone(&broker), Arc::clone(&link))));
+    let protocol = Box::new(Faulty(Mqtt::new(Arc::clone(&broker), Arc::clone(&link), Arrival::default())));
     let (peer, stream) = Peer::direct(wire).await;
     tokio::spawn(serve(broker, stream, protocol, link));
     let mut victim = MqttPeer::new(peer);

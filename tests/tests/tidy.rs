@@ -28,7 +28,7 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 23] = [
+const LAYERS: [(&str, &[&str]); 24] = [
     ("auth", &["excerpt"]),
     ("clock", &[]),
     ("counters", &[]),
@@ -36,6 +36,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
     ("keyed_list", &[]),
     ("output", &[]),
     ("random", &[]),
+    ("refusal_log", &["clock"]),
     ("message", &["clock"]),
     ("store", &["message"]),
     ("session", &["clock", "keyed_list", "message", "output", "store"]),
@@ -56,6 +57,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "message",
             "output",
             "queue",
+            "refusal_log",
             "router",
             "selection",
             "session",
@@ -63,7 +65,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "turn",
         ],
     ),
-    ("connection", &["broker", "clock", "net", "output", "session", "store", "turn"]),
+    ("connection", &["broker", "clock", "counters", "net", "output", "session", "store", "turn"]),
     ("mqtt", PROTOCOL_LAYERS),
     ("stomp", PROTOCOL_LAYERS),
     (
@@ -73,6 +75,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "clock",
             "config",
             "connection",
+            "counters",
             "message",
             "mqtt",
             "output",
@@ -93,6 +96,7 @@ const PROTOCOL_LAYERS: &[&str] = &[
     "clock",
     "config",
     "connection",
+    "counters",
     "message",
     "output",
     "queue",

@@ -1,6 +1,7 @@
 //! One connection publishes, others receive and acknowledge: MQTT 5.
 
 use bytes::BytesMut;
+use tidewire::auth::Arrival;
 use tidewire::mqtt::Mqtt;
 use tidewire_protocols::mqtt::{
     self, Ack, Connect, Decoded, PACKET_SIZE_MAX, Packet, PacketId, Properties, Qos, Subscribe,
@@ -39,7 +40,11 @@ impl Publish {
         let broker = client::broker();
         let connect = |name: &str| {
             let greeting = bytes_of(Packet::Connect(connect(name)));
-            Client::new(&broker, |broker, link| Box::new(Mqtt::new(broker, link)), &greeting)
+            Client::new(
+                &broker,
+                |broker, link| Box::new(Mqtt::new(broker, link, Arrival::default())),
+                &greeting,
+            )
         };
         let subscribe = |number| {
             let mut subscriber = connect(&format!("subscriber-{number}"));

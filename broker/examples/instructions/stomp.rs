@@ -1,5 +1,6 @@
 //! One connection sends, others receive: STOMP 1.2, ack mode `auto`.
 
+use tidewire::auth::Arrival;
 use tidewire::stomp::Stomp;
 
 use crate::client::{self, Client};
@@ -24,7 +25,11 @@ impl Send {
         let broker = client::broker();
         let connect = || {
             let greeting = b"CONNECT\naccept-version:1.2\nhost:scenario\n\n\0";
-            Client::new(&broker, |broker, link| Box::new(Stomp::new(broker, link)), greeting)
+            Client::new(
+                &broker,
+                |broker, link| Box::new(Stomp::new(broker, link, Arrival::default())),
+                greeting,
+            )
         };
         let subscribe = |_| {
             let mut subscriber = connect();

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq as _;
 
 use super::verifier::{KEY_BYTES, hmac, sha256};
-use super::{Exchange, Identity, ScramUsers, Step, Verifier};
+use super::{Exchange, Method, ScramUsers, Step, Verifier, Vouched};
 
 /// The method's name, as CONNECT's Authentication Method gives it.
 pub const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
@@ -75,7 +75,7 @@ impl ScramExchange {
 }
 
 impl Exchange for ScramExchange {
-    fn step(&mut self, data: &[u8]) -> Step {
+    fn step(&mut self, data: &[u8], _now_secs: u64) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Begun => {
                 let mut random = [0; NONCE_BYTES];
@@ -91,14 +91,18 @@ impl Exchange for ScramExchange {
                     Err(reason) => Step::Refused(reason),
                 }
             }
-            State::Challenged(challenge) => challenge.verify(data).unwrap_or_else(Step::Refused),
+            State::Challenged(challenge) => match challenge.verify(data) {
+                Ok((vouched, data)) => Step::Done { vouched, data },
+                Err(reason) => Step::Refused(reason),
+            },
             State::Over => Step::Refused("the exchange is over"),
         }
     }
 }
 
 impl Challenge {
-    fn verify(&self, data: &[u8]) -> Result<Step, &'static str> {
+    /// Who has proved to be it, and the server's own proof.
+    fn verify(&self, data: &[u8]) -> Result<(Vouched, Vec<u8>), &'static str> {
         let message = std::str::from_utf8(data).map_err(|_| MALFORMED_FINAL)?;
         let last = ClientFinal::parse(message)?;
         // Nobody who reads along changed how the exchange was opened.
@@ -116,10 +120,8 @@ impl Challenge {
             return Err("user name or password is wrong");
         }
         let server_signature = STANDARD.encode(hmac(&self.verifier.server_key, &[auth_message.as_bytes()]));
-        Ok(Step::Done {
-            identity: Identity { user: Some(self.user.as_str().into()) },
-            data: format!("v={server_signature}").into_bytes(),
-        })
+        let vouched = Vouched { user: Some(self.user.as_str().into()), method: Method::Scram, claims: None };
+        Ok((vouched, format!("v={server_signature}").into_bytes()))
     }
 }
 
@@ -228,9 +230,8 @@ mod tests {
     fn the_example_of_the_rfc() {
         let challenge = challenge("user", FIRST).unwrap();
         assert_eq!(challenge.server_first, SERVER_FIRST);
-        let identity = Identity { user: Some("user".into()) };
-        let done = Step::Done { identity, data: SERVER_FINAL.as_bytes().to_vec() };
-        assert_eq!(challenge.verify(FINAL.as_bytes()), Ok(done));
+        let (vouched, data) = challenge.verify(FINAL.as_bytes()).unwrap();
+        assert_eq!((vouched.user.as_deref(), data.as_slice()), (Some("user"), SERVER_FINAL.as_bytes()));
     }
 
     #[test]
@@ -281,16 +282,16 @@ mod tests {
     #[test]
     fn an_exchange_ends_with_its_first_failure() {
         let mut exchange = ScramExchange::new(users("user"));
-        assert_eq!(exchange.step(b"nonsense"), Step::Refused(MALFORMED_FIRST));
-        assert_eq!(exchange.step(FIRST.as_bytes()), Step::Refused("the exchange is over"));
+        assert!(matches!(exchange.step(b"nonsense", 0), Step::Refused(MALFORMED_FIRST)));
+        assert!(matches!(exchange.step(FIRST.as_bytes(), 0), Step::Refused("the exchange is over")));
         let mut exchange = ScramExchange::new(users("user"));
-        let Step::Continue(first) = exchange.step(FIRST.as_bytes()) else { panic!("no challenge") };
-        let Step::Continue(other) = ScramExchange::new(users("user")).step(FIRST.as_bytes()) else {
+        let Step::Continue(first) = exchange.step(FIRST.as_bytes(), 0) else { panic!("no challenge") };
+        let Step::Continue(other) = ScramExchange::new(users("user")).step(FIRST.as_bytes(), 0) else {
             panic!("no challenge")
         };
         assert_ne!(first, other, "each exchange has a nonce of its own");
         assert!(
-            matches!(exchange.step(FINAL.as_bytes()), Step::Refused(_)),
+            matches!(exchange.step(FINAL.as_bytes(), 0), Step::Refused(_)),
             "a replayed proof proves nothing"
         );
     }

@@ -64,6 +64,11 @@ impl ScramUsers {
         (Verifier { iterations: self.decoy_iterations, salt, stored_key: keys, server_key: keys }, false)
     }
 
+    /// Whether there is such a user.
+    pub fn has(&self, user: &str) -> bool {
+        self.verifiers.contains_key(user)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.verifiers.len()

@@ -345,7 +345,7 @@ pub(super) fn record_end(turn: &mut Turn<'_>, session: &Session) {
     }
 }
 
-fn record_no_will(turn: &mut Turn<'_>, session: &Session) {
+pub(super) fn record_no_will(turn: &mut Turn<'_>, session: &Session) {
     if session.is_stored() {
         turn.record(|| Record::WillCleared { session: session.id().0 });
     }

@@ -3,6 +3,7 @@
 //! One file per request; each takes the [`Turn`] it belongs to, locks what it must for as short as it can, and never
 //! waits.
 
+mod ask;
 mod bury;
 mod connect;
 mod consume;
@@ -10,8 +11,11 @@ mod durable;
 mod enqueue;
 mod follow_up;
 mod publish;
+mod refuse;
 mod restore;
+mod rights;
 mod share;
+mod standing;
 mod subscribe;
 mod taken;
 mod transmit;
@@ -23,11 +27,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+pub use self::ask::{Answer, Asked};
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 pub use self::publish::PublishRefused;
+pub use self::refuse::Refused;
+pub use self::rights::TOKEN_TOPIC;
+pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 pub use self::visitors::{Visit, Visitors};
 use crate::auth::Authority;
@@ -36,6 +44,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::message::SessionId;
 use crate::queue::Queues;
+use crate::refusal_log::RefusalLog;
 use crate::router::{Retained, Router};
 use crate::session::{Link, Origin, Registry, Schedule, Signal};
 use crate::store::Store;
@@ -52,7 +61,7 @@ pub struct Broker {
     /// The time.
     pub clock: Clock,
     /// Who may do what.
-    pub authority: Box<dyn Authority>,
+    pub authority: Arc<dyn Authority>,
     /// What is counted.
     pub counters: Counters,
     /// Connections by the address that they come from.
@@ -64,6 +73,7 @@ pub struct Broker {
     registry: Registry,
     schedule: Schedule,
     follow_ups: Arc<FollowUps>,
+    refusal_log: RefusalLog,
     links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
     next_session: AtomicU64,
     next_link: AtomicU64,
@@ -73,7 +83,7 @@ pub struct Broker {
 impl Broker {
     /// A broker that serves nobody yet. `authority` is as a rule the one that the configuration asks for:
     /// [`Config::authority`].
-    pub fn new(config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub fn new(config: Config, authority: Arc<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
         Self {
             config,
             clock,
@@ -87,6 +97,7 @@ impl Broker {
             registry: Registry::default(),
             schedule: Schedule::default(),
             follow_ups: Arc::default(),
+            refusal_log: RefusalLog::default(),
             links: DashMap::default(),
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),

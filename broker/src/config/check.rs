@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use tidewire_protocols::topic::TopicName;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{Bind, Config, ListenerConfig, Redirect, Transport};
+use super::{AuthFault, Bind, Config, ListenerConfig, Redirect, Transport};
 use crate::tls::{ClientAuth, TlsFault};
 
 /// Every fault, each with the key it belongs to; empty when there is none.
@@ -67,19 +67,25 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
             fault(&key("bind"), text);
         }
     }
-    if config.auth.anonymous == Some(false)
-        && config.auth.scram_file.is_none()
-        && !asks_for_certificates(config)
-    {
+    if config.auth.anonymous == Some(false) && !config.auth.has_users() && !asks_for_certificates(config) {
         fault(
             "auth.anonymous",
-            "false leaves nobody who could connect: configure a source of users, such as auth.scram_file or a \
+            "false leaves nobody who could connect: configure a source of users, such as auth.password_file or a \
              listener's tls.client_auth"
                 .into(),
         );
     }
-    if let Err(error) = config.authority() {
-        fault("auth.scram_file", error.to_string());
+    for (key, text) in config.auth.jwt.iter().flat_map(|jwt| jwt.faults()) {
+        fault(&format!("auth.jwt.{key}"), text);
+    }
+    if let Some(http) = &config.auth.http
+        && !http.url.starts_with("http://")
+        && !http.url.starts_with("https://")
+    {
+        fault("auth.http.url", "use a URL such as \"https://users.example/mqtt\"".into());
+    }
+    if let Err(AuthFault { key, text }) = config.policy() {
+        fault(&key, text);
     }
     if config.mqtt.redirect != Redirect::None && config.mqtt.server_reference.is_none() {
         fault(
@@ -99,6 +105,7 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         ("queues.length_max", config.queues.length_max),
         ("queues.bytes_max", config.queues.bytes_max.0),
         ("queues.deliveries_max", config.queues.deliveries_max.try_into().unwrap_or(usize::MAX)),
+        ("auth.password_queue_max", config.auth.password_queue_max),
         ("limits.connections_max", config.limits.connections_max),
         ("limits.connections_per_address_max", config.limits.connections_per_address_max),
         ("limits.topic_levels_max", config.limits.topic_levels_max),

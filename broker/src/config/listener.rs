@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize, Serializer};
@@ -16,7 +17,7 @@ use crate::tls::TlsSettings;
 #[serde(deny_unknown_fields)]
 pub struct ListenerConfig {
     /// Its name in logs.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where: see [`Bind`].
     pub bind: String,
     /// WebSocket or bare TCP.
@@ -76,7 +77,7 @@ impl ListenerConfig {
     /// A listener with the defaults for everything else.
     pub fn new(name: &str, bind: &str, transport: Transport, protocols: &[ProtocolName]) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             bind: bind.to_owned(),
             transport,
             protocols: protocols.to_vec(),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{Config, check, warnings};
-use crate::excerpt::{excerpt, place};
+use crate::excerpt::{describe, excerpt, place};
 
 /// The prefix of the environment variables that set something.
 const ENVIRONMENT_PREFIX: &str = "TIDEWIRE_";
@@ -82,9 +82,7 @@ pub fn load_with_warnings(sources: &Sources) -> Result<(Config, Vec<ConfigError>
     if let Some(directory) = sources.file.as_deref().and_then(Path::parent) {
         let tls = config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
         tls.for_each(|tls| tls.resolve(directory));
-        if let Some(file) = &mut config.auth.scram_file {
-            *file = directory.join(&file);
-        }
+        config.auth.resolve(directory);
     }
     let locate = |(key, fault): (String, String)| match origins.iter().rev().find(|(set, _)| *set == key) {
         Some((_, origin)) => at(origin, fault),
@@ -161,24 +159,6 @@ fn set(table: &mut Table, key: &str, value: &str) -> Result<(), String> {
         table = entry.as_table_mut().ok_or_else(|| format!("\"{name}\" in \"{key}\" is not a section"))?;
     }
     Err("the key is empty".to_owned())
-}
-
-/// serde's words, with the nearest known key for one that is unknown.
-fn describe(message: &str) -> String {
-    let message = message.trim().replace('`', "\"");
-    let Some(rest) = message.strip_prefix("unknown field \"") else { return message };
-    let Some((unknown, known)) = rest.split_once('"') else { return message };
-    let known: Vec<_> = known.split('"').skip(1).step_by(2).collect();
-    let nearest = known.iter().max_by(|left, right| {
-        strsim::jaro_winkler(unknown, left).total_cmp(&strsim::jaro_winkler(unknown, right))
-    });
-    let listed = known.join(", ");
-    match nearest.filter(|nearest| strsim::jaro_winkler(unknown, nearest) > 0.7) {
-        Some(nearest) => {
-            format!("unknown key \"{unknown}\": did you mean \"{nearest}\"? (known here: {listed})")
-        }
-        None => format!("unknown key \"{unknown}\" (known here: {listed})"),
-    }
 }
 
 /// The place of `key` in the file, or of the inline table that it stands in, as far as one can be found.

@@ -3,8 +3,11 @@
 //! Durations are written `"10s"`, sizes `"64KiB"`. A file names only what differs from the defaults below; see
 //! [`load`] for where else settings come from, and [`check`] for what is wrong though it can be read.
 
+mod auth;
+mod authority;
 mod check;
 mod compression;
+mod jwt;
 mod limits;
 mod listener;
 mod load;
@@ -18,8 +21,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
+pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
+pub use self::authority::AuthFault;
 pub use self::check::{check, warnings};
 pub use self::compression::{Compression, CompressionSettings};
+pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
 pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
 pub use self::load::{ConfigError, Sources, load, load_with_warnings};
@@ -27,7 +33,6 @@ pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
-use crate::auth::{Authority, Gate, ScramUsers, UserFileError};
 use crate::session::{OutboxLimits, Overflow};
 
 /// The whole configuration.
@@ -54,19 +59,6 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Logs.
     pub log: LogConfig,
-}
-
-/// Who may connect.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuthConfig {
-    /// Whether clients without credentials may; absent: only while every address is loopback.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub anonymous: Option<bool>,
-    /// Users who authenticate by MQTT 5's enhanced authentication with SCRAM-SHA-256, as `tidewire passwd --scram`
-    /// writes them; absent: the method is not offered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scram_file: Option<PathBuf>,
 }
 
 /// Sessions and their outboxes.
@@ -295,16 +287,6 @@ impl Config {
     /// Whether clients without credentials may connect.
     pub fn allows_anonymous(&self) -> bool {
         self.auth.anonymous.unwrap_or_else(|| self.listeners.iter().all(ListenerConfig::is_loopback))
-    }
-
-    /// Who may connect, as configured; reads the files of users.
-    ///
-    /// # Errors
-    ///
-    /// When one of them cannot be used.
-    pub fn authority(&self) -> Result<Box<dyn Authority>, UserFileError> {
-        let scram = self.auth.scram_file.as_deref().map(ScramUsers::load).transpose()?;
-        Ok(Box::new(Gate::new(self.allows_anonymous(), scram)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use crate::counters::RefusalReason;
 use crate::output::Output;
 use crate::store::CommitId;
 use crate::turn::Turn;
@@ -30,6 +31,10 @@ pub trait Protocol: Send {
     /// The network connection is gone or about to be: lets go of the session. May be called after a protocol has
     /// done that itself.
     fn handle_closed(&mut self, turn: &mut Turn<'_>);
+
+    /// The stream that carries the protocol ends the connection, for `reason`: the peer broke WebSocket's rules, or does
+    /// not answer there. Says so in the protocol's own words and lets go of the session; `close` follows.
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow;
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     fn poll_timeout(&self) -> Option<Instant>;

@@ -8,12 +8,12 @@ use tidewire_protocols::mqtt::{
 use tidewire_protocols::topic::TopicName;
 
 use super::alias::{InboundAliases, OutboundAliases};
-use super::authenticate::AuthenticationProperties;
+use super::authenticate::Enhanced;
 use super::deliver::{MqttDeliver, Terms};
 use super::refuse::Refusal;
-use super::{Client, Mqtt, State};
-use crate::auth::{Action, Credentials, Identity};
-use crate::broker::{Connected, NewConnection};
+use super::{Client, Context, Mqtt, State};
+use crate::auth::{Arrival, Vouched};
+use crate::broker::{Connected, NewConnection, Standing};
 use crate::message::{AttributesBuf, Publication, SessionId};
 use crate::random;
 use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
@@ -27,13 +27,17 @@ pub(super) struct Wishes {
     /// The largest packet that it takes.
     pub(super) packet_size_max: usize,
     topic_alias_maximum: u16,
-    wants_reasons: bool,
+    /// Whether reason strings may be sent. [MQTT-3.1.2-28]
+    pub(super) wants_reasons: bool,
 }
 
-/// The last word of an enhanced authentication, which CONNACK carries. [MQTT-4.12.0-5]
-pub(super) struct Proved<'a> {
-    pub(super) identity: Identity,
-    pub(super) method: &'a str,
+/// A client that was let in.
+pub(super) struct Admitted<'a> {
+    pub(super) vouched: Vouched,
+    pub(super) arrival: Arrival,
+    /// The method by which it has proved itself, where CONNECT named one.
+    pub(super) enhanced: Option<Box<str>>,
+    /// That method's last word, which CONNACK carries. [MQTT-4.12.0-5]
     pub(super) data: &'a [u8],
 }
 
@@ -81,30 +85,25 @@ impl Mqtt {
         if let Some(refusal) = Refusal::redirect(&config.mqtt) {
             return Err(refusal);
         }
-        match AuthenticationProperties::of(connect.properties) {
-            AuthenticationProperties { method: Some(method), data } => {
-                self.begin_authentication(turn, connect, bytes, method, data)
-            }
-            _ => self.admit(turn, connect, None),
-        }
+        self.authenticate(turn, connect, bytes)
     }
 
-    /// Gives a client its session, if it is who it must be: `proved`, or by its CONNECT alone.
+    /// Gives a client its session.
     pub(super) fn admit(
         &mut self,
         turn: &mut Turn<'_>,
         connect: &Connect<'_>,
-        proved: Option<Proved<'_>>,
+        admitted: Admitted<'_>,
     ) -> Result<(), Refusal> {
         let config = &self.broker.config;
         let wishes = Wishes::of(connect);
         let client_id = client_id(connect)?;
-        let identity = match &proved {
-            Some(proved) => proved.identity.clone(),
-            None => self.authenticate(connect, &client_id)?,
-        };
+        let Admitted { vouched, arrival, enhanced, data } = admitted;
+        let (authority, notice) = (self.broker.authority.as_ref(), config.auth.expiry_notice.0);
+        let mut standing =
+            Standing::new(authority, turn.now, vouched, &arrival, Arc::clone(&client_id), notice)?;
         let will = match &connect.will {
-            Some(will) => Some(self.examine_will(will, &identity)?),
+            Some(will) => Some(self.examine_will(will, &mut standing)?),
             None => None,
         };
         let expiry_max = config.session.expiry_max.secs();
@@ -128,10 +127,10 @@ impl Mqtt {
                 properties.push(Property::ServerKeepAlive(keep_alive));
             }
         }
-        if let Some(proved) = &proved {
-            properties.push(Property::AuthenticationMethod(proved.method));
-            if !proved.data.is_empty() {
-                properties.push(Property::AuthenticationData(proved.data));
+        if let Some(method) = &enhanced {
+            properties.push(Property::AuthenticationMethod(method));
+            if !data.is_empty() {
+                properties.push(Property::AuthenticationData(data));
             }
         }
         let conn_ack = |session_present| {
@@ -174,12 +173,14 @@ impl Mqtt {
             Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
         })?;
         tracing::info!(
-            link = %self.link, %client_id, version = ?connect.version, present, keep_alive, expiry_secs, "connected"
+            link = %self.link, %client_id, user = standing.user(), version = ?connect.version, present, keep_alive,
+            expiry_secs, "connected"
         );
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
-        self.state = State::Connected(Box::new(Client {
+        let enhanced = enhanced.map(|method| Box::new(Enhanced { method, exchange: None }));
+        let mut client = Box::new(Client {
             session,
-            identity,
+            standing,
             version: connect.version,
             keep_alive,
             last_heard: turn.now.instant,
@@ -187,33 +188,20 @@ impl Mqtt {
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
             unreleased: 0,
-            method: proved.map(|proved| proved.method.into()),
-            exchange: None,
-        }));
+            enhanced,
+            renewal: None,
+        });
+        if present {
+            // What it had may be more than its client may have now.
+            let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
+            Context { broker, link, replies, turn, client: &mut client }.review();
+        }
+        self.state = State::Connected(client);
         Ok(())
     }
 
-    /// Where a client is let in or not.
-    fn authenticate(&self, connect: &Connect<'_>, client_id: &str) -> Result<Identity, Refusal> {
-        let certified = self.link.user();
-        let credentials = Credentials {
-            user_name: connect.user_name,
-            password: connect.password,
-            client_id,
-            certified: certified.as_deref(),
-        };
-        self.broker.authority.authenticate(&credentials).ok_or_else(|| {
-            match connect.user_name.is_some() || connect.password.is_some() {
-                true => Refusal::new(ReasonCode::BadUserNameOrPassword, "user name or password is wrong"),
-                false => {
-                    Refusal::new(ReasonCode::NotAuthorized, "this server wants a user name and password")
-                }
-            }
-        })
-    }
-
     /// A will is checked as the publish that it may become. [MQTT-3.1.2-8 to -15]
-    fn examine_will(&self, will: &WireWill<'_>, identity: &Identity) -> Result<Will, Refusal> {
+    fn examine_will(&self, will: &WireWill<'_>, standing: &mut Standing) -> Result<Will, Refusal> {
         let config = &self.broker.config;
         let topic = TopicName::parse(will.topic)
             .map_err(|error| Refusal::new(ReasonCode::TopicNameInvalid, format!("will topic: {error}")))?;
@@ -229,7 +217,7 @@ impl Mqtt {
         if will.retain && !config.mqtt.retain_available {
             return Err(Refusal::new(ReasonCode::RetainNotSupported, "messages are not retained here"));
         }
-        if !self.broker.authority.authorize(identity, Action::Publish, topic.as_str()) {
+        if !standing.rights.may_publish(topic, will.retain) {
             return Err(Refusal::new(ReasonCode::NotAuthorized, "the will topic may not be published to"));
         }
         let mut attributes = AttributesBuf::default();

@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
 use crate::session::{
-    Deliver, Delivered, DeliveryOptions, Dormant, Inflight, InflightState, READY_BYTES_MAX, Step,
+    Deliver, Delivered, DeliveryOptions, Dormant, Guard, Inflight, InflightState, READY_BYTES_MAX, Step,
 };
 
 /// What a connection's client can take.
@@ -44,6 +44,7 @@ pub struct MqttDeliver {
     /// QoS 2 publishes from the client that it has not released, and whether each came on the connection that is
     /// attached.
     received: HashMap<PacketId, bool, foldhash::fast::RandomState>,
+    guard: Option<Guard>,
 }
 
 impl Default for MqttDeliver {
@@ -59,6 +60,7 @@ impl Default for MqttDeliver {
             quota: 0,
             must_resend: false,
             received: HashMap::default(),
+            guard: None,
         }
     }
 }
@@ -230,6 +232,9 @@ impl Deliver for MqttDeliver {
         if self.must_resend {
             return Delivered::WindowClosed;
         }
+        if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
+            return Delivered::Discarded;
+        }
         let needs_ack = options.qos != Qos::AtMostOnce;
         let mut number = 0;
         if needs_ack {
@@ -334,6 +339,10 @@ impl Deliver for MqttDeliver {
             InflightState::Released => None,
         });
         sent.collect()
+    }
+
+    fn set_guard(&mut self, guard: Option<Guard>) {
+        self.guard = guard;
     }
 
     fn share_sequence(&mut self, sequence: &Arc<AtomicU64>) {

@@ -3,10 +3,11 @@
 //! ```text
 //!   Greeting ──CONNECT──▶ Connected ──DISCONNECT, a refusal, or the stream's end──▶ Ended
 //!       │                     ▲
-//!       └──▶ Authenticating ──┘     where CONNECT names an authentication method, for as many AUTH as that needs
+//!       └──▶ Authenticating ──┘     where CONNECT names an authentication method, for as many AUTH as that needs, and
+//!                                   where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect` handle what comes in; `deliver`
+//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what comes in; `deliver`
 //! is the half that lives in the session and writes what goes out; `refuse` says no.
 
 mod acknowledge;
@@ -18,6 +19,7 @@ mod disconnect;
 mod layout;
 mod publish;
 mod refuse;
+mod renew;
 mod subscribe;
 
 use std::sync::Arc;
@@ -27,12 +29,14 @@ use tidewire_protocols::mqtt::{self, Ack, Decoded, Packet, PacketType, ReasonCod
 
 use self::acknowledge::Acknowledgement;
 use self::alias::InboundAliases;
-use self::authenticate::Authentication;
+use self::authenticate::{Authentication, Enhanced};
 pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
-use crate::auth::{Exchange, Identity};
-use crate::broker::{Broker, Departure};
+use self::renew::Renewal;
+use crate::auth::Arrival;
+use crate::broker::{Broker, Departure, Standing};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::Output;
 use crate::replies::Replies;
@@ -57,8 +61,11 @@ enum State {
     /// Nothing but CONNECT may come, and it must come in time.
     Greeting {
         deadline: Instant,
+        /// How the client came.
+        arrival: Box<Arrival>,
     },
-    /// Nothing but AUTH or DISCONNECT may come, and the whole must be over in the time of a greeting.
+    /// It is being found out who the client is. Nothing but AUTH or DISCONNECT may come, and the whole must be over in the
+    /// time of a greeting.
     Authenticating(Box<Authentication>),
     Connected(Box<Client>),
     Ended,
@@ -67,7 +74,7 @@ enum State {
 /// A client that is connected.
 struct Client {
     session: Arc<Session>,
-    identity: Identity,
+    standing: Standing,
     version: Version,
     /// In seconds; 0: no timeout. [MQTT-3.1.2-22]
     keep_alive: u16,
@@ -79,10 +86,10 @@ struct Client {
     aliases: InboundAliases,
     /// QoS 2 publishes that came on this connection and that the client has not released yet.
     unreleased: usize,
-    /// The authentication method of its CONNECT. [MQTT-4.12.1-1]
-    method: Option<Box<str>>,
-    /// A re-authentication that is under way.
-    exchange: Option<Box<dyn Exchange>>,
+    /// The authentication method of its CONNECT [MQTT-4.12.1-1], and a re-authentication that is under way.
+    enhanced: Option<Box<Enhanced>>,
+    /// It has proved itself anew, and somebody is being asked about it; no packet is handled meanwhile.
+    renewal: Option<Box<Renewal>>,
 }
 
 impl Client {
@@ -90,18 +97,22 @@ impl Client {
     fn silence_max(&self) -> Option<Duration> {
         (self.keep_alive > 0).then(|| Duration::from_millis(u64::from(self.keep_alive) * 1500))
     }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        self.silence_max().is_some_and(|silence| self.last_heard + silence <= now)
+    }
 }
 
 impl Mqtt {
     /// MQTT on a connection that has just been opened.
-    pub fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
+    pub fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
         let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
         Self {
             broker,
             link,
             replies: Replies::default(),
             attributes: AttributesBuf::default(),
-            state: State::Greeting { deadline },
+            state: State::Greeting { deadline, arrival: Box::new(arrival) },
         }
     }
 
@@ -204,6 +215,15 @@ impl Mqtt {
         unsent > 0 && client.version.is_v5() && client.unreleased + unsent >= maximum
     }
 
+    /// Whether somebody is being asked, and no packet is handled until the answer is there.
+    fn is_asking(&self) -> bool {
+        match &self.state {
+            State::Authenticating(authentication) => authentication.answer.is_some(),
+            State::Connected(client) => client.renewal.is_some(),
+            State::Greeting { .. } | State::Ended => false,
+        }
+    }
+
     /// Lets go of the session, once.
     fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
@@ -215,7 +235,7 @@ impl Mqtt {
 /// What a handler of a connected client's packet works with.
 struct Context<'c, 't, 's> {
     broker: &'c Broker,
-    link: &'c Link,
+    link: &'c Arc<Link>,
     replies: &'c mut Replies,
     turn: &'t mut Turn<'s>,
     client: &'c mut Client,
@@ -231,7 +251,7 @@ impl Protocol for Mqtt {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
             }
-            if self.is_window_full() {
+            if self.is_window_full() || self.is_asking() {
                 return (used, Flow::Yield);
             }
             let rest = &input[used..];
@@ -258,7 +278,10 @@ impl Protocol for Mqtt {
 
     fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
         let refusal = match self.link.signal() {
-            None => return Flow::Continue,
+            None => match self.hear(turn) {
+                Ok(()) => return Flow::Continue,
+                Err(refusal) => refusal,
+            },
             Some(Signal::TakenOver) => Refusal::taken_over(),
             Some(Signal::ShuttingDown) => Refusal::shutting_down(&self.broker.config.mqtt),
             Some(Signal::Overflowed) => Refusal::overflowed(),
@@ -267,21 +290,26 @@ impl Protocol for Mqtt {
     }
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
+        if let Err(refusal) = self.handle_standing(turn) {
+            return Flow::Close(self.refuse(turn, &[], &refusal));
+        }
         match self.state {
             State::Greeting { .. } | State::Authenticating(_) => {
                 let reason = match self.state {
                     State::Greeting { .. } => "no CONNECT within the connect timeout",
                     _ => "the authentication was not over within the connect timeout",
                 };
-                tracing::info!(link = %self.link, "refused: {reason}");
-                self.broker.counters.refused.add(1);
+                self.note_refusal(RefusalReason::Timeout, None, &reason);
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }
-            // While its replies wait for the disk, or too much else does, the client is not read from, and so cannot be
+            State::Connected(ref client) if !client.is_silent(turn.now.instant) => Flow::Continue,
+            // While its replies wait for the disk, or somebody is asked about it, or too much else waits, the client is not read from, and so cannot be
             // heard.
             State::Connected(ref mut client)
-                if self.replies.wait_for_store(turn.durable()) || self.broker.store().is_congested() =>
+                if client.renewal.is_some()
+                    || self.replies.wait_for_store(turn.durable())
+                    || self.broker.store().is_congested() =>
             {
                 client.last_heard = turn.now.instant;
                 Flow::Continue
@@ -299,11 +327,18 @@ impl Protocol for Mqtt {
         self.depart(turn, Departure::WithWill);
     }
 
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        Flow::Close(self.refuse(turn, &[], &Refusal::breach(close, reason)))
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Greeting { deadline } => Some(*deadline),
+            State::Greeting { deadline, .. } => Some(*deadline),
             State::Authenticating(authentication) => Some(authentication.deadline),
-            State::Connected(client) => client.silence_max().map(|silence| client.last_heard + silence),
+            State::Connected(client) => {
+                let silent_at = client.silence_max().map(|silence| client.last_heard + silence);
+                [silent_at, client.standing.next()].into_iter().flatten().min()
+            }
             State::Ended => None,
         }
     }
@@ -329,7 +364,7 @@ impl Protocol for Mqtt {
     }
 
     fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.replies.held_bytes() <= held_bytes_max && !self.is_window_full()
+        self.replies.held_bytes() <= held_bytes_max && !self.is_window_full() && !self.is_asking()
     }
 
     fn takes_text(&self) -> bool {

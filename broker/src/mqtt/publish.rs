@@ -5,11 +5,11 @@ use tidewire_protocols::mqtt::{
 };
 use tidewire_protocols::topic::TopicName;
 
+use super::alias::InboundAliases;
 use super::deliver::{Arrival, MqttDeliver};
 use super::refuse::Refusal;
 use super::{Client, Context};
-use crate::auth::Action;
-use crate::broker::PublishRefused;
+use crate::broker::{PublishRefused, TOKEN_TOPIC};
 use crate::message::{Attributes, AttributesBuf, Publication};
 use crate::store::Record;
 
@@ -46,8 +46,12 @@ impl Context<'_, '_, '_> {
             self.client.aliases.set(alias, topic);
         }
         // Before anything of it is remembered: a publish that ends the connection must leave no trace.
-        resolve_topic(self.client, publish, particulars.alias)?;
+        let topic = resolve_topic(&self.client.aliases, publish, particulars.alias)?;
+        let is_token = topic.as_str() == TOKEN_TOPIC;
         self.check_receive_maximum(publish)?;
+        if is_token {
+            return self.handle_token(publish);
+        }
         match publish.packet_id {
             Some(packet_id) if publish.qos == Qos::ExactlyOnce => {
                 if !self.receive(packet_id) {
@@ -56,12 +60,7 @@ impl Context<'_, '_, '_> {
                     return Ok(());
                 }
                 let reason = self.publish(publish, &particulars, attributes)?;
-                if reason.is_error() {
-                    // A refused publish is over: its packet identifier may be used again. [MQTT-4.3.3-4]
-                    self.forget_received(packet_id);
-                    self.client.unreleased -= 1;
-                }
-                self.acknowledge(PacketType::PubRec, packet_id, reason);
+                self.acknowledge_received(packet_id, reason);
             }
             Some(packet_id) => {
                 let reason = self.publish(publish, &particulars, attributes)?;
@@ -74,23 +73,48 @@ impl Context<'_, '_, '_> {
         Ok(())
     }
 
-    /// Publishes, and returns what an acknowledgement says about it.
+    /// PUBREC. A refused publish is over: its packet identifier may be used again. [MQTT-4.3.3-4]
+    pub(super) fn acknowledge_received(&mut self, packet_id: PacketId, reason: ReasonCode) {
+        if reason.is_error() {
+            self.forget_received(packet_id);
+            self.client.unreleased -= 1;
+        }
+        self.acknowledge(PacketType::PubRec, packet_id, reason);
+    }
+
+    /// Publishes, and returns what an acknowledgement says about it. What is refused is noted, whether there is one or not.
     fn publish(
         &mut self,
         publish: &Publish<'_>,
         particulars: &Particulars,
         attributes: &AttributesBuf,
     ) -> Result<ReasonCode, Refusal> {
-        let topic = resolve_topic(self.client, publish, particulars.alias)?;
+        let reason = self.try_to_publish(publish, particulars, attributes)?;
+        if reason.is_error() {
+            let topic = resolve_topic(&self.client.aliases, publish, particulars.alias)?;
+            self.note_refusal(reason, "PUBLISH to", topic.as_str());
+        }
+        Ok(reason)
+    }
+
+    fn try_to_publish(
+        &mut self,
+        publish: &Publish<'_>,
+        particulars: &Particulars,
+        attributes: &AttributesBuf,
+    ) -> Result<ReasonCode, Refusal> {
+        let Client { standing, aliases, session, .. } = &mut *self.client;
+        let topic = resolve_topic(aliases, publish, particulars.alias)?;
+        let may_publish = standing.rights.may_publish(topic, publish.retain);
         let levels_max = self.broker.config.limits.topic_levels_max;
         // A short name need not be counted.
         if topic.as_str().len() >= levels_max && topic.level_count() > levels_max {
             return Ok(ReasonCode::TopicNameInvalid);
         }
-        if !self.broker.authority.authorize(&self.client.identity, Action::Publish, topic.as_str()) {
+        if !may_publish {
             return Ok(ReasonCode::NotAuthorized);
         }
-        let mut publication = Publication::new(topic, publish.payload, self.client.session.id());
+        let mut publication = Publication::new(topic, publish.payload, session.id());
         if publication.queue_name().is_some_and(|name| name.is_empty() || name.starts_with('$')) {
             return Ok(ReasonCode::TopicNameInvalid);
         }
@@ -133,7 +157,7 @@ impl Context<'_, '_, '_> {
 
     /// Notes a QoS 2 publish; `false` if it is a repeat. The record goes into the same batch as the message, so that
     /// a crash keeps both or neither.
-    fn receive(&mut self, packet_id: PacketId) -> bool {
+    pub(super) fn receive(&mut self, packet_id: PacketId) -> bool {
         let session = &self.client.session;
         let arrival = {
             let mut state = session.lock();
@@ -163,7 +187,7 @@ impl Context<'_, '_, '_> {
         self.turn.record(|| Record::Released { session, packet_id: packet_id.get() });
     }
 
-    fn acknowledge(&mut self, packet_type: PacketType, packet_id: PacketId, reason: ReasonCode) {
+    pub(super) fn acknowledge(&mut self, packet_type: PacketType, packet_id: PacketId, reason: ReasonCode) {
         let version = self.client.version;
         let mut properties = PropertiesBuf::default();
         if reason.is_error() && self.client.wants_reasons && version.is_v5() {
@@ -204,19 +228,18 @@ fn read_properties(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Res
 
 /// The topic, by name or by alias. [MQTT-3.3.2-7 to -12]
 fn resolve_topic<'a>(
-    client: &'a Client,
+    aliases: &'a InboundAliases,
     publish: &Publish<'a>,
     alias: Option<u16>,
 ) -> Result<TopicName<'a>, Refusal> {
-    if let Some(alias) = alias.filter(|alias| !client.aliases.is_allowed(*alias)) {
+    if let Some(alias) = alias.filter(|alias| !aliases.is_allowed(*alias)) {
         let detail =
             format!("topic alias {alias} is 0 or above the announced maximum [MQTT-3.3.2-8, MQTT-3.3.2-9]");
         return Err(Refusal::new(ReasonCode::TopicAliasInvalid, detail));
     }
     match (publish.topic, alias) {
         (Some(topic), _) => Ok(topic),
-        (None, Some(alias)) => client
-            .aliases
+        (None, Some(alias)) => aliases
             .topic(alias)
             .ok_or_else(|| Refusal::protocol(format!("topic alias {alias} stands for no topic yet"))),
         (None, None) => Err(Refusal::protocol("PUBLISH has neither a topic name nor a topic alias")),

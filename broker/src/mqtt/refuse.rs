@@ -1,6 +1,7 @@
 //! Saying no: what a client is told before its connection ends. (semantics: "What bad input gets")
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use tidewire_protocols::mqtt::{
     ConnAck, Decoded, Disconnect, Error, ErrorKind, Packet, Properties, PropertiesBuf, Property, ReasonCode,
@@ -8,10 +9,11 @@ use tidewire_protocols::mqtt::{
 };
 
 use super::connect::Wishes;
-use super::{Mqtt, State};
-use crate::broker::Departure;
+use super::{Context, Mqtt, State};
+use crate::broker::{Departure, Refused};
 use crate::config::{MqttConfig, Redirect};
 use crate::connection::{Close, CloseCode};
+use crate::counters::RefusalReason;
 use crate::turn::Turn;
 
 /// Why a connection ends, and how that is said.
@@ -20,6 +22,8 @@ pub(super) struct Refusal {
     pub(super) reason: ReasonCode,
     pub(super) detail: Cow<'static, str>,
     code: CloseCode,
+    /// What it counts as.
+    kind: RefusalReason,
     /// Where the client may go instead.
     server_reference: Option<Box<str>>,
 }
@@ -27,7 +31,8 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A refusal in MQTT's own words, after which the stream is closed in the ordinary way.
     pub(super) fn new(reason: ReasonCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: detail.into(), code: CloseCode::Normal, server_reference: None }
+        let (code, kind) = (CloseCode::Normal, refusal_reason(reason));
+        Self { reason, detail: detail.into(), code, kind, server_reference: None }
     }
 
     /// A packet that is well-formed and illegal here.
@@ -58,7 +63,8 @@ impl Refusal {
             (Some(_), Redirect::ServerMoved) => ReasonCode::ServerMoved,
             (Some(_), Redirect::None | Redirect::UseAnotherServer) => ReasonCode::UseAnotherServer,
         };
-        Self { code, server_reference, ..Self::new(reason, "the server is shutting down") }
+        let kind = RefusalReason::ShuttingDown;
+        Self { code, kind, server_reference, ..Self::new(reason, "the server is shutting down") }
     }
 
     /// Clients that connect are sent elsewhere, if it is so configured. (MQTT 5, section 4.11)
@@ -85,11 +91,32 @@ impl Refusal {
     }
 
     pub(super) fn overflowed() -> Self {
-        Self::new(ReasonCode::QuotaExceeded, "more messages wait for this client than may; read faster")
+        let detail = "more messages wait for this client than may; read faster";
+        Self { kind: RefusalReason::SlowConsumer, ..Self::new(ReasonCode::QuotaExceeded, detail) }
     }
 
     pub(super) fn keep_alive() -> Self {
         Self::new(ReasonCode::KeepAliveTimeout, "nothing was heard for one and a half times the keep alive")
+    }
+
+    /// What was wrong below MQTT.
+    pub(super) fn breach(close: Close, kind: RefusalReason) -> Self {
+        let reason = match kind {
+            RefusalReason::TooLarge => ReasonCode::PacketTooLarge,
+            RefusalReason::KeepAlive => ReasonCode::KeepAliveTimeout,
+            _ => ReasonCode::MalformedPacket,
+        };
+        Self { code: close.code, kind, ..Self::new(reason, close.reason) }
+    }
+}
+
+impl Context<'_, '_, '_> {
+    /// Notes that one packet of a client that stays connected, or a part of one, was refused.
+    pub(super) fn note_refusal(&self, reason: ReasonCode, what: &str, topic: &str) {
+        let detail = &format_args!("{what} {topic}: {}", reason.name());
+        let (reason, client_id) =
+            (refusal_reason(reason), Some(self.client.session.key().client_id.as_ref()));
+        self.broker.note_refusal(self.link, &Refused { reason, listener: None, client_id, detail });
     }
 }
 
@@ -97,12 +124,9 @@ impl Mqtt {
     /// Ends the connection: says why, as far as the version has words for it, and lets go of the session. `input` is
     /// what was refused; a CONNECT tells the version to answer in.
     pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, input: &[u8], refusal: &Refusal) -> Close {
-        let detail = refusal.detail.as_ref();
-        let reason = refusal.reason.name();
         match &self.state {
             State::Connected(client) => {
-                let client_id = &client.session.key().client_id;
-                tracing::info!(link = %self.link, %client_id, reason, detail, "disconnecting");
+                self.note_refusal(refusal.kind, Some(&client.session.key().client_id), &refusal.detail);
                 if client.version.is_v5() {
                     let properties = refusal.properties(client.wants_reasons);
                     let mut packet = disconnect(refusal.reason, properties.as_properties());
@@ -114,25 +138,33 @@ impl Mqtt {
                 }
             }
             State::Greeting { .. } => {
-                tracing::info!(link = %self.link, reason, detail, "connection refused");
                 self.answer_connect(input, refusal);
             }
             State::Authenticating(authentication) => {
-                tracing::info!(link = %self.link, reason, detail, "connection refused while authenticating");
                 let connect = authentication.connect.clone();
                 self.answer_connect(&connect, refusal);
             }
             State::Ended => {}
         }
-        self.broker.counters.refused.add(1);
         self.depart(turn, Departure::WithWill);
         self.state = State::Ended;
         Close::new(refusal.code, refusal.detail.clone())
     }
 
+    /// Notes that this connection, or something on it, was refused.
+    pub(super) fn note_refusal(&self, reason: RefusalReason, client_id: Option<&str>, detail: &dyn Display) {
+        self.broker.note_refusal(&self.link, &Refused { reason, listener: None, client_id, detail });
+    }
+
     /// CONNACK with the reason. What is no CONNECT at all gets none, since its sender may not even speak MQTT.
     fn answer_connect(&mut self, input: &[u8], refusal: &Refusal) {
         const CONNECT: u8 = 0x10;
+        let connect = match decode(Version::V5, usize::MAX, input) {
+            Ok(Decoded::Packet { packet: Packet::Connect(connect), .. }) => Some(connect),
+            _ => None,
+        };
+        let client_id = connect.as_ref().map(|connect| connect.client_id);
+        self.note_refusal(refusal.kind, client_id, &refusal.detail);
         if input.first().is_none_or(|first| first & 0xF0 != CONNECT) {
             return;
         }
@@ -146,10 +178,11 @@ impl Mqtt {
         if !version.is_v5() && ReturnCode::for_reason(refusal.reason).is_none() {
             return;
         }
+        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24]
+        let size_max = connect.map_or(usize::MAX, |connect| Wishes::of(&connect).packet_size_max);
         let properties = refusal.properties(true);
         let conn_ack = |properties| ConnAck { session_present: false, reason: refusal.reason, properties };
         let mut packet = Packet::ConnAck(conn_ack(properties.as_properties()));
-        let size_max = packet_size_max(input);
         if packet.encoded_len(version) > size_max {
             packet = Packet::ConnAck(conn_ack(Properties::EMPTY));
         }
@@ -163,11 +196,24 @@ fn disconnect(reason: ReasonCode, properties: Properties<'_>) -> Packet<'_> {
     Packet::Disconnect(Disconnect { reason, properties })
 }
 
-/// The largest packet that the sender of a CONNECT takes, as far as it can be read. [MQTT-3.1.2-24]
-fn packet_size_max(input: &[u8]) -> usize {
-    match decode(Version::V5, usize::MAX, input) {
-        Ok(Decoded::Packet { packet: Packet::Connect(connect), .. }) => Wishes::of(&connect).packet_size_max,
-        _ => usize::MAX,
+/// What a refusal for this reason counts as.
+fn refusal_reason(reason: ReasonCode) -> RefusalReason {
+    match reason {
+        ReasonCode::MalformedPacket => RefusalReason::Malformed,
+        ReasonCode::PacketTooLarge => RefusalReason::TooLarge,
+        ReasonCode::BadUserNameOrPassword | ReasonCode::BadAuthenticationMethod => RefusalReason::Credentials,
+        ReasonCode::NotAuthorized => RefusalReason::NotAuthorized,
+        ReasonCode::QuotaExceeded | ReasonCode::ConnectionRateExceeded | ReasonCode::MessageRateTooHigh => {
+            RefusalReason::TooMany
+        }
+        ReasonCode::KeepAliveTimeout => RefusalReason::KeepAlive,
+        ReasonCode::SessionTakenOver => RefusalReason::TakenOver,
+        ReasonCode::ServerShuttingDown => RefusalReason::ShuttingDown,
+        ReasonCode::UseAnotherServer | ReasonCode::ServerMoved => RefusalReason::Redirected,
+        ReasonCode::ServerUnavailable | ReasonCode::ServerBusy => RefusalReason::Unavailable,
+        ReasonCode::UnspecifiedError | ReasonCode::ImplementationSpecificError => RefusalReason::Other,
+        // All the others name a rule that was broken.
+        _ => RefusalReason::Protocol,
     }
 }
 

@@ -8,7 +8,7 @@ use tidewire_protocols::topic::TopicFilter;
 
 use super::Context;
 use super::refuse::Refusal;
-use crate::auth::Action;
+use crate::auth::Judgement;
 use crate::broker::{ConsumeRequest, SubscribeRefused, SubscribeRequest};
 use crate::message::QUEUE_PREFIX;
 use crate::queue::ConsumerTerms;
@@ -27,13 +27,13 @@ impl Context<'_, '_, '_> {
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
         for wanted in subscribe.filters.iter() {
             let reason = self.subscribe(wanted.filter, wanted.options, identifier)?;
+            if reason.is_error() {
+                self.note_refusal(reason, "SUBSCRIBE to", wanted.filter);
+            }
             reasons.push(reason.as_u8());
         }
-        let sub_ack = Packet::SubAck(SubAck {
-            packet_id: subscribe.packet_id,
-            properties: Properties::EMPTY,
-            reasons: &reasons,
-        });
+        let (packet_id, reasons) = (subscribe.packet_id, reasons.as_slice());
+        let sub_ack = Packet::SubAck(SubAck { packet_id, properties: Properties::EMPTY, reasons });
         sub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
         Ok(())
     }
@@ -59,8 +59,12 @@ impl Context<'_, '_, '_> {
             return Err(Refusal::protocol("No Local on a shared subscription [MQTT-3.8.3-4]"));
         }
         // Where a SUBSCRIBE is authorised.
-        if !self.broker.authority.authorize(&self.client.identity, Action::Subscribe, filter.filter()) {
-            return Ok(ReasonCode::NotAuthorized);
+        match self.client.standing.judge_filter(filter) {
+            Judgement::Denied => return Ok(ReasonCode::NotAuthorized),
+            Judgement::AllowedInPart => {
+                self.broker.guard(&self.client.session, &self.client.standing.rights, true);
+            }
+            Judgement::Allowed => {}
         }
         let qos = wanted.qos.min(self.broker.config.mqtt.maximum_qos());
         let request = SubscribeRequest {
@@ -164,19 +168,19 @@ impl Context<'_, '_, '_> {
                     Err(_) => ReasonCode::UnspecifiedError,
                 },
             };
+            if reason.is_error() {
+                self.note_refusal(reason, "UNSUBSCRIBE from", filter);
+            }
             reasons.push(reason.as_u8());
         }
         let reasons = if self.client.version.is_v5() { reasons.as_slice() } else { &[] };
-        let unsub_ack = Packet::UnsubAck(UnsubAck {
-            packet_id: unsubscribe.packet_id,
-            properties: Properties::EMPTY,
-            reasons,
-        });
+        let packet_id = unsubscribe.packet_id;
+        let unsub_ack = Packet::UnsubAck(UnsubAck { packet_id, properties: Properties::EMPTY, reasons });
         unsub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
         Ok(())
     }
 
-    fn unsubscribe(&mut self, filter: TopicFilter<'_>) -> Result<bool, StoreError> {
+    pub(super) fn unsubscribe(&mut self, filter: TopicFilter<'_>) -> Result<bool, StoreError> {
         let session = &self.client.session;
         match filter.as_str().starts_with(QUEUE_PREFIX) {
             true => {

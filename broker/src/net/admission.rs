@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 
 use super::forwarded::{client, trusts};
 use super::handshake::Refusal;
+use crate::auth::{Arrival, Token};
 use crate::broker::{Broker, Visit};
-use crate::config::{ListenerConfig, Transport};
+use crate::config::{AuthConfig, ListenerConfig, Transport};
 use crate::session::Link;
 
 /// One connection's way in. Where it comes from may be known only at its upgrade, when a proxy says so.
@@ -19,7 +20,16 @@ pub(super) struct Admission<'a> {
     listener: &'a ListenerConfig,
     link: &'a Arc<Link>,
     peer: Option<IpAddr>,
-    visit: Mutex<Option<Visit>>,
+    found: Mutex<Found>,
+}
+
+/// What has been found out on the way.
+#[derive(Default)]
+struct Found {
+    visit: Option<Visit>,
+    /// Where the client is.
+    address: Option<IpAddr>,
+    token: Option<Token>,
 }
 
 impl<'a> Admission<'a> {
@@ -30,7 +40,8 @@ impl<'a> Admission<'a> {
         link: &'a Arc<Link>,
         peer: Option<IpAddr>,
     ) -> Self {
-        Self { broker, listener, link, peer, visit: Mutex::new(None) }
+        let found = Mutex::new(Found { address: peer, ..Found::default() });
+        Self { broker, listener, link, peer, found }
     }
 
     /// Takes a place for the peer's own address, unless it is a proxy that will speak for somebody else.
@@ -51,12 +62,13 @@ impl<'a> Admission<'a> {
     ///
     /// There are as many as there may be.
     pub(super) fn enter_by(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        if self.visit.lock().is_some() {
+        if self.found.lock().visit.is_some() {
             return Ok(());
         }
         let client = client(headers, self.listener, self.peer);
         if let Some(address) = client.filter(|_| client != self.peer) {
             self.link.set_origin(Box::new(address));
+            self.found.lock().address = Some(address);
         }
         self.take(client)
     }
@@ -66,9 +78,30 @@ impl<'a> Admission<'a> {
         self.link
     }
 
+    /// How clients authenticate.
+    pub(super) fn auth(&self) -> &AuthConfig {
+        &self.broker.config.auth
+    }
+
+    /// Takes note of the token that came with the request, if one did.
+    pub(super) fn hear_token(&self, token: Option<Token>) {
+        self.found.lock().token = token;
+    }
+
+    /// What the protocol is told of the client.
+    pub(super) fn arrival(&self) -> Arrival {
+        let mut found = self.found.lock();
+        Arrival {
+            address: found.address,
+            listener: Arc::clone(&self.listener.name),
+            certified: self.link.user(),
+            token: found.token.take(),
+        }
+    }
+
     /// The place, to be kept as long as the connection.
     pub(super) fn into_visit(self) -> Option<Visit> {
-        self.visit.into_inner()
+        self.found.into_inner().visit
     }
 
     /// A peer on a Unix socket has no address, and is not counted.
@@ -77,7 +110,7 @@ impl<'a> Admission<'a> {
         let max = self.broker.config.limits.connections_per_address_max;
         match self.broker.visitors.enter(network(address), max) {
             Some(visit) => {
-                *self.visit.lock() = Some(visit);
+                self.found.lock().visit = Some(visit);
                 Ok(())
             }
             None => Err((

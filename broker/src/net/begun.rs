@@ -10,6 +10,7 @@ use super::framing::Framing;
 use super::handshake::Agreement;
 use super::site::spoken;
 use super::{Socket, Stream, WebSocketTerms};
+use crate::auth::Arrival;
 use crate::broker::Broker;
 use crate::config::{ListenerConfig, ProtocolName};
 use crate::connection::Protocol;
@@ -23,18 +24,19 @@ pub(super) struct Begun<'a> {
     pub(super) broker: &'a Arc<Broker>,
     pub(super) listener: &'a ListenerConfig,
     pub(super) link: &'a Arc<Link>,
+    /// How the client came.
+    pub(super) arrival: Arrival,
 }
 
 impl Begun<'_> {
     /// A WebSocket that was agreed on; `unread` came behind the request.
     pub(super) fn web_socket(
-        &self,
+        self,
         socket: Socket,
         agreement: &Agreement<Subprotocol>,
         unread: &[u8],
     ) -> (Stream, Box<dyn Protocol>) {
         let limits = &self.broker.config.limits;
-        let protocol = self.new_protocol(spoken(agreement.subprotocol));
         let terms = WebSocketTerms {
             decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
             framing: self.framing(agreement.deflate),
@@ -43,23 +45,17 @@ impl Begun<'_> {
             ping_interval: Some(limits.ping_interval.0).filter(|interval| !interval.is_zero()),
         };
         let now = self.broker.now().instant;
+        let protocol = self.new_protocol(spoken(agreement.subprotocol));
         (Stream::web_socket(socket, terms, protocol.takes_text(), now), protocol)
     }
 
     /// A bare byte stream. Where two protocols are served, the first byte tells which; it may not have come yet.
-    pub(super) fn choose(&self, socket: Socket) -> (Stream, Box<dyn Protocol>) {
+    pub(super) fn choose(self, socket: Socket) -> (Stream, Box<dyn Protocol>) {
         let protocol = match self.listener.protocols.as_slice() {
             [only] => self.new_protocol(*only),
-            _ => Box::new(Detect::new(Arc::clone(self.broker), Arc::clone(self.link))),
+            _ => Box::new(Detect::new(Arc::clone(self.broker), Arc::clone(self.link), self.arrival)),
         };
         (Stream::plain(socket), protocol)
-    }
-
-    /// What compression a connection may have now.
-    pub(super) fn compression_policy(&self) -> Option<Policy> {
-        let settings = self.listener.compression.0?;
-        let contexts = self.broker.counters.deflate_contexts.value();
-        Some(settings.policy(contexts < settings.context_takeover_connections_max as u64))
     }
 
     /// Messages are compressed by the connection where they refer to earlier ones, and else by whoever publishes, once
@@ -78,11 +74,27 @@ impl Begun<'_> {
         Framing::default()
     }
 
-    fn new_protocol(&self, name: ProtocolName) -> Box<dyn Protocol> {
-        let (broker, link) = (Arc::clone(self.broker), Arc::clone(self.link));
-        match name {
-            ProtocolName::Mqtt => Box::new(Mqtt::new(broker, link)),
-            ProtocolName::Stomp => Box::new(Stomp::new(broker, link)),
-        }
+    fn new_protocol(self, name: ProtocolName) -> Box<dyn Protocol> {
+        new_protocol(name, Arc::clone(self.broker), Arc::clone(self.link), self.arrival)
+    }
+}
+
+/// What compression a connection may have now.
+pub(super) fn compression_policy(broker: &Broker, listener: &ListenerConfig) -> Option<Policy> {
+    let settings = listener.compression.0?;
+    let contexts = broker.counters.deflate_contexts.value();
+    Some(settings.policy(contexts < settings.context_takeover_connections_max as u64))
+}
+
+/// The protocol of that name, at its beginning.
+pub(super) fn new_protocol(
+    name: ProtocolName,
+    broker: Arc<Broker>,
+    link: Arc<Link>,
+    arrival: Arrival,
+) -> Box<dyn Protocol> {
+    match name {
+        ProtocolName::Mqtt => Box::new(Mqtt::new(broker, link, arrival)),
+        ProtocolName::Stomp => Box::new(Stomp::new(broker, link, arrival)),
     }
 }

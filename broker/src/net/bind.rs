@@ -80,11 +80,11 @@ pub fn bind_or_take(config: ListenerConfig, passed: &mut Passed) -> Result<Bound
     let tls = config.tls.as_ref().map(|settings| LiveTls::new(settings, alpn(&config))).transpose();
     let tls = match tls {
         Ok(tls) => tls.map(Arc::new),
-        Err(fault) => return Err(BindError::Tls { name: config.name, fault }),
+        Err(fault) => return Err(BindError::Tls { name: config.name.to_string(), fault }),
     };
     match try_bind(&config, passed) {
         Ok(acceptors) => Ok(Bound { config, tls, acceptors }),
-        Err(error) => Err(BindError::Address { name: config.name, bind: config.bind, error }),
+        Err(error) => Err(BindError::Address { name: config.name.to_string(), bind: config.bind, error }),
     }
 }
 

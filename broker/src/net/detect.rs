@@ -1,16 +1,18 @@
 //! Tells the protocol of a TCP connection from its first byte, where a listener serves both.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::begun::new_protocol;
 use super::first_bytes;
-use crate::broker::Broker;
+use crate::auth::Arrival;
+use crate::broker::{Broker, Refused};
 use crate::config::ProtocolName;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
-use crate::mqtt::Mqtt;
+use crate::counters::RefusalReason;
 use crate::output::Output;
 use crate::session::Link;
-use crate::stomp::Stomp;
 use crate::store::CommitId;
 use crate::turn::Turn;
 
@@ -19,22 +21,26 @@ pub(super) struct Detect {
     broker: Arc<Broker>,
     link: Arc<Link>,
     deadline: Instant,
+    /// How the client came, until its protocol has taken that.
+    arrival: Arrival,
     decided: Option<Box<dyn Protocol>>,
 }
 
 impl Detect {
-    pub(super) fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
+    pub(super) fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
         let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
-        Self { broker, link, deadline, decided: None }
+        Self { broker, link, deadline, arrival, decided: None }
     }
 
-    fn decide(&self, bytes: &[u8]) -> Result<Box<dyn Protocol>, Close> {
-        let (broker, link) = (Arc::clone(&self.broker), Arc::clone(&self.link));
-        match first_bytes::protocol(bytes, &[ProtocolName::Mqtt, ProtocolName::Stomp]) {
-            Ok(ProtocolName::Mqtt) => Ok(Box::new(Mqtt::new(broker, link))),
-            Ok(ProtocolName::Stomp) => Ok(Box::new(Stomp::new(broker, link))),
-            Err(reason) => Err(Close::new(CloseCode::Protocol, reason)),
-        }
+    fn decide(&mut self, bytes: &[u8]) -> Result<Box<dyn Protocol>, Close> {
+        let name = first_bytes::protocol(bytes, &[ProtocolName::Mqtt, ProtocolName::Stomp])
+            .map_err(|reason| Close::new(CloseCode::Protocol, reason))?;
+        let arrival = std::mem::take(&mut self.arrival);
+        Ok(new_protocol(name, Arc::clone(&self.broker), Arc::clone(&self.link), arrival))
+    }
+
+    fn note_refusal(&self, reason: RefusalReason, detail: &dyn Display) {
+        self.broker.note_refusal(&self.link, &Refused { reason, listener: None, client_id: None, detail });
     }
 }
 
@@ -47,8 +53,7 @@ impl Protocol for Detect {
             match self.decide(input) {
                 Ok(protocol) => self.decided = Some(protocol),
                 Err(close) => {
-                    tracing::info!(link = %self.link, reason = %close.reason, "refused");
-                    self.broker.counters.refused.add(1);
+                    self.note_refusal(RefusalReason::Malformed, &close.reason);
                     return (input.len(), Flow::Close(close));
                 }
             }
@@ -63,6 +68,7 @@ impl Protocol for Detect {
         match &mut self.decided {
             Some(protocol) => protocol.handle_wake(turn),
             None if self.link.signal().is_some() => {
+                self.note_refusal(RefusalReason::ShuttingDown, &"the server is shutting down");
                 Flow::Close(Close::new(CloseCode::GoingAway, "server shutting down"))
             }
             None => Flow::Continue,
@@ -73,9 +79,9 @@ impl Protocol for Detect {
         match &mut self.decided {
             Some(protocol) => protocol.handle_timeout(turn),
             None => {
-                tracing::info!(link = %self.link, "refused: nothing came within the connect timeout");
-                self.broker.counters.refused.add(1);
-                Flow::Close(Close::new(CloseCode::Normal, "nothing came within the connect timeout"))
+                let reason = "nothing came within the connect timeout";
+                self.note_refusal(RefusalReason::Timeout, &reason);
+                Flow::Close(Close::new(CloseCode::Normal, reason))
             }
         }
     }
@@ -89,6 +95,13 @@ impl Protocol for Detect {
     fn handle_closed(&mut self, turn: &mut Turn<'_>) {
         if let Some(protocol) = &mut self.decided {
             protocol.handle_closed(turn);
+        }
+    }
+
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        match &mut self.decided {
+            Some(protocol) => protocol.handle_breach(turn, close, reason),
+            None => Flow::Close(close),
         }
     }
 

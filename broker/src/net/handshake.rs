@@ -31,6 +31,9 @@ pub trait Site {
     /// It may not.
     fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Refusal>;
 
+    /// Hears what the request says of who sends it; it may connect.
+    fn hear<B>(&self, _request: &Request<B>) {}
+
     /// Chooses among the subprotocols that are offered, in the client's order.
     ///
     /// # Errors
@@ -41,7 +44,7 @@ pub trait Site {
     /// The name of a subprotocol for the answer, if it has one.
     fn name(subprotocol: &Self::Subprotocol) -> Option<&str>;
 
-    /// Says in the log that a request is refused.
+    /// Notes that a request is refused.
     fn note_refusal(&self, status: StatusCode, reason: &str);
 
     /// What compression there may be.
@@ -84,6 +87,7 @@ pub fn examine<B, S: Site>(request: &Request<B>, site: &S) -> Result<Granted<S::
     site.check_origin(request)?;
     let offered: Vec<&str> = tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
     let subprotocol = site.choose(&offered)?;
+    site.hear(request);
     let deflate = choose_compression(headers, site.compression())?;
     if let Some(name) = S::name(&subprotocol) {
         insert(&mut response, header::SEC_WEBSOCKET_PROTOCOL, name);
@@ -186,7 +190,7 @@ pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     values.next().is_none().then_some(value)
 }
 
-fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+pub(super) fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
 }

@@ -22,11 +22,12 @@ use tokio::sync::Notify;
 
 use super::Socket;
 use super::admission::Admission;
-use super::begun::Begun;
+use super::begun::{Begun, compression_policy};
 use super::handshake::{Agreement, Refusal, Site as _, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
 use super::open::no_place;
 use super::site::ListenerSite;
+use crate::auth::Arrival;
 use crate::broker::Visit;
 use crate::session::{Link, Origin};
 
@@ -84,7 +85,7 @@ pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<L
         }
     };
     if let Err(error) = result {
-        tracing::debug!(listener = state.config.name, %link, %error, "an HTTP/2 connection broke");
+        tracing::debug!(listener = %state.config.name, %link, %error, "an HTTP/2 connection broke");
     }
 }
 
@@ -133,17 +134,16 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
     let listed = Listed::new(&state.broker, Arc::clone(&link));
     let admission =
         Admission::new(&state.broker, &state.config, &link, carrier.address.map(|address| address.ip()));
-    let policy = Begun { broker: &state.broker, listener: &state.config, link: &link }.compression_policy();
-    let site = ListenerSite { listener: &state.config, admission: &admission, policy };
+    let policy = compression_policy(&state.broker, &state.config);
+    let site = ListenerSite { broker: &state.broker, listener: &state.config, admission: &admission, policy };
     match try_begin(carrier, &site, request) {
         Ok((begun, answer)) => {
-            let visit = admission.into_visit();
-            tokio::spawn(begun.serve(link, listed, visit));
+            let (arrival, visit) = (admission.arrival(), admission.into_visit());
+            tokio::spawn(begun.serve(link, listed, arrival, visit));
             answer
         }
         Err((status, reason)) => {
             site.note_refusal(status, &reason);
-            state.broker.counters.refused.add(1);
             refusal(status, reason, version)
         }
     }
@@ -171,12 +171,12 @@ fn try_begin(
 
 impl Agreed {
     /// Serves it, once the answer is on its way; what follows that on its stream is WebSocket.
-    async fn serve(self, link: Arc<Link>, listed: Listed, visit: Option<Visit>) {
+    async fn serve(self, link: Arc<Link>, listed: Listed, arrival: Arrival, visit: Option<Visit>) {
         let Self { carried, place, agreement, upgrade } = self;
         let Ok(upgraded) = upgrade.await else { return };
         let socket = Socket::Http2(Box::new(TokioIo::new(upgraded)));
         let state = &carried.0.state;
-        let begun = Begun { broker: &state.broker, listener: &state.config, link: &link };
+        let begun = Begun { broker: &state.broker, listener: &state.config, link: &link, arrival };
         let (stream, protocol) = begun.web_socket(socket, &agreement, &[]);
         let served = listed.begin_serving(stream, protocol, visit, Some(place));
         served.serving.await;

@@ -48,7 +48,7 @@ pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<
                 drop(tokio::spawn(attend(&site, raw)));
             }
             Err(error) => {
-                tracing::warn!(listener = site.config.name, %error, "a connection could not be accepted");
+                tracing::warn!(listener = %site.config.name, %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -118,7 +118,7 @@ fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
         // Not on the list, which is for those that are served.
         false => Arc::new(Link::new(0, origin, site.broker.now().instant)),
     };
-    tracing::debug!(listener = site.config.name, %link, "connection");
+    tracing::debug!(listener = %site.config.name, %link, "connection");
     let listed = Listed::new(&site.broker, link);
     let site = Arc::clone(site);
     Attending::Opening(Box::pin(async move {
@@ -157,16 +157,15 @@ impl Future for Attending {
     }
 }
 
-/// Serves one connection as the listener's configuration says, but for its TLS.
-pub async fn serve_socket(broker: Arc<Broker>, listener: &ListenerConfig, raw: Raw, link: Arc<Link>) {
-    let listed = Listed::new(&broker, link);
-    let opening = Opening { broker: &broker, listener, tls: None, link: &listed.link, has_place: true };
-    // HTTP/2 is for TLS, which there is none of here.
-    if let Some(Opened { kind: OpenedKind::One(stream, protocol), visit }) = Box::pin(opening.open(raw)).await
-    {
-        let Served { serving, _visit, _place } = listed.begin_serving(stream, protocol, visit, None);
-        serving.await;
-    }
+/// Serves one connection that no socket of the listener's has accepted, as its configuration says; `tls` is what it speaks,
+/// if any. Its place among those that there may be is for itself alone.
+pub fn serve_socket(
+    broker: Arc<Broker>,
+    config: ListenerConfig,
+    tls: Option<Arc<LiveTls>>,
+    raw: Raw,
+) -> impl Future<Output = ()> + Send {
+    attend(&Arc::new(ListenerState { broker, config, tls, served: AtomicUsize::new(0) }), raw)
 }
 
 /// A connection that is on the broker's list and not served yet. If it never is, whatever the reason, a panic included,
@@ -214,7 +213,7 @@ mod tests {
 
     fn site() -> Arc<ListenerState> {
         let store = Arc::new(MemoryStore::default());
-        let broker = Broker::new(Config::default(), Box::new(Gate::default()), store, Clock::system());
+        let broker = Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system());
         let config = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
         Arc::new(ListenerState { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) })
     }

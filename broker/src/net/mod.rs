@@ -1,6 +1,7 @@
 //! The network: listeners, a connection's first moments, the WebSocket upgrade, and one type for all kinds of streams.
 
 mod admission;
+mod bearer;
 mod begun;
 mod bind;
 mod brief;

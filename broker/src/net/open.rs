@@ -7,6 +7,7 @@
 //! All of it together is bounded by `limits.connect_timeout`. The future is large, and is boxed by whoever runs it, so
 //! that the task that serves the connection for hours does not hold its memory.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,15 +15,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::rustls;
 
 use super::admission::Admission;
-use super::begun::Begun;
+use super::begun::{Begun, compression_policy};
 use super::forwarded::trusts;
 use super::handshake::Refusal;
 use super::site::ListenerSite;
 use super::upgrade::{Upgraded, refuse, upgrade};
 use super::{Raw, Socket, Stream, first_bytes, proxy};
-use crate::broker::{Broker, Visit};
+use crate::broker::{self, Broker, Visit};
 use crate::config::{ListenerConfig, Transport};
 use crate::connection::Protocol;
+use crate::counters::RefusalReason;
 use crate::session::Link;
 use crate::tls::LiveTls;
 
@@ -60,20 +62,29 @@ pub(super) struct Opening<'a> {
 
 /// Why a connection is not served.
 enum Refused {
-    /// For this reason, which is to be logged.
-    Because(String),
-    /// It was logged already.
+    /// For this reason, which is to be noted.
+    Because(RefusalReason, String),
+    /// It was noted already, or the peer went away.
     Said,
 }
 
+/// What has come means nothing here.
 impl From<String> for Refused {
     fn from(reason: String) -> Self {
-        Self::Because(reason)
+        Self::Because(RefusalReason::Malformed, reason)
+    }
+}
+
+/// The connection broke before anything was refused.
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        tracing::debug!(%error, "the connection broke at its beginning");
+        Self::Said
     }
 }
 
 impl Opening<'_> {
-    /// Opens the connection; `None` when it is refused, which has been logged.
+    /// Opens the connection; `None` when it is refused, which has been noted.
     pub(super) async fn open(&self, raw: Raw) -> Option<Opened> {
         let stopped = async {
             self.link.signalled().await;
@@ -85,18 +96,19 @@ impl Opening<'_> {
                 self.broker.config.limits.connect_timeout.0,
                 self.begin(raw, &mut awaited),
             ) => opened.ok(),
-            () = stopped => Some(Err(Refused::Said)),
+            () = stopped => {
+                Some(Err(Refused::Because(RefusalReason::ShuttingDown, "the server is shutting down".to_owned())))
+            }
         };
-        let reason = match opened {
+        let (reason, detail) = match opened {
             Some(Ok(opened)) => return Some(opened),
-            Some(Err(Refused::Because(reason))) => reason,
-            Some(Err(Refused::Said)) => String::new(),
-            None => format!("{awaited} did not come within the connect timeout"),
+            Some(Err(Refused::Because(reason, detail))) => (reason, detail),
+            Some(Err(Refused::Said)) => return None,
+            None => (RefusalReason::Timeout, format!("{awaited} did not come within the connect timeout")),
         };
-        if !reason.is_empty() {
-            tracing::info!(listener = self.listener.name, link = %self.link, reason, "refused");
-        }
-        self.broker.counters.refused.add(1);
+        let listener = Some(&*self.listener.name);
+        let refused = broker::Refused { reason, listener, client_id: None, detail: &detail };
+        self.broker.note_refusal(self.link, &refused);
         None
     }
 
@@ -110,13 +122,16 @@ impl Opening<'_> {
         let admitted = if self.has_place { admission.enter() } else { Err(no_place()) };
         // Over WebSocket it is told why, in HTTP.
         if let (Err((_, reason)), Transport::Tcp) = (&admitted, self.listener.transport) {
-            return Err(Refused::Because(reason.clone()));
+            return Err(Refused::Because(RefusalReason::TooMany, reason.clone()));
         }
         let (stream, protocol) = match (self.listener.transport, self.tls) {
-            (Transport::Tcp, None) => self.begun().choose(Socket::Raw(self.look(raw).await?)),
+            (Transport::Tcp, None) => {
+                let socket = Socket::Raw(self.look(raw).await?);
+                self.begun(&admission).choose(socket)
+            }
             (Transport::Tcp, Some(tls)) => {
                 let socket = Box::pin(self.speak_tls(tls, raw, awaited)).await?;
-                self.begun().choose(socket)
+                self.begun(&admission).choose(socket)
             }
             (Transport::Ws, tls) => {
                 let socket = match tls {
@@ -137,7 +152,7 @@ impl Opening<'_> {
         let peer = raw.peer_address().map(|address| address.ip());
         if !self.listener.trusted_proxies.is_empty() && !trusts(self.listener, peer) {
             let reason = "only proxies may connect here (proxy_protocol), and it is none of trusted_proxies";
-            return Err(Refused::Because(reason.to_owned()));
+            return Err(Refused::Because(RefusalReason::NotAuthorized, reason.to_owned()));
         }
         if let Some(source) = proxy::read_header(raw).await? {
             raw.set_peer_address(source);
@@ -148,11 +163,11 @@ impl Opening<'_> {
 
     /// Waits for the first bytes, which stay to be read.
     async fn peek<'r>(&self, raw: &'r mut Raw) -> Result<&'r [u8], Refused> {
-        let first = raw.peek().await.map_err(|error| error.to_string())?;
+        let first = raw.peek().await?;
         match first.is_empty() {
             false => Ok(first),
             true => {
-                tracing::debug!(listener = self.listener.name, link = %self.link, "the peer closed without a word");
+                tracing::debug!(listener = %self.listener.name, link = %self.link, "the peer closed without a word");
                 Err(Refused::Said)
             }
         }
@@ -164,7 +179,7 @@ impl Opening<'_> {
         let [only] = self.listener.protocols.as_slice() else { return Ok(raw) };
         let deadline = self.link.opened_at() + self.broker.config.limits.connect_timeout.0;
         let first = tokio::select! {
-            first = raw.peek() => first.map_err(|error| error.to_string())?,
+            first = raw.peek() => first?,
             _ = self.link.signalled() => return Ok(raw),
             () = tokio::time::sleep_until(deadline.into()) => return Ok(raw),
         };
@@ -174,7 +189,7 @@ impl Opening<'_> {
 
     async fn speak_plainly(&self, mut raw: Raw) -> Result<Socket, Refused> {
         if first_bytes::is_tls(self.peek(&mut raw).await?) {
-            return Err(Refused::Because("a TLS hello came to a port without TLS".to_owned()));
+            return Err("a TLS hello came to a port without TLS".to_owned().into());
         }
         Ok(Socket::Raw(raw))
     }
@@ -194,13 +209,13 @@ impl Opening<'_> {
             if first_bytes::is_http(first) && self.listener.transport == Transport::Ws {
                 answer_plainly(raw).await;
             }
-            return Err(Refused::Because(reason));
+            return Err(reason.into());
         }
         *awaited = "the end of the TLS handshake";
         let (stream, user) = tls.accept(raw).await.map_err(|error| {
             let reason = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
             let reason = reason.map_or_else(|| error.to_string(), ToString::to_string);
-            format!("the TLS handshake failed: {reason}")
+            Refused::Because(RefusalReason::Tls, format!("the TLS handshake failed: {reason}"))
         })?;
         if let Some(user) = user {
             self.link.set_user(&user);
@@ -218,17 +233,18 @@ impl Opening<'_> {
         if let Err(refusal) = admitted {
             let reason = refusal.1.clone();
             Box::pin(refuse(socket, limits, refusal)).await;
-            return Err(Refused::Because(reason));
+            return Err(Refused::Because(RefusalReason::TooMany, reason));
         }
-        let begun = self.begun();
-        let site = ListenerSite { listener: self.listener, admission, policy: begun.compression_policy() };
+        let policy = compression_policy(self.broker, self.listener);
+        let site = ListenerSite { broker: self.broker, listener: self.listener, admission, policy };
         let upgraded = upgrade(socket, &site, limits).await;
         let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
-        Ok(begun.web_socket(socket, &agreement, &unread))
+        Ok(self.begun(admission).web_socket(socket, &agreement, &unread))
     }
 
-    fn begun(&self) -> Begun<'_> {
-        Begun { broker: self.broker, listener: self.listener, link: self.link }
+    fn begun(&self, admission: &Admission<'_>) -> Begun<'_> {
+        let arrival = admission.arrival();
+        Begun { broker: self.broker, listener: self.listener, link: self.link, arrival }
     }
 }
 
@@ -249,7 +265,7 @@ async fn answer_plainly(mut raw: Raw) {
         // What is unread when the socket is closed would reset it, and the answer with it.
         let mut rest = [0; 512];
         while raw.read(&mut rest).await? > 0 {}
-        std::io::Result::Ok(())
+        io::Result::Ok(())
     };
     // Whether the peer stays to hear it is its own affair.
     let _ = tokio::time::timeout(LINGER, conversation).await;

@@ -2,21 +2,33 @@
 
 use std::net::IpAddr;
 
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use tidewire_protocols::websocket::Subprotocol;
 use tidewire_protocols::websocket::deflate::Policy;
 
 use super::admission::Admission;
+use super::bearer::{is_token, token};
 use super::handshake::{Refusal, Site, only};
+use crate::broker::{Broker, Refused};
 use crate::config::{ListenerConfig, ProtocolName};
+use crate::counters::RefusalReason;
 
 /// One connection's way through them.
 pub(super) struct ListenerSite<'a> {
+    pub(super) broker: &'a Broker,
     pub(super) listener: &'a ListenerConfig,
     pub(super) admission: &'a Admission<'a>,
     /// What compression there may be.
     pub(super) policy: Option<Policy>,
+}
+
+impl ListenerSite<'_> {
+    /// The host that a request is for. HTTP/2 has it in the request line, so to speak.
+    fn host<'r, B>(&self, request: &'r Request<B>) -> Option<&'r str> {
+        let authority = request.uri().authority().map(|authority| authority.as_str());
+        authority.or_else(|| only(request.headers(), header::HOST))
+    }
 }
 
 impl Site for ListenerSite<'_> {
@@ -34,10 +46,16 @@ impl Site for ListenerSite<'_> {
     }
 
     fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        // HTTP/2 has it in the request line, so to speak.
-        let authority = request.uri().authority().map(|authority| authority.as_str());
-        let host = authority.or_else(|| only(request.headers(), header::HOST));
-        check_origin(request.headers(), host, self.listener)
+        check_origin(request.headers(), self.host(request), self.listener)
+    }
+
+    fn hear<B>(&self, request: &Request<B>) {
+        let host = self.host(request);
+        let is_own_page = request.headers().get(header::ORIGIN).is_some_and(|origin| {
+            // `"*"` lets every page connect, but none have the cookies of others.
+            is_same_host(origin, host) || is_listed(origin, self.listener)
+        });
+        self.admission.hear_token(token(request, self.admission.auth(), is_own_page));
     }
 
     /// The first of the client's that the listener serves.
@@ -50,7 +68,12 @@ impl Site for ListenerSite<'_> {
         let served = served.join(", ");
         let reason = match offered.is_empty() {
             true => format!("no Sec-WebSocket-Protocol was sent; this listener serves {served}"),
-            false => format!("none of {} is served here; this listener serves {served}", offered.join(", ")),
+            false => {
+                // The offer may hold a token, which is for nobody else's eyes.
+                let offered: Vec<_> = offered.iter().copied().filter(|name| !is_token(name)).collect();
+                let offered = offered.join(", ");
+                format!("none of {offered} is served here; this listener serves {served}")
+            }
         };
         Err((StatusCode::BAD_REQUEST, reason))
     }
@@ -61,8 +84,17 @@ impl Site for ListenerSite<'_> {
 
     /// By then it is known whom a proxy speaks for.
     fn note_refusal(&self, status: StatusCode, reason: &str) {
-        let (listener, link) = (&self.listener.name, self.admission.link());
-        tracing::info!(listener, %link, status = status.as_u16(), reason, "upgrade refused");
+        let kind = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => RefusalReason::TooMany,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => RefusalReason::TooLarge,
+            StatusCode::REQUEST_TIMEOUT => RefusalReason::Timeout,
+            StatusCode::UNAUTHORIZED => RefusalReason::Credentials,
+            _ => RefusalReason::Upgrade,
+        };
+        let detail = &format_args!("HTTP {}: {reason}", status.as_u16());
+        let listener = Some(&*self.listener.name);
+        let refused = Refused { reason: kind, listener, client_id: None, detail };
+        self.broker.note_refusal(self.admission.link(), &refused);
     }
 
     fn compression(&self) -> Option<Policy> {
@@ -78,20 +110,30 @@ pub(super) fn spoken(subprotocol: Subprotocol) -> ProtocolName {
 /// Browsers say which page connects; others say nothing. A page of the same host may, and those that are listed.
 fn check_origin(headers: &HeaderMap, host: Option<&str>, listener: &ListenerConfig) -> Result<(), Refusal> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or("");
     let is_allowed = match &listener.origins {
-        Some(origins) => origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)),
-        None => {
-            let own = host.map(host_name);
-            let page = origin.split_once("://").map(|(_, authority)| host_name(authority));
-            let is_same = own.zip(page).is_some_and(|(own, page)| own.eq_ignore_ascii_case(page));
-            is_same || (is_loopback(own) && is_loopback(page))
-        }
+        Some(origins) => origins.iter().any(|allowed| allowed == "*") || is_listed(origin, listener),
+        None => is_same_host(origin, host),
     };
     if is_allowed {
         return Ok(());
     }
+    let origin = origin.to_str().unwrap_or("");
     Err((StatusCode::FORBIDDEN, format!("pages of origin {origin} may not connect here (setting: origins)")))
+}
+
+/// Whether an origin is named in the listener's list.
+fn is_listed(origin: &HeaderValue, listener: &ListenerConfig) -> bool {
+    let listed = listener.origins.iter().flatten();
+    origin.to_str().is_ok_and(|origin| listed.into_iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)))
+}
+
+/// Whether a page comes from the host that it connects to.
+fn is_same_host(origin: &HeaderValue, host: Option<&str>) -> bool {
+    let own = host.map(host_name);
+    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let page = page.map(|(_, authority)| host_name(authority));
+    let is_same = own.zip(page).is_some_and(|(own, page)| own.eq_ignore_ascii_case(page));
+    is_same || (is_loopback(own) && is_loopback(page))
 }
 
 /// `localhost`, `127.0.0.1` and `[::1]` are one host under several names.

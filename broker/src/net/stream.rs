@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Socket, WebSocket, WebSocketTerms};
 use crate::connection::{Close, Flow};
+use crate::counters::RefusalReason;
 use crate::output::Output;
 
 /// Size of the buffer that a thread reads into, whichever connection it serves: idle connections hold none.
@@ -37,8 +38,10 @@ pub struct PlainStream {
 pub enum Received {
     /// Bytes, which were handled with this result.
     Bytes(Flow),
-    /// Something that ends the connection: the WebSocket layer's own rules were broken, or the peer closes it.
-    Refused(Close),
+    /// The WebSocket layer's own rules were broken, which ends the connection.
+    Refused(Close, RefusalReason),
+    /// The peer closes the WebSocket, which has been answered.
+    Closed,
     /// The peer is gone.
     End,
 }

@@ -6,11 +6,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Buf as _;
-use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
@@ -83,12 +83,26 @@ async fn upgrade_by_hyper<S: Site>(
     // take for an upgrade. Refusals say `close` themselves.
     let served = builder(limits).serve_connection(TokioIo::new(socket), service).with_upgrades().await;
     if let Err(error) = served {
-        tracing::debug!(%error, "no upgrade");
+        match status_of(&error) {
+            Some(status) => site.note_refusal(status, &error.to_string()),
+            None => tracing::debug!(%error, "no upgrade"),
+        }
         return None;
     }
     let (upgraded, agreement) = agreed.lock().take()?;
     let parts = upgraded.await.ok()?.downcast::<TokioIo<Socket>>().ok()?;
     Some(Upgraded { socket: parts.io.into_inner(), agreement, unread: parts.read_buf })
+}
+
+/// What hyper has answered by itself, or would have; `None` where the peer went away.
+fn status_of(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_too_large() {
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    } else if error.is_parse() {
+        Some(StatusCode::BAD_REQUEST)
+    } else {
+        error.is_timeout().then_some(StatusCode::REQUEST_TIMEOUT)
+    }
 }
 
 /// Answers whatever request comes on `socket` with this refusal: there is no room for the connection.

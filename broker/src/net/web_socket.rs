@@ -20,6 +20,7 @@ use super::Socket;
 use super::framing::{Framing, give_back, lend};
 use super::stream::{Received, SCRATCH, poll_end, poll_read};
 use crate::connection::{Close, CloseCode, Flow};
+use crate::counters::RefusalReason;
 use crate::output::Output;
 
 /// Bytes of control frames that wait for the socket; of more pings than that, the later ones are not answered, as RFC
@@ -140,13 +141,13 @@ impl WebSocket {
     fn decode(&mut self, input: &mut [u8], handle: &mut dyn FnMut(&[u8], bool) -> Flow) -> (usize, Received) {
         let (control, takes_text) = (&mut self.control, self.takes_text);
         let mut flow = Flow::Continue;
-        let mut refused = None;
+        let (mut refused, mut is_closed_by_peer) = (None, false);
         let mut pieces = 0;
         let mut visit = |event: Event<'_>| {
             match event {
                 Event::Data { kind: MessageKind::Text, .. } if !takes_text => {
                     let reason = "MQTT travels in binary WebSocket messages, and this one is text";
-                    refused = Some((Close::new(CloseCode::Unsupported, reason), false));
+                    refused = Some(Close::new(CloseCode::Unsupported, reason));
                     return ControlFlow::Break(());
                 }
                 Event::Data { bytes: [], .. } => {}
@@ -164,7 +165,7 @@ impl WebSocket {
                 Event::Close(closing) => {
                     // The answer must not wait for replies that the disk still holds. (RFC 6455, section 5.5.1)
                     encode_close(Closing { code: closing.code, reason: "" }, control);
-                    refused = Some((Close::new(CloseCode::Normal, "the peer closed"), true));
+                    is_closed_by_peer = true;
                 }
             }
             match flow {
@@ -173,17 +174,24 @@ impl WebSocket {
             }
         };
         let result = self.decoder.decode(input, &mut visit);
-        if let Some((close, is_closed_by_peer)) = refused {
-            self.is_closed_by_peer = is_closed_by_peer;
-            self.is_close_sent = is_closed_by_peer;
-            return (input.len(), Received::Refused(close));
+        if let Some(close) = refused {
+            return (input.len(), Received::Refused(close, RefusalReason::Malformed));
+        }
+        if is_closed_by_peer {
+            self.is_closed_by_peer = true;
+            self.is_close_sent = true;
+            return (input.len(), Received::Closed);
         }
         match result {
             Ok(used) => (used, Received::Bytes(flow)),
             Err(error) => {
                 self.is_failed = true;
                 let code = CloseCode::of_breach(error.close_code());
-                (input.len(), Received::Refused(Close::new(code, error.to_string())))
+                let reason = match code {
+                    CloseCode::TooLarge => RefusalReason::TooLarge,
+                    _ => RefusalReason::Malformed,
+                };
+                (input.len(), Received::Refused(Close::new(code, error.to_string()), reason))
             }
         }
     }

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use tidewire_protocols::topic::TopicName;
+
 use crate::clock::Now;
 pub use crate::message::Identifiers;
 use crate::message::{Message, Publication, Qos};
@@ -107,6 +109,9 @@ pub enum Delivered {
     Discarded,
 }
 
+/// Looks at each delivery's topic: whether it is for the client at all.
+pub type Guard = Box<dyn Fn(TopicName<'_>) -> bool + Send>;
+
 /// A protocol's half of delivering, held by the session because it outlives connections: the inflight window, and
 /// how a message becomes bytes for the connection that is attached.
 pub trait Deliver: Any + Send {
@@ -161,6 +166,9 @@ pub trait Deliver: Any + Send {
     fn openings(&self) -> u64 {
         0
     }
+
+    /// Has each delivery looked at from now on, or no longer: what is not for the client is discarded.
+    fn set_guard(&mut self, _guard: Option<Guard>) {}
 
     /// Says that a browser of a queue has seen all, where the protocol has a word for it.
     fn end_of_browse(&mut self, _local: u32, _output: &mut Output) {}

@@ -21,6 +21,7 @@ pub struct Link {
     waker: AtomicWaker,
     signal: AtomicU8,
     is_framed_in_place: AtomicBool,
+    wants_review: AtomicBool,
 }
 
 /// Who is at the far end, as far as it is known.
@@ -61,8 +62,9 @@ impl Link {
     pub fn new(id: u64, origin: Box<dyn Origin>, opened_at: Instant) -> Self {
         let peer = Mutex::new(Peer { origin, user: None });
         let (deflating, waker) = (OnceLock::new(), AtomicWaker::new());
-        let (signal, is_framed_in_place) = (AtomicU8::new(NONE), AtomicBool::new(false));
-        Self { id, peer, opened_at, deflating, waker, signal, is_framed_in_place }
+        let (is_framed_in_place, wants_review) = (AtomicBool::new(false), AtomicBool::new(false));
+        let signal = AtomicU8::new(NONE);
+        Self { id, peer, opened_at, deflating, waker, signal, is_framed_in_place, wants_review }
     }
 
     /// The connection's number, which no other ever has.
@@ -128,6 +130,18 @@ impl Link {
     /// Wakes the connection, because its session's outbox has something.
     pub fn wake(&self) {
         self.waker.wake();
+    }
+
+    /// Asks the connection to look at its client's rights anew, and wakes it.
+    pub fn ask_for_review(&self) {
+        self.wants_review.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Whether that was asked for since this was called last.
+    pub fn take_review(&self) -> bool {
+        // Read first: as a rule it is not, and a read costs next to nothing.
+        self.wants_review.load(Ordering::Relaxed) && self.wants_review.swap(false, Ordering::AcqRel)
     }
 
     /// Asks the connection to end, and wakes it.

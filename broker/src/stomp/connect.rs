@@ -1,52 +1,109 @@
 //! CONNECT and STOMP: who comes, which version is spoken, and CONNECTED.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use tidewire_protocols::stomp::{Command, Frame, FrameWriter, HeartBeat, Version};
+use tidewire_protocols::stomp::{Command, Decoded, Decoder, Frame, FrameWriter, Headers, HeartBeat, Version};
 
 use super::deliver::StompDeliver;
 use super::heart_beat::HeartBeats;
 use super::refuse::Refusal;
 use super::transaction::Transactions;
 use super::{Client, State, Stomp};
-use crate::auth::Credentials;
-use crate::broker::{Connected, NewConnection};
+use crate::auth::{Arrival, Credentials, Token, Vouched};
+use crate::broker::{Answer, Asked, Connected, NewConnection, Standing};
+use crate::config::CredentialSource;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
 use crate::turn::Turn;
 
 /// Name and version, as CONNECTED's `server` header wants them. [STOMP12-CONNECTED-3]
 const SERVER: &str = concat!("tidewire/", env!("CARGO_PKG_VERSION"));
 
+/// A client whose CONNECT waits for an answer: somebody is being asked who it is.
+pub(super) struct Waiting {
+    /// When it must have come.
+    pub(super) deadline: Instant,
+    /// The frame as it came.
+    frame: Vec<u8>,
+    arrival: Arrival,
+    answer: Answer,
+}
+
 impl Stomp {
-    pub(super) fn handle_connect(&mut self, turn: &mut Turn<'_>, frame: &Frame<'_>) -> Result<(), Refusal> {
+    /// `bytes` are the frame's own: they are needed again where the answer takes a while.
+    pub(super) fn handle_connect(
+        &mut self,
+        turn: &mut Turn<'_>,
+        frame: &Frame<'_>,
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
         let headers = &frame.headers;
-        let accepted = headers.get("accept-version");
-        let version = Version::negotiate(accepted.as_deref()).ok_or_else(|| {
-            let body = "This server speaks 1.0, 1.1 and 1.2: name one of them in accept-version.";
-            Refusal::new("no common version", body)
-        })?;
+        version(headers)?;
+        let arrival = match &mut self.state {
+            State::Greeting { arrival, .. } => std::mem::take(arrival.as_mut()),
+            _ => Arrival::default(),
+        };
+        let mut credentials = Credentials {
+            arrival: arrival.clone(),
+            user_name: headers.get("login").map(|login| login.as_ref().into()),
+            password: headers.get("passcode").map(|passcode| passcode.as_bytes().into()),
+            client_id: client_id(headers).as_deref().unwrap_or_default().into(),
+            now_secs: turn.now.unix_secs(),
+        };
+        let takes_token = self.broker.config.auth.credential_sources.contains(&CredentialSource::Connect);
+        if let Some(token) = bearer(headers).filter(|_| takes_token) {
+            credentials.arrival.token = Some(token);
+        }
+        match self.broker.ask(self.broker.authority.authenticate(credentials), &self.link) {
+            Asked::Answered(answer) => self.admit(turn, frame, answer?, &arrival),
+            Asked::Waiting(answer) => {
+                let deadline = self.link.opened_at() + self.broker.config.limits.connect_timeout.0;
+                let frame = bytes.to_vec();
+                self.state = State::Waiting(Box::new(Waiting { deadline, frame, arrival, answer }));
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks whether the answer has come that a client waits for which is not connected yet.
+    pub(super) fn hear_answer(&mut self, turn: &mut Turn<'_>) -> Result<(), Refusal> {
+        let State::Waiting(waiting) = &mut self.state else { return Ok(()) };
+        let Some(answer) = waiting.answer.take() else { return Ok(()) };
+        let (bytes, arrival) = (std::mem::take(&mut waiting.frame), std::mem::take(&mut waiting.arrival));
+        let mut decoder = Decoder::new(self.broker.config.limits.stomp_before_connect());
+        match decoder.decode(&bytes) {
+            Ok(Decoded::Frame { frame, .. }) => {
+                let admitted = answer.map_err(Refusal::from);
+                let admitted = admitted.and_then(|vouched| self.admit(turn, &frame, vouched, &arrival));
+                admitted.map_err(|refusal| refusal.about(&frame))
+            }
+            // It was decoded once already.
+            _ => Err(Refusal::new("internal error", "The CONNECT frame cannot be read again.")),
+        }
+    }
+
+    /// Gives a client its session.
+    fn admit(
+        &mut self,
+        turn: &mut Turn<'_>,
+        frame: &Frame<'_>,
+        vouched: Vouched,
+        arrival: &Arrival,
+    ) -> Result<(), Refusal> {
+        let headers = &frame.headers;
+        let version = version(headers)?;
         let wished = match headers.get("heart-beat") {
             Some(text) if version > Version::V10 => HeartBeat::parse(&text).map_err(|_| {
                 Refusal::bad_header("heart-beat", &text, "two numbers of milliseconds, as in 10000,10000")
             })?,
             _ => HeartBeat::parse("0,0").map_err(|error| Refusal::undecodable(&error))?,
         };
-        let (login, passcode) = (headers.get("login"), headers.get("passcode"));
-        let client_id = headers.get("client-id").filter(|client_id| !client_id.is_empty());
-        let certified = self.link.user();
-        let credentials = Credentials {
-            user_name: login.as_deref(),
-            password: passcode.as_deref().map(str::as_bytes),
-            client_id: client_id.as_deref().unwrap_or_default(),
-            certified: certified.as_deref(),
-        };
-        // Where a client is let in or not.
-        let identity = self
-            .broker
-            .authority
-            .authenticate(&credentials)
-            .ok_or_else(|| Refusal::new("access refused", "login or passcode is missing or wrong."))?;
+        let client_id = client_id(headers);
+        let (authority, notice) = (self.broker.authority.as_ref(), self.broker.config.auth.expiry_notice.0);
+        let known_as = client_id.as_deref().unwrap_or_default().into();
+        let standing = Standing::new(authority, turn.now, vouched, arrival, known_as, notice)?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let token = token().ok_or_else(|| {
@@ -75,7 +132,11 @@ impl Stomp {
             },
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
-        tracing::info!(link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(), "connected");
+        tracing::info!(
+            link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
+            user = standing.user(), "connected"
+        );
+
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {
@@ -89,7 +150,7 @@ impl Stomp {
         });
         self.state = State::Connected(Box::new(Client {
             session,
-            identity,
+            standing,
             version,
             client_id: client_id.as_deref().map(Into::into),
             token,
@@ -97,6 +158,7 @@ impl Stomp {
             subscriptions: HashMap::new(),
             transactions: Transactions::default(),
             known: None,
+            renewal: None,
         }));
         Ok(())
     }
@@ -106,6 +168,25 @@ impl Stomp {
         let ms = |span: crate::config::Span| u32::try_from(span.0.as_millis()).unwrap_or(u32::MAX);
         HeartBeat { guarantees_ms: ms(send), wants_ms: ms(hear) }
     }
+}
+
+fn version(headers: &Headers<'_>) -> Result<Version, Refusal> {
+    let accepted = headers.get("accept-version");
+    Version::negotiate(accepted.as_deref()).ok_or_else(|| {
+        let body = "This server speaks 1.0, 1.1 and 1.2: name one of them in accept-version.";
+        Refusal::new("no common version", body)
+    })
+}
+
+fn client_id<'h>(headers: &'h Headers<'_>) -> Option<Cow<'h, str>> {
+    headers.get("client-id").filter(|client_id| !client_id.is_empty())
+}
+
+/// The token of an `Authorization` header, as HTTP has it; its name is written either way.
+fn bearer(headers: &Headers<'_>) -> Option<Token> {
+    let value = ["Authorization", "authorization"].into_iter().find_map(|name| headers.get(name))?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Token::new(token.trim()))
 }
 
 /// Eight random bytes, in hexadecimal digits.

@@ -16,7 +16,7 @@ use crate::config::{Config, Separator};
 use crate::message::{Deflating, Encoded, LayoutKey, Message, Publication};
 use crate::output::Output;
 use crate::selection::Selection;
-use crate::session::{Claim, Deliver, Delivered, DeliveryOptions};
+use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Guard};
 
 /// How a subscription's messages are acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub struct StompDeliver {
     prefetch_max: usize,
     /// Whether bodies are compressed.
     deflating: Option<Deflating>,
+    guard: Option<Guard>,
 }
 
 struct Subscription {
@@ -108,6 +109,7 @@ impl StompDeliver {
             openings: 0,
             prefetch_max: config.session.inflight_max.into(),
             deflating,
+            guard: None,
         }
     }
 
@@ -230,6 +232,9 @@ impl Deliver for StompDeliver {
         let Some(subscription) = self.subscriptions.get_mut(&options.local) else {
             return Delivered::Discarded;
         };
+        if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
+            return Delivered::Discarded;
+        }
         if options.claim.is_none() {
             if subscription.selection.as_ref().is_some_and(|selection| !selection.selects(publication)) {
                 return Delivered::Discarded;
@@ -270,6 +275,10 @@ impl Deliver for StompDeliver {
 
     fn openings(&self) -> u64 {
         self.openings
+    }
+
+    fn set_guard(&mut self, guard: Option<Guard>) {
+        self.guard = guard;
     }
 
     /// As the brokers say it that know browsing: an empty MESSAGE with `browser:end`.

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `/topic/a/b` | a topic; in SUBSCRIBE with MQTT's wildcards and `$share/<group>/` | `a/b` |
 //! | `/queue/orders` | a work queue | `$queue/orders` |
+//! | `/auth/token` | what is between the client and the broker: `broker/rights.rs` | `$auth/token` |
 //! | `/temp-queue/replies` | a queue that is private to the connection | `$queue/temp.<connection>.replies` |
 //!
 //! With `stomp.separator = "."` the levels of topics are parted by dots, and a filter's wildcards are `*` and `>` (or
@@ -19,6 +20,8 @@ use crate::message::QUEUE_PREFIX;
 
 const TOPIC: &str = "/topic/";
 const QUEUE: &str = "/queue/";
+const AUTH: &str = "/auth/";
+const AUTH_PREFIX: &str = "$auth/";
 /// What stands before the name of a queue that is private to the connection.
 pub(super) const TEMP_QUEUE: &str = "/temp-queue/";
 
@@ -46,7 +49,7 @@ impl Names<'_> {
         if filter.starts_with(QUEUE_PREFIX) {
             return self.topic(destination);
         }
-        if self.separator == Separator::Dot {
+        if self.separator == Separator::Dot && !filter.starts_with(AUTH_PREFIX) {
             filter = Cow::Owned(with_mqtt_wildcards(&filter));
         }
         let parsed = TopicFilter::parse(&filter).map_err(|error| bad(destination, error))?;
@@ -69,6 +72,9 @@ impl Names<'_> {
                 Separator::Slash => Cow::Borrowed(topic),
                 Separator::Dot => Cow::Owned(swapped(topic)),
             });
+        }
+        if let Some(name) = destination.strip_prefix(AUTH) {
+            return Ok(Cow::Owned(format!("{AUTH_PREFIX}{name}")));
         }
         let (prefix, name) = match (destination.strip_prefix(QUEUE), destination.strip_prefix(TEMP_QUEUE)) {
             (Some(name), _) => (String::new(), name),
@@ -97,6 +103,9 @@ pub(super) fn destination(topic: TopicName<'_>, separator: Separator) -> String 
 
 /// The same in two parts; the first one never needs escapes.
 pub(super) fn destination_parts(topic: TopicName<'_>, separator: Separator) -> (&'static str, Cow<'_, str>) {
+    if let Some(name) = topic.as_str().strip_prefix(AUTH_PREFIX) {
+        return (AUTH, Cow::Borrowed(name));
+    }
     match (topic.as_str().strip_prefix(QUEUE_PREFIX), separator) {
         (Some(queue), _) => (QUEUE, Cow::Borrowed(queue)),
         (None, Separator::Slash) => (TOPIC, Cow::Borrowed(topic.as_str())),

@@ -87,6 +87,11 @@ impl KnownHead {
         TopicName::assume_valid(&self.topic)
     }
 
+    /// Whether it is to be retained.
+    pub(super) fn retain(&self) -> bool {
+        self.particulars.retain
+    }
+
     /// The message with that body.
     pub(super) fn publication<'m>(&'m self, body: &'m [u8], publisher: SessionId) -> Publication<'m> {
         let mut publication = Publication::new(self.topic(), body, publisher);

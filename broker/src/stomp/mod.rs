@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!   Greeting ──CONNECT or STOMP──▶ Connected ──DISCONNECT, an ERROR, or the stream's end──▶ Ended
+//!       │                              ▲
+//!       └──────▶ Waiting ──────────────┘     where somebody has to be asked who the client is
 //! ```
 //!
 //! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `deliver` is
@@ -16,6 +18,7 @@ mod headers;
 mod heart_beat;
 mod known;
 mod refuse;
+mod renew;
 mod send;
 mod subscribe;
 mod transaction;
@@ -28,17 +31,20 @@ use std::time::Instant;
 
 use tidewire_protocols::stomp::{Command, Decoded, Decoder, Frame, FrameWriter, Version};
 
+use self::connect::Waiting;
 pub use self::deliver::{AckMode, StompDeliver};
 use self::destination::Names;
 use self::heart_beat::HeartBeats;
 use self::known::KnownHead;
 use self::refuse::Refusal;
+use self::renew::Renewal;
 use self::subscribe::Subscribed;
 use self::transaction::Transactions;
 use self::travel::Travel;
-use crate::auth::Identity;
-use crate::broker::{Broker, Departure};
+use crate::auth::Arrival;
+use crate::broker::{Broker, Departure, Standing};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
+use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::{Frames, Output};
 use crate::replies::Replies;
@@ -68,7 +74,11 @@ enum State {
     /// Nothing but CONNECT or STOMP may come, and it must come in time.
     Greeting {
         deadline: Instant,
+        /// How the client came.
+        arrival: Box<Arrival>,
     },
+    /// It is being found out who the client is; no frame is handled meanwhile.
+    Waiting(Box<Waiting>),
     Connected(Box<Client>),
     Ended,
 }
@@ -76,7 +86,7 @@ enum State {
 /// A client that is connected.
 struct Client {
     session: Arc<Session>,
-    identity: Identity,
+    standing: Standing,
     version: Version,
     /// As CONNECT gave it: durable subscriptions belong to it.
     client_id: Option<Box<str>>,
@@ -88,6 +98,8 @@ struct Client {
     transactions: Transactions,
     /// What the head of the last SEND says.
     known: Option<Box<KnownHead>>,
+    /// It has proved itself anew, and somebody is being asked about it; no frame is handled meanwhile.
+    renewal: Option<Box<Renewal>>,
 }
 
 impl Client {
@@ -99,6 +111,7 @@ impl Client {
 /// What a handler of a connected client's frame works with.
 struct Context<'c, 't, 's> {
     broker: &'c Broker,
+    link: &'c Arc<Link>,
     turn: &'t mut Turn<'s>,
     client: &'c mut Client,
     attributes: &'c mut AttributesBuf,
@@ -121,11 +134,13 @@ enum Handled {
     Done,
     /// It was not allowed, and the configuration says to say nothing.
     Ignored,
+    /// It will be, once an answer has come; its receipt is seen to then.
+    Later,
 }
 
 impl Stomp {
     /// STOMP on a connection that has just been opened.
-    pub fn new(broker: Arc<Broker>, link: Arc<Link>) -> Self {
+    pub fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
         let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
         let decoder = Decoder::new(broker.config.limits.stomp_before_connect());
         Self {
@@ -136,7 +151,7 @@ impl Stomp {
             attributes: AttributesBuf::default(),
             is_piece_text: false,
             is_text: false,
-            state: State::Greeting { deadline },
+            state: State::Greeting { deadline, arrival: Box::new(arrival) },
         }
     }
 
@@ -146,17 +161,18 @@ impl Stomp {
         let client = match &mut self.state {
             State::Greeting { .. } => {
                 return match frame.command {
-                    Command::Connect | Command::Stomp => self.handle_connect(turn, frame),
+                    Command::Connect | Command::Stomp => self.handle_connect(turn, frame, bytes),
                     _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),
                 };
             }
             State::Connected(client) => client.as_mut(),
-            State::Ended => return Ok(()),
+            State::Waiting(_) | State::Ended => return Ok(()),
         };
         let version = client.version;
         let broker = self.broker.as_ref();
         let context = Context {
             broker,
+            link: &self.link,
             turn,
             client,
             attributes: &mut self.attributes,
@@ -191,13 +207,26 @@ impl Stomp {
         if handled == Handled::Done
             && let Some(receipt) = frame.headers.get("receipt")
         {
-            self.travel().write(self.replies.promised(), |out| {
-                let mut writer = FrameWriter::new(out, version, Command::Receipt);
-                writer.header("receipt-id", &receipt);
-                writer.finish();
-            });
+            self.write_receipt(version, &receipt);
         }
         Ok(())
+    }
+
+    fn write_receipt(&mut self, version: Version, receipt: &str) {
+        self.travel().write(self.replies.promised(), |out| {
+            let mut writer = FrameWriter::new(out, version, Command::Receipt);
+            writer.header("receipt-id", receipt);
+            writer.finish();
+        });
+    }
+
+    /// Whether somebody is being asked, and no frame is handled until the answer is there.
+    fn is_asking(&self) -> bool {
+        match &self.state {
+            State::Waiting(_) => true,
+            State::Connected(client) => client.renewal.is_some(),
+            State::Greeting { .. } | State::Ended => false,
+        }
     }
 
     fn travel(&self) -> Travel {
@@ -213,7 +242,8 @@ impl Stomp {
         }
         let (broker, is_text) = (self.broker.as_ref(), self.is_text);
         let (attributes, replies) = (&mut self.attributes, &mut self.replies);
-        Context { broker, turn, client, attributes, replies, is_text, head: &[] }.handle_known_send(input)
+        Context { broker, link: &self.link, turn, client, attributes, replies, is_text, head: &[] }
+            .handle_known_send(input)
     }
 
     /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
@@ -233,6 +263,9 @@ impl Protocol for Stomp {
         for _ in 0..FRAMES_PER_TURN {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
+            }
+            if self.is_asking() {
+                return (used, Flow::Yield);
             }
             let rest = &input[used..];
             if rest.is_empty() {
@@ -273,11 +306,16 @@ impl Protocol for Stomp {
 
     fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
         let refusal = match self.link.signal() {
-            None => return Flow::Continue,
+            None => match self.hear(turn) {
+                Ok(()) => return Flow::Continue,
+                Err(refusal) => refusal,
+            },
             Some(Signal::ShuttingDown) => Refusal::shutting_down(),
-            Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id."),
+            Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id.")
+                .because(RefusalReason::TakenOver),
             Some(Signal::Overflowed) => {
                 Refusal::new("too slow", "More messages wait for this client than may; read faster.")
+                    .because(RefusalReason::SlowConsumer)
             }
         };
         Flow::Close(self.refuse(turn, &refusal))
@@ -285,16 +323,24 @@ impl Protocol for Stomp {
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         let now = turn.now.instant;
+        if let Err(refusal) = self.handle_standing(turn) {
+            return Flow::Close(self.refuse(turn, &refusal));
+        }
         match &mut self.state {
             State::Greeting { .. } => {
                 let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
+                Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::Timeout)))
+            }
+            State::Waiting(_) => {
+                let refusal = Refusal::new("connect timeout", "Nobody could say in time who you are.");
                 Flow::Close(self.refuse(turn, &refusal))
             }
-            // While its replies wait for the disk, or too much else does, the client is not read from, and so cannot be
+            // While its replies wait for the disk, or somebody is asked about it, or too much else waits, the client is not read from, and so cannot be
             // heard.
             State::Connected(client)
                 if client.heart_beats.is_silent(now)
-                    && (self.replies.wait_for_store(turn.durable())
+                    && (client.renewal.is_some()
+                        || self.replies.wait_for_store(turn.durable())
                         || self.broker.store().is_congested()) =>
             {
                 client.heart_beats.heard(now);
@@ -302,7 +348,7 @@ impl Protocol for Stomp {
             }
             State::Connected(client) if client.heart_beats.is_silent(now) => {
                 let refusal = Refusal::new("no heart-beat", "Nothing was heard for longer than was agreed.");
-                Flow::Close(self.refuse(turn, &refusal))
+                Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::KeepAlive)))
             }
             State::Connected(client) => {
                 if client.heart_beats.is_beat_due(now) {
@@ -330,10 +376,17 @@ impl Protocol for Stomp {
         self.depart(turn, Departure::WithWill);
     }
 
+    fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
+        Flow::Close(self.refuse(turn, &Refusal::breach(close, reason)))
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Greeting { deadline } => Some(*deadline),
-            State::Connected(client) => client.heart_beats.next(),
+            State::Greeting { deadline, .. } => Some(*deadline),
+            State::Waiting(waiting) => Some(waiting.deadline),
+            State::Connected(client) => {
+                [client.heart_beats.next(), client.standing.next()].into_iter().flatten().min()
+            }
             State::Ended => None,
         }
     }
@@ -361,7 +414,7 @@ impl Protocol for Stomp {
     }
 
     fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.replies.held_bytes() <= held_bytes_max
+        self.replies.held_bytes() <= held_bytes_max && !self.is_asking()
     }
 
     fn takes_text(&self) -> bool {

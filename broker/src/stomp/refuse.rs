@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use tidewire_protocols::stomp::{Command, Error, ErrorKind, Frame, FrameWriter};
 
-use super::Stomp;
-use crate::broker::{Departure, PublishRefused};
+use super::{State, Stomp};
+use crate::auth::Denial;
+use crate::broker::{Broker, Departure, PublishRefused, Refused};
 use crate::connection::{Close, CloseCode};
+use crate::counters::RefusalReason;
+use crate::session::Link;
 use crate::turn::Turn;
 
 /// Why a connection ends, and what the ERROR frame says: a short message, and a body that tells a developer what to do.
@@ -15,12 +18,22 @@ pub(super) struct Refusal {
     message: Cow<'static, str>,
     body: Cow<'static, str>,
     code: CloseCode,
+    /// What it counts as.
+    kind: RefusalReason,
     receipt: Option<String>,
+    /// Who was refused a connection.
+    client_id: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(message: impl Into<Cow<'static, str>>, body: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), body: body.into(), code: CloseCode::Normal, receipt: None }
+        let (code, kind) = (CloseCode::Normal, RefusalReason::Protocol);
+        Self { message: message.into(), body: body.into(), code, kind, receipt: None, client_id: None }
+    }
+
+    /// Counts as this; without a word, as something that is forbidden here.
+    pub(super) fn because(self, kind: RefusalReason) -> Self {
+        Self { kind, ..self }
     }
 
     /// A header that this frame needs is missing.
@@ -43,6 +56,7 @@ impl Refusal {
     /// The store takes nothing.
     pub(super) fn not_stored() -> Self {
         Self::new("not stored", "The server cannot store messages at present. Try again later.")
+            .because(RefusalReason::Unavailable)
     }
 
     /// A message was not taken.
@@ -51,44 +65,84 @@ impl Refusal {
             PublishRefused::QueueFull => Self::new(
                 "queue full",
                 "The queue holds as many messages as it may. Send again when some have been consumed.",
-            ),
+            )
+            .because(RefusalReason::TooMany),
             PublishRefused::Store(_) => Self::not_stored(),
         }
     }
 
     pub(super) fn shutting_down() -> Self {
-        let code = CloseCode::GoingAway;
-        Self {
-            code,
-            ..Self::new("server shutting down", "The server is being stopped. Connect again later.")
-        }
+        let (code, kind) = (CloseCode::GoingAway, RefusalReason::ShuttingDown);
+        let body = "The server is being stopped. Connect again later.";
+        Self { code, kind, ..Self::new("server shutting down", body) }
     }
 
     /// Bytes that are no frame, or one that its own rules forbid.
     pub(super) fn undecodable(error: &Error) -> Self {
-        let code = match error.kind() {
+        let (code, kind) = match error.kind() {
             ErrorKind::BodyTooLarge | ErrorKind::HeaderTooLong | ErrorKind::TooManyHeaders => {
-                CloseCode::TooLarge
+                (CloseCode::TooLarge, RefusalReason::TooLarge)
             }
-            ErrorKind::UnknownCommand => CloseCode::Normal,
-            _ => CloseCode::Protocol,
+            ErrorKind::UnknownCommand => (CloseCode::Normal, RefusalReason::Protocol),
+            _ => (CloseCode::Protocol, RefusalReason::Malformed),
         };
         let body = format!("{error} ({})", error.statement());
-        Self { code, receipt: error.receipt(), ..Self::new(error.to_string(), body) }
+        Self { code, kind, receipt: error.receipt(), ..Self::new(error.to_string(), body) }
     }
 
-    /// Says which frame it was, by the receipt that was asked for.
+    /// What was wrong below STOMP.
+    pub(super) fn breach(close: Close, kind: RefusalReason) -> Self {
+        let body = "The WebSocket that carries the frames is closed; its close code says what is wrong.";
+        Self { code: close.code, kind, ..Self::new(close.reason, body) }
+    }
+
+    /// Says which frame it was, by the receipt that was asked for, and who it was that could not connect.
     pub(super) fn about(mut self, frame: &Frame<'_>) -> Self {
-        self.receipt = frame.headers.get("receipt").map(Cow::into_owned);
-        self
+        if matches!(frame.command, Command::Connect | Command::Stomp) {
+            self.client_id = frame.headers.get("client-id").map(Cow::into_owned);
+        }
+        self.with_receipt(frame.headers.get("receipt").as_deref())
+    }
+
+    /// Says which frame it was, where that is gone already.
+    pub(super) fn with_receipt(self, receipt: Option<&str>) -> Self {
+        Self { receipt: receipt.map(str::to_owned), ..self }
+    }
+
+    /// Counts it and has it logged.
+    pub(super) fn note(&self, broker: &Broker, link: &Link, client_id: Option<&str>) {
+        let detail = &format_args!("{}: {}", self.message, self.body);
+        broker.note_refusal(link, &Refused { reason: self.kind, listener: None, client_id, detail });
+    }
+}
+
+/// What a client is told that is not let in.
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        let mut body = denial.text().to_owned();
+        if let Some(first) = body.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let kind = match denial {
+            Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
+            Denial::Forbidden(_) => RefusalReason::NotAuthorized,
+            Denial::Busy => RefusalReason::TooMany,
+            Denial::Unavailable => RefusalReason::Unavailable,
+        };
+        Self::new("access refused", body + ".").because(kind)
     }
 }
 
 impl Stomp {
     /// Ends the connection: says why, and lets go of the session.
     pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, refusal: &Refusal) -> Close {
-        tracing::info!(link = %self.link, message = %refusal.message, body = %refusal.body, "disconnecting");
-        self.broker.counters.refused.add(1);
+        let close = Close::new(refusal.code, refusal.message.clone());
+        let client_id = match &self.state {
+            State::Ended => return close,
+            State::Connected(client) => client.client_id.as_deref(),
+            State::Greeting { .. } | State::Waiting(_) => refusal.client_id.as_deref(),
+        };
+        refusal.note(&self.broker, &self.link, client_id);
         // Behind the receipts that are still held: the client learns what was done before what was not.
         self.travel().write(self.replies.promised(), |out| {
             let mut writer = FrameWriter::new(out, self.decoder.version(), Command::Error);
@@ -100,7 +154,7 @@ impl Stomp {
             writer.finish_with_body(format!("{}\n", refusal.body).as_bytes());
         });
         self.depart(turn, Departure::WithWill);
-        self.state = super::State::Ended;
-        Close::new(refusal.code, refusal.message.clone())
+        self.state = State::Ended;
+        close
     }
 }

@@ -8,9 +8,10 @@ use tidewire_protocols::topic::TopicName;
 use super::destination::TEMP_QUEUE;
 use super::known::{Head, KnownHead};
 use super::refuse::Refusal;
-use super::{Context, Handled, headers};
-use crate::auth::Action;
+use super::{Client, Context, Handled, headers};
+use crate::broker::TOKEN_TOPIC;
 use crate::config::Denied;
+use crate::counters::RefusalReason;
 use crate::message::{Attributes, Publication};
 
 impl Context<'_, '_, '_> {
@@ -20,8 +21,13 @@ impl Context<'_, '_, '_> {
         let topic = self.names().topic(&destination)?;
         let topic =
             TopicName::parse(&topic).map_err(|error| Refusal::new("bad destination", error.to_string()))?;
-        // Where a SEND is authorised.
-        if !self.broker.authority.authorize(&self.client.identity, Action::Publish, topic.as_str()) {
+        if topic.as_str() == TOKEN_TOPIC {
+            return self.handle_token(frame);
+        }
+        let names = self.client.names(self.broker);
+        let mut particulars =
+            headers::read(&frame.headers, names, self.is_text, self.turn.now, self.attributes)?;
+        if !self.client.standing.rights.may_publish(topic, particulars.retain) {
             return self.denied("send to", &destination);
         }
         if let Some(reply_to) =
@@ -29,9 +35,6 @@ impl Context<'_, '_, '_> {
         {
             self.await_replies(&reply_to)?;
         }
-        let names = self.client.names(self.broker);
-        let mut particulars =
-            headers::read(&frame.headers, names, self.is_text, self.turn.now, self.attributes)?;
         let mut publication = Publication::new(topic, frame.body, self.client.session.id());
         if particulars.retain
             && (!self.broker.config.mqtt.retain_available || publication.queue_name().is_some())
@@ -63,26 +66,30 @@ impl Context<'_, '_, '_> {
 
     /// The SEND at the front of `input`, where its head is the last one's: the frame's size, and what came of it.
     pub(super) fn handle_known_send(self, input: &[u8]) -> Option<(usize, Result<(), Refusal>)> {
-        let known = self.client.known.as_deref()?;
+        let Client { known, standing, session, .. } = self.client;
+        let known = known.as_deref()?;
         let body_size_max = self.broker.config.limits.stomp().body_size_max;
         let (body, size) = known.body(input, self.is_text, body_size_max)?;
         // What is denied is answered where it is read.
         let topic = known.topic();
-        if !self.broker.authority.authorize(&self.client.identity, Action::Publish, topic.as_str()) {
+        if !standing.rights.may_publish(topic, known.retain()) {
             return None;
         }
         self.turn.next_packet();
-        let publication = known.publication(body, self.client.session.id());
+        let publication = known.publication(body, session.id());
         let published = self.broker.publish(self.turn, &publication);
         Some((size, published.map(drop).map_err(Refusal::not_published)))
     }
 
     /// What a frame that is not allowed gets, as `stomp.denied` says.
     pub(super) fn denied(&self, what: &str, destination: &str) -> Result<Handled, Refusal> {
+        let body = format!("This client may not {what} {destination}.");
+        let refusal = Refusal::new("access refused", body).because(RefusalReason::NotAuthorized);
         match self.broker.config.stomp.denied {
-            Denied::Ignore => Ok(Handled::Ignored),
-            Denied::Error => {
-                Err(Refusal::new("access refused", format!("This client may not {what} {destination}.")))
+            Denied::Error => Err(refusal),
+            Denied::Ignore => {
+                refusal.note(self.broker, self.link, self.client.client_id.as_deref());
+                Ok(Handled::Ignored)
             }
         }
     }

@@ -11,8 +11,9 @@ use super::destination::TEMP_QUEUE;
 use super::refuse::Refusal;
 use super::wanted::{Wanted, durable_name};
 use super::{Context, Handled};
-use crate::auth::Action;
+use crate::auth::Judgement;
 use crate::broker::{ConsumeRequest, DurableRequest, SubscribeRefused, SubscribeRequest, durable_queue};
+use crate::counters::RefusalReason;
 use crate::message::{QUEUE_PREFIX, Qos};
 use crate::queue::{Acknowledged, ConsumerTerms};
 use crate::router::SubscriptionOptions;
@@ -25,10 +26,19 @@ const AUTO_PREFETCH: usize = 128;
 #[derive(Debug)]
 pub(super) struct Subscribed {
     filter: TopicFilterBuf,
+    /// What the client asked for, where its session knows the subscription by another name: a durable one is a queue.
+    asked_for: Option<TopicFilterBuf>,
     /// Its number within the session.
     pub(super) local: u32,
     /// The client did not ask for it: it waits for the replies to its requests.
     is_implicit: bool,
+}
+
+impl Subscribed {
+    /// What the client asked for.
+    pub(super) fn asked_for(&self) -> TopicFilter<'_> {
+        self.asked_for.as_ref().unwrap_or(&self.filter).as_filter()
+    }
 }
 
 impl Context<'_, '_, '_> {
@@ -53,12 +63,23 @@ impl Context<'_, '_, '_> {
         let filter = self.names().filter(&destination)?;
         let filter = TopicFilter::parse(&filter)
             .map_err(|error| Refusal::new("bad destination", error.to_string()))?;
-        // Where a SUBSCRIBE is authorised.
-        if !self.broker.authority.authorize(&self.client.identity, Action::Subscribe, filter.filter()) {
-            return self.denied("subscribe to", &destination);
+        match self.judge(filter, &destination) {
+            Judgement::Denied => return self.denied("subscribe to", &destination),
+            Judgement::AllowedInPart => {
+                self.broker.guard(&self.client.session, &self.client.standing.rights, true);
+            }
+            Judgement::Allowed => {}
         }
         self.subscribe(key, id.as_deref(), &destination, filter, &wanted, false)?;
         Ok(Handled::Done)
+    }
+
+    /// Whether the client may subscribe to what a destination names. What is private to its connection, it always may.
+    fn judge(&self, filter: TopicFilter<'_>, destination: &str) -> Judgement {
+        match destination.starts_with(TEMP_QUEUE) {
+            true => Judgement::Allowed,
+            false => self.client.standing.judge_filter(filter),
+        }
     }
 
     /// A request names a queue of this connection for its replies: whoever has not subscribed to that is taken to want
@@ -115,6 +136,7 @@ impl Context<'_, '_, '_> {
             });
             added.unwrap_or_default()
         };
+        let asked_for = wanted.durable.is_some().then(|| filter.to_buf());
         let filter = match filter.as_str().strip_prefix(QUEUE_PREFIX) {
             Some(queue) => {
                 let owner = destination.starts_with(TEMP_QUEUE).then(|| self.client.session.id());
@@ -127,7 +149,8 @@ impl Context<'_, '_, '_> {
             }
             None => self.subscribe_to_topic(destination, filter, wanted, local, prefetch)?,
         };
-        self.client.subscriptions.insert(key.into(), Subscribed { filter, local, is_implicit });
+        let subscribed = Subscribed { filter, asked_for, local, is_implicit };
+        self.client.subscriptions.insert(key.into(), subscribed);
         Ok(())
     }
 
@@ -231,7 +254,7 @@ impl Context<'_, '_, '_> {
         Ok(Handled::Done)
     }
 
-    fn unsubscribe(&mut self, key: &str) -> Result<(), Refusal> {
+    pub(super) fn unsubscribe(&mut self, key: &str) -> Result<(), Refusal> {
         let Some(Subscribed { filter, local, .. }) = self.client.subscriptions.remove(key) else {
             return Ok(());
         };
@@ -273,6 +296,7 @@ fn refusal(refused: SubscribeRefused, destination: &str) -> Refusal {
     match refused {
         SubscribeRefused::TooMany => {
             Refusal::new("too many subscriptions", "UNSUBSCRIBE from what is no longer needed first.")
+                .because(RefusalReason::TooMany)
         }
         SubscribeRefused::SessionEnded => Refusal::new("session over", "Connect again."),
         SubscribeRefused::Exclusive => {
@@ -282,6 +306,7 @@ fn refusal(refused: SubscribeRefused, destination: &str) -> Refusal {
         }
         SubscribeRefused::Private => {
             Refusal::new("private queue", format!("{destination} belongs to another connection."))
+                .because(RefusalReason::NotAuthorized)
         }
         SubscribeRefused::Store(_) => Refusal::not_stored(),
     }

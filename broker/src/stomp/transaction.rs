@@ -9,6 +9,7 @@ use super::acknowledge::{Acknowledgement, acknowledge, record};
 use super::refuse::Refusal;
 use super::{Context, Handled};
 use crate::config::StompConfig;
+use crate::counters::RefusalReason;
 use crate::message::Message;
 
 /// A connection's open transactions. They end with it. [STOMP12-TRANSACTION-4]
@@ -40,7 +41,7 @@ impl Transactions {
                 "A connection's transactions hold at most {} of messages.",
                 config.transaction_bytes_max
             );
-            return Err(Refusal::new("transaction too large", body));
+            return Err(Refusal::new("transaction too large", body).because(RefusalReason::TooLarge));
         }
         transaction.sends.push(message);
         Ok(())
@@ -62,7 +63,7 @@ impl Transactions {
         let frames = transaction.sends.len() + transaction.acks.len();
         if frames >= config.transaction_frames_max {
             let body = format!("A transaction holds at most {} frames.", config.transaction_frames_max);
-            return Err(Refusal::new("transaction too large", body));
+            return Err(Refusal::new("transaction too large", body).because(RefusalReason::TooLarge));
         }
         Ok(transaction)
     }
@@ -80,7 +81,7 @@ impl Context<'_, '_, '_> {
         }
         if open.len() >= self.broker.config.stomp.transactions_max {
             let body = format!("A connection has at most {} open transactions.", open.len());
-            return Err(Refusal::new("too many transactions", body));
+            return Err(Refusal::new("too many transactions", body).because(RefusalReason::TooMany));
         }
         open.insert(name.into(), Transaction::default());
         Ok(Handled::Done)

@@ -1,5 +1,6 @@
 //! The broker's behaviour, as conversations: each over TCP and over WebSocket, from one source, on virtual time.
 
+mod bad_input;
 mod close;
 mod detect;
 mod durability;

@@ -47,9 +47,7 @@ fn broker() -> Arc<Broker> {
 
 fn connect(listener: ListenerConfig) -> DuplexStream {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let broker = broker();
-    let link = broker.new_link("a test");
-    tokio::spawn(async move { serve_socket(broker, &listener, far.into(), link).await });
+    tokio::spawn(serve_socket(broker(), listener, None, far.into()));
     near
 }
 

@@ -32,7 +32,7 @@ async fn who_is_refused_is_named_by_that_address_too() {
     let mut stream = site.connect().await;
     let lines = ["X-Forwarded-For: 192.0.2.1", "Origin: https://evil.example"];
     assert!(upgrades(&mut stream, &lines).await.starts_with("HTTP/1.1 403 "));
-    site.log.says_once("evil.example", &["from 192.0.2.1 ", "status=403"]);
+    site.log.says_once("evil.example", &["from 192.0.2.1 ", "HTTP 403"]);
 }
 
 #[tokio::test]

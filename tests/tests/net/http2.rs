@@ -121,7 +121,7 @@ async fn what_is_wrong_is_refused_and_the_connection_stays() {
     assert_eq!(answer.await.expect("an answer comes").status(), StatusCode::UPGRADE_REQUIRED);
     let same = [("sec-websocket-protocol", "mqtt"), ("origin", "https://localhost")];
     assert_eq!(asks(&mut requests, &same).await.0.status(), StatusCode::OK);
-    site.log.says_once("evil.example", &["status=403"]);
+    site.log.says_once("evil.example", &["HTTP 403"]);
 }
 
 #[tokio::test]

@@ -1,18 +1,17 @@
-//! A broker with one listener on a real socket, and what it writes into its log.
+//! A broker with one listener on a real socket, and its log.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tidewire::broker::Broker;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
 use tidewire::net::{bind, serve};
 use tidewire::tls::{LiveTls, TlsSettings};
+use tidewire_tests::log::Log;
 use tidewire_tests::world::broker_of;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::subscriber::DefaultGuard;
 
 /// See the module.
 pub(crate) struct Site {
@@ -73,54 +72,5 @@ impl Site {
     pub(crate) fn reloads(&self, settings: &TlsSettings) {
         let tls = self.tls.as_ref().expect("the listener speaks TLS");
         tls.install(tls.prepare(settings).expect("the files are right"));
-    }
-}
-
-/// What was written by the test's own thread, on which everything runs.
-pub(crate) struct Log {
-    text: Arc<Mutex<Vec<u8>>>,
-    _guard: DefaultGuard,
-}
-
-impl Log {
-    fn begin() -> Self {
-        let text = Arc::<Mutex<Vec<u8>>>::default();
-        let writer = Writer(Arc::clone(&text));
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::INFO)
-            .with_ansi(false)
-            .without_time()
-            .with_writer(move || writer.clone())
-            .finish();
-        Self { text, _guard: tracing::subscriber::set_default(subscriber) }
-    }
-
-    /// The lines with these words.
-    pub(crate) fn lines(&self, words: &str) -> Vec<String> {
-        let text = self.text.lock().expect("no test panics while it writes");
-        let text = String::from_utf8_lossy(&text);
-        text.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
-    }
-
-    /// Holds that there is exactly one line with the first words, and that it has the others as well.
-    pub(crate) fn says_once(&self, words: &str, others: &[&str]) {
-        let lines = self.lines(words);
-        assert_eq!(lines.len(), 1, "{words:?} is in {lines:?} of {:?}", self.lines(""));
-        for other in others {
-            assert!(lines[0].contains(other), "{other:?} is not in {}", lines[0]);
-        }
-    }
-}
-
-#[derive(Clone)]
-struct Writer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no test panics while it writes").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

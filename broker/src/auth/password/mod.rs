@@ -77,6 +77,11 @@ impl PasswordFile {
         }
     }
 
+    /// Whether there is such a user.
+    pub fn has(&self, user: &str) -> bool {
+        self.users.contains_key(user)
+    }
+
     /// Those of the users who have a SCRAM verifier, if any.
     pub fn scram_users(&self) -> Option<&ScramUsers> {
         self.scram.as_ref()

@@ -2,8 +2,11 @@
 //! repeats it is whom it names. (MQTT 5, section 4.12)
 
 use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
 
-use tidewire::auth::{Action, Authority, Credentials, Exchange, Identity, Step};
+use tidewire::auth::acl::{Acl, Subject};
+use tidewire::auth::{Authority, Check, Credentials, Denial, Exchange, Identity, Rights, Step, Vouched};
 use tidewire_protocols::mqtt::{Packet, Property, ReasonCode};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{
@@ -42,14 +45,14 @@ struct Parrot {
 }
 
 impl Exchange for Parrot {
-    fn step(&mut self, data: &[u8]) -> Step {
+    fn step(&mut self, data: &[u8], _now_secs: u64) -> Step {
         match &self.word {
             None => {
                 self.word = Some(data.to_vec());
                 Step::Continue(AGAIN.to_vec())
             }
             Some(word) if word == data => Step::Done {
-                identity: Identity { user: Some(String::from_utf8_lossy(data).into()) },
+                vouched: Vouched { user: Some(String::from_utf8_lossy(data).into()), ..Vouched::default() },
                 data: b"good bird".to_vec(),
             },
             Some(_) => Step::Refused("the word was not repeated"),
@@ -58,21 +61,33 @@ impl Exchange for Parrot {
 }
 
 impl Authority for Aviary {
-    fn authenticate(&self, _credentials: &Credentials<'_>) -> Option<Identity> {
-        Some(Identity { user: None })
+    fn authenticate(&self, _credentials: Credentials) -> Check {
+        Vouched::default().into()
     }
 
     fn begin_exchange(&self, method: &str) -> Option<Box<dyn Exchange>> {
         (method == PARROT).then(|| Box::new(Parrot::default()) as Box<dyn Exchange>)
     }
 
-    fn authorize(&self, identity: &Identity, _action: Action, topic: &str) -> bool {
-        topic != "polly/only" || identity.user.as_deref() == Some("polly")
+    fn examine_token(&self, _token: &str, _now_secs: u64) -> Check {
+        Denial::Missing.into()
+    }
+
+    fn rights(&self, identity: &Identity) -> Rights {
+        const RULES: &str = "[[rules]]\nusers = [\"polly\"]\nallow = [\"all\"]\n\
+                             [[rules]]\ndeny = [\"all\"]\ntopics = [\"polly/only\"]\n[[rules]]\nallow = [\"all\"]\n";
+        let acl = Acl::parse(Path::new("rules"), RULES).expect("the rules are right");
+        let user = identity.user().map(|user| &**user);
+        Rights::ruled_by(acl.bind(&Subject { user, ..Subject::default() }))
+    }
+
+    fn still_admits(&self, _identity: &Identity) -> bool {
+        true
     }
 }
 
 fn world(wire: Wire) -> World {
-    World::with_authority(wire, Box::new(Aviary))
+    World::with_authority(wire, Arc::new(Aviary))
 }
 
 fn parrot(client_id: &str, word: &'static str) -> ConnectWords {

@@ -131,7 +131,7 @@ async fn text(wire: Wire) {
     bob.subscribes(subscribe("will", 0)).await;
     let mut alice = world.client_with(connect("alice").will(publish("will", "gone")), false).await;
     alice.peer.send_as(b"\xC0\0".map(|byte| byte & 0x7F).as_slice(), true).await;
-    alice.peer.is_closed_with(1003).await;
+    alice.is_disconnected(ReasonCode::MalformedPacket, 1003).await;
     bob.hears(publish("will", "gone")).await;
 }
 

@@ -1,0 +1,120 @@
+//! Asks other servers over HTTP: published keys, and a service that knows the users.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Largest answer, in bytes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// How long a connection that nobody uses is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// See the module. Connections are kept for the next question.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Nothing came in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The server cannot be asked.
+    #[error("{0}")]
+    Failed(String),
+    /// It answered otherwise than with 200.
+    #[error("the answer was {0}")]
+    Status(StatusCode),
+}
+
+impl Fetch {
+    /// Trusts whom the system trusts, and the authorities in `extra_ca`, which is PEM. Each question may take `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// When `extra_ca` holds no certificate.
+    pub fn new(extra_ca: Option<&[u8]>, timeout: Duration) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        // What of the system's cannot be read is left out: whom it was for is then not trusted.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(pem) = extra_ca {
+            let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+            let certificates = certificates.map_err(|error| error.to_string())?;
+            if roots.add_parsable_certificates(certificates).0 == 0 {
+                return Err("it holds no certificate in PEM".to_owned());
+            }
+        }
+        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector);
+        Ok(Self { client, timeout })
+    }
+
+    /// What is there.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`].
+    pub async fn get(&self, uri: &Uri) -> Result<Bytes, FetchError> {
+        self.ask(Request::builder().method(Method::GET).uri(uri).body(Full::default())).await
+    }
+
+    /// The answer to a question in JSON, which carries `bearer` as its token where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`].
+    pub async fn post_json(
+        &self,
+        uri: &Uri,
+        question: Vec<u8>,
+        bearer: Option<&str>,
+    ) -> Result<Bytes, FetchError> {
+        let mut request = Request::builder().method(Method::POST).uri(uri);
+        request = request.header(header::CONTENT_TYPE, "application/json");
+        if let Some(bearer) = bearer {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+        }
+        self.ask(request.body(Full::from(question))).await
+    }
+
+    async fn ask(&self, request: hyper::http::Result<Request<Full<Bytes>>>) -> Result<Bytes, FetchError> {
+        let failed = |error: &dyn std::error::Error| FetchError::Failed(with_sources(error));
+        let mut request = request.map_err(|error| failed(&error))?;
+        request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+        let asked = async {
+            let response = self.client.request(request).await.map_err(|error| failed(&error))?;
+            // A redirect is not followed: who is asked says the configuration.
+            if response.status() != StatusCode::OK {
+                return Err(FetchError::Status(response.status()));
+            }
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+            Ok(body.map_err(|error| failed(error.as_ref()))?.to_bytes())
+        };
+        tokio::time::timeout(self.timeout, asked).await.unwrap_or(Err(FetchError::Timeout(self.timeout)))
+    }
+}
+
+/// hyper's errors say little themselves, and the rest in their sources.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

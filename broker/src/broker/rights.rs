@@ -1,0 +1,118 @@
+//! What becomes of a client's rights while it is connected: they are looked at anew when rules change or the client
+//! renews itself, and it is told.
+//!
+//! | topic | destination | what |
+//! |---|---|---|
+//! | `$auth/token` | `/auth/token` | a client publishes its new token here |
+//! | `$auth/expiring` | `/auth/expiring` | it is told that its time ends soon |
+//! | `$auth/result` | `/auth/result` | it is told what came of a renewal, and which subscriptions it has lost |
+//!
+//! The last two are for the one client that they concern, if it has subscribed to them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tidewire_protocols::topic::{TopicFilter, TopicName};
+
+use super::Broker;
+use super::connect::record_no_will;
+use super::standing::Standing;
+use crate::auth::{Denial, Rights};
+use crate::message::{Publication, Qos, SessionId};
+use crate::session::{DeliveryOptions, Guard, Session};
+use crate::store::CommitId;
+use crate::turn::Turn;
+
+/// Where a client publishes its new token.
+pub const TOKEN_TOPIC: &str = "$auth/token";
+/// Where a client is told that its time ends soon.
+const EXPIRING_TOPIC: &str = "$auth/expiring";
+/// Where a client is told what came of a renewal.
+const RESULT_TOPIC: &str = "$auth/result";
+
+impl Broker {
+    /// Asks every connection to look at its client's rights anew, since users or rules have changed.
+    pub fn reconsider_all(&self) {
+        let links: Vec<_> = self.links.iter().map(|entry| Arc::clone(&entry)).collect();
+        for link in links {
+            link.ask_for_review();
+        }
+    }
+
+    /// Has each delivery to a session looked at from now on if `is_partial`, that is if some subscription is for more than
+    /// its client may have; or no longer.
+    pub fn guard(&self, session: &Session, rights: &Rights, is_partial: bool) {
+        let watch = if is_partial { rights.watch() } else { None };
+        let guard = watch.map(|watch| -> Guard { Box::new(move |topic| watch.may_receive(topic)) });
+        session.lock().deliver.set_guard(guard);
+    }
+
+    /// A session's will is withdrawn, since its client may not publish it any more.
+    pub fn note_no_will(&self, turn: &mut Turn<'_>, session: &Session) {
+        record_no_will(turn, session);
+    }
+
+    /// Tells a client that its time ends soon.
+    pub fn tell_expiring(&self, turn: &mut Turn<'_>, session: &Arc<Session>, standing: &Standing) {
+        let expires_at = standing.expires_at();
+        let left = expires_at.map(|at| at.saturating_sub(turn.now.unix_secs()));
+        self.tell(turn, session, EXPIRING_TOPIC, &json!({"expires_at": expires_at, "expires_in": left}));
+    }
+
+    /// Tells a client what came of its renewal, or of a change of the rules.
+    pub fn tell_renewed<'r>(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        standing: &Standing,
+        removed: impl IntoIterator<Item = &'r str>,
+    ) {
+        let removed: Vec<_> = removed.into_iter().collect();
+        let expires_at = standing.expires_at();
+        let result = json!({"result": "accepted", "expires_at": expires_at, "removed": removed});
+        self.tell(turn, session, RESULT_TOPIC, &result);
+    }
+
+    /// Tells a client that its renewal was refused; it goes on as before.
+    pub fn tell_refused(&self, turn: &mut Turn<'_>, session: &Arc<Session>, denial: &Denial) {
+        self.tell(turn, session, RESULT_TOPIC, &json!({"result": "refused", "reason": denial.text()}));
+    }
+
+    /// A message to the one client, at QoS 0: it is of no use later, nor to anybody else.
+    fn tell(&self, turn: &mut Turn<'_>, session: &Arc<Session>, topic: &'static str, what: &Value) {
+        let topic = TopicName::assume_valid(topic);
+        // One copy for each of its own numbers, which is one for MQTT.
+        let mut wanted: Vec<(u32, Vec<_>)> = Vec::new();
+        for (_, local, options) in
+            session.lock().subscriptions.iter().filter(|(filter, ..)| filter.matches(topic))
+        {
+            match wanted.iter_mut().find(|(known, _)| *known == local) {
+                Some((_, identifiers)) => identifiers.extend(options.identifier),
+                None => wanted.push((local, options.identifier.into_iter().collect())),
+            }
+        }
+        let payload = what.to_string();
+        let publication = Publication::new(topic, payload.as_bytes(), SessionId::BROKER);
+        publication.note_utf8();
+        for (local, identifiers) in wanted {
+            let options = DeliveryOptions {
+                qos: Qos::AtMostOnce,
+                retain: false,
+                identifiers: identifiers.into_iter().collect(),
+                local,
+                sequence: 0,
+                share: None,
+                claim: None,
+                is_repeat: false,
+                origin: None,
+            };
+            self.offer_once(turn, session, &publication, options, CommitId::NONE);
+        }
+    }
+}
+
+/// Whether a filter is one that anybody may subscribe to: what the broker has to say to the client itself.
+pub(super) fn is_own_affair(filter: TopicFilter<'_>) -> bool {
+    let is_shared = filter.share_name().is_some();
+    !is_shared && filter.filter().starts_with("$auth/")
+}

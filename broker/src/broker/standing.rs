@@ -1,0 +1,155 @@
+//! How a connected client stands: who it is, what it may do, and until when.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidewire_protocols::topic::TopicFilter;
+
+use super::rights::is_own_affair;
+use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, Rights, Vouched};
+use crate::clock::Now;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Standing {
+    identity: Box<Identity>,
+    /// What it may do.
+    pub rights: Rights,
+    /// Boxed, since most clients prove themselves by what does not expire.
+    expiry: Option<Box<Expiry>>,
+}
+
+#[derive(Debug)]
+struct Expiry {
+    ends_at: Instant,
+    /// When the client is told; `None` once it was.
+    notice_at: Option<Instant>,
+}
+
+/// What has come due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandingDue {
+    /// Nothing.
+    Nothing,
+    /// The client is to be told that its time ends soon.
+    Notice,
+    /// Its time is over.
+    Over,
+}
+
+impl Standing {
+    /// Lets a client in that was vouched for. It is told `notice` before its time is over.
+    ///
+    /// # Errors
+    ///
+    /// It was vouched for under another client identifier, or its time is over already.
+    pub fn new(
+        authority: &dyn Authority,
+        now: Now,
+        vouched: Vouched,
+        arrival: &Arrival,
+        client_id: Arc<str>,
+        notice: Duration,
+    ) -> Result<Self, Denial> {
+        check_client_id(&vouched, &client_id)?;
+        let (address, listener) = (arrival.address, Arc::clone(&arrival.listener));
+        let identity = Box::new(Identity { vouched, client_id, address, listener });
+        let expiry = Expiry::of(&identity, now, notice)?;
+        Ok(Self { rights: authority.rights(&identity), identity, expiry })
+    }
+
+    /// Goes on with what the client was vouched for anew. Its subscriptions have to be looked at again.
+    ///
+    /// # Errors
+    ///
+    /// It is for another user or client, or its time is over. Everything stays as it was.
+    pub fn renew(
+        &mut self,
+        authority: &dyn Authority,
+        now: Now,
+        vouched: Vouched,
+        notice: Duration,
+    ) -> Result<(), Denial> {
+        if vouched.user != self.identity.vouched.user {
+            return Err(Denial::Forbidden("a client may not become another user: connect anew".into()));
+        }
+        check_client_id(&vouched, &self.identity.client_id)?;
+        let identity = Identity { vouched, ..Identity::clone(&self.identity) };
+        self.expiry = Expiry::of(&identity, now, notice)?;
+        self.rights = authority.rights(&identity);
+        *self.identity = identity;
+        Ok(())
+    }
+
+    /// Users or rules have changed: decides anew what the client may do.
+    ///
+    /// # Errors
+    ///
+    /// It would not be let in any more.
+    pub fn reconsider(&mut self, authority: &dyn Authority) -> Result<(), Denial> {
+        if !authority.still_admits(&self.identity) {
+            return Err(Denial::Forbidden("this user may not connect any more".into()));
+        }
+        self.rights = authority.rights(&self.identity);
+        Ok(())
+    }
+
+    /// Whether the client may subscribe to a filter, or consume from the queue that it names. What the broker has to say
+    /// to the client itself, it may always hear.
+    pub fn judge_filter(&self, filter: TopicFilter<'_>) -> Judgement {
+        match is_own_affair(filter) {
+            true => Judgement::Allowed,
+            false => self.rights.judge_filter(filter),
+        }
+    }
+
+    /// The user, unless it is anonymous.
+    pub fn user(&self) -> Option<&str> {
+        self.identity.user().map(|user| &**user)
+    }
+
+    /// When its time is over, in seconds since the Unix epoch.
+    pub fn expires_at(&self) -> Option<u64> {
+        self.identity.expires_at()
+    }
+
+    /// When [`Standing::handle_time`] is wanted.
+    pub fn next(&self) -> Option<Instant> {
+        let expiry = self.expiry.as_deref()?;
+        Some(expiry.notice_at.unwrap_or(expiry.ends_at))
+    }
+
+    /// Says what has come due; each notice is said once.
+    pub fn handle_time(&mut self, now: Instant) -> StandingDue {
+        let Some(expiry) = self.expiry.as_deref_mut() else { return StandingDue::Nothing };
+        if expiry.ends_at <= now {
+            return StandingDue::Over;
+        }
+        match expiry.notice_at.take_if(|notice_at| *notice_at <= now) {
+            Some(_) => StandingDue::Notice,
+            None => StandingDue::Nothing,
+        }
+    }
+}
+
+impl Expiry {
+    fn of(identity: &Identity, now: Now, notice: Duration) -> Result<Option<Box<Self>>, Denial> {
+        let Some(expires_at) = identity.expires_at() else { return Ok(None) };
+        let left = expires_at.saturating_mul(1000).saturating_sub(now.unix_ms);
+        if left == 0 {
+            return Err(Denial::Wrong("the token has expired".into()));
+        }
+        // What lasts for longer than the clock goes lasts for ever.
+        let Some(ends_at) = now.instant.checked_add(Duration::from_millis(left)) else { return Ok(None) };
+        let notice_at = ends_at.checked_sub(notice).filter(|_| !notice.is_zero());
+        Ok(Some(Box::new(Self { ends_at, notice_at: notice_at.map(|at| at.max(now.instant)) })))
+    }
+}
+
+fn check_client_id(vouched: &Vouched, client_id: &str) -> Result<(), Denial> {
+    let bound_to = vouched.claims.as_ref().and_then(|claims| claims.client_id.as_deref());
+    match bound_to.is_none_or(|bound_to| bound_to == client_id) {
+        true => Ok(()),
+        false => Err(Denial::Forbidden("the token is for another client identifier".into())),
+    }
+}
