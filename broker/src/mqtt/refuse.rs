@@ -178,9 +178,12 @@ impl Mqtt {
         if !version.is_v5() && ReturnCode::for_reason(refusal.reason).is_none() {
             return;
         }
-        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24]
-        let size_max = connect.map_or(usize::MAX, |connect| Wishes::of(&connect).packet_size_max);
-        let properties = refusal.properties(true);
+        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24, MQTT-3.1.2-28]
+        let (size_max, wants_reasons) = connect.map_or((usize::MAX, true), |connect| {
+            let wishes = Wishes::of(&connect);
+            (wishes.packet_size_max, wishes.wants_reasons)
+        });
+        let properties = refusal.properties(wants_reasons);
         let conn_ack = |properties| ConnAck { session_present: false, reason: refusal.reason, properties };
         let mut packet = Packet::ConnAck(conn_ack(properties.as_properties()));
         if packet.encoded_len(version) > size_max {
