@@ -21,6 +21,7 @@
 //! in one call. The publisher's PUBACK lies in [`replies::Replies`] until its commit is durable (*committed before
 //! said*), and then leaves the same way.
 
+pub mod address;
 pub mod auth;
 pub mod broker;
 pub mod clock;

@@ -10,9 +10,10 @@ use tidewire_protocols::websocket::Decoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Response};
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// How long an answer may take, in virtual time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +43,23 @@ pub struct Peer {
     is_closed: bool,
 }
 
+/// How an upgrade was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its status.
+    pub status: u16,
+    /// Retry-After, in seconds.
+    pub retry_after: Option<u64>,
+}
+
+impl Refused {
+    fn of<B>(answer: &Response<B>) -> Self {
+        let retry_after = answer.headers().get("retry-after");
+        let secs = |value: &HeaderValue| value.to_str().ok()?.parse().ok();
+        Self { status: answer.status().as_u16(), retry_after: retry_after.and_then(secs) }
+    }
+}
+
 enum Stream {
     Tcp(DuplexStream),
     Ws(Box<WebSocketStream<DuplexStream>>),
@@ -50,6 +68,15 @@ enum Stream {
 impl Peer {
     /// Connects over `pipe`, upgrading it for WebSocket.
     pub async fn new(wire: Wire, pipe: DuplexStream, protocol: ProtocolName) -> Self {
+        Self::try_new(wire, pipe, protocol).await.unwrap_or_else(|answer| panic!("no upgrade: {answer:?}"))
+    }
+
+    /// The same where the upgrade may be refused.
+    ///
+    /// # Errors
+    ///
+    /// The answer to the upgrade.
+    pub async fn try_new(wire: Wire, pipe: DuplexStream, protocol: ProtocolName) -> Result<Self, Refused> {
         let stream = match wire {
             Wire::Tcp => Stream::Tcp(pipe),
             Wire::Ws => {
@@ -60,12 +87,14 @@ impl Peer {
                 let mut request = "ws://broker/".into_client_request().expect("the address is well-formed");
                 let value = subprotocol.parse().expect("the name is a header value");
                 request.headers_mut().insert("sec-websocket-protocol", value);
-                let (stream, _) =
-                    tokio_tungstenite::client_async(request, pipe).await.expect("the upgrade succeeds");
-                Stream::Ws(Box::new(stream))
+                match tokio_tungstenite::client_async(request, pipe).await {
+                    Ok((stream, _)) => Stream::Ws(Box::new(stream)),
+                    Err(Error::Http(answer)) => return Err(Refused::of(&answer)),
+                    Err(error) => panic!("no answer to the upgrade: {error}"),
+                }
             }
         };
-        Self::over(stream)
+        Ok(Self::over(stream))
     }
 
     /// A peer and the broker's end of its connection, upgraded already: for a test that serves it itself.

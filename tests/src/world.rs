@@ -1,5 +1,6 @@
 //! A broker inside the test.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Span, Transport};
 use tidewire::net::serve_socket;
 use tidewire::store::{MemoryStore, Recovered, Store};
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 
 use crate::mqtt::{ConnectWords, MqttPeer, connect};
-use crate::peer::{Peer, Wire};
+use crate::peer::{Peer, Refused, Wire};
 use crate::stomp::StompPeer;
 
 /// When virtual time begins: milliseconds since the epoch.
@@ -88,16 +90,39 @@ impl World {
 
     /// The same to a listener that serves `served`.
     pub async fn connect_to(&self, served: &[ProtocolName], protocol: ProtocolName) -> Peer {
+        let pipe = self.pipe_to(self.listener(served));
+        Peer::new(self.wire, pipe, protocol).await
+    }
+
+    /// A network connection from a client at this address, as a proxy tells it.
+    ///
+    /// # Errors
+    ///
+    /// The answer to an upgrade that is refused. Over TCP, a connection that is refused is closed.
+    pub async fn connect_from(&self, address: IpAddr, protocol: ProtocolName) -> Result<Peer, Refused> {
+        let listener = ListenerConfig { proxy_protocol: true, ..self.listener(&[protocol]) };
+        let mut pipe = self.pipe_to(listener);
+        let (family, proxy) = if address.is_ipv4() { ("TCP4", "10.0.0.1") } else { ("TCP6", "::1") };
+        let header = format!("PROXY {family} {address} {proxy} 4711 1883\r\n");
+        pipe.write_all(header.as_bytes()).await.expect("a pipe takes a line");
+        Peer::try_new(self.wire, pipe, protocol).await
+    }
+
+    fn listener(&self, served: &[ProtocolName]) -> ListenerConfig {
         let transport = match self.wire {
             Wire::Tcp => Transport::Tcp,
             Wire::Ws => Transport::Ws,
         };
-        let listener = ListenerConfig::new("test", "127.0.0.1:0", transport, served);
+        ListenerConfig::new("test", "127.0.0.1:0", transport, served)
+    }
+
+    /// The near end of a pipe whose far end is served.
+    fn pipe_to(&self, listener: ListenerConfig) -> DuplexStream {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let broker = Arc::clone(&self.broker);
         let link = broker.new_link("a test");
         tokio::spawn(async move { serve_socket(broker, &listener, far.into(), link).await });
-        Peer::new(self.wire, near, protocol).await
+        near
     }
 
     /// A peer that speaks MQTT 5 until it says otherwise.

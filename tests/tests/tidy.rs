@@ -28,7 +28,8 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
+    ("address", &[]),
     ("auth", &[]),
     ("clock", &[]),
     ("counters", &[]),
@@ -48,6 +49,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
     (
         "broker",
         &[
+            "address",
             "auth",
             "clock",
             "config",
@@ -68,6 +70,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
     (
         "net",
         &[
+            "address",
             "broker",
             "clock",
             "config",

@@ -3,6 +3,7 @@
 //! One file per request; each takes the [`Turn`] it belongs to, locks what it must for as short as it can, and never
 //! waits.
 
+mod arrivals;
 mod bury;
 mod connect;
 mod consume;
@@ -13,6 +14,7 @@ mod publish;
 mod restore;
 mod share;
 mod subscribe;
+mod sweep;
 mod taken;
 mod transmit;
 mod visitors;
@@ -23,6 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+pub use self::arrivals::Arrivals;
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
@@ -57,6 +60,8 @@ pub struct Broker {
     pub counters: Counters,
     /// Connections by the address that they come from.
     pub visitors: Arc<Visitors>,
+    /// How fast connections may come from each address.
+    pub arrivals: Arrivals,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -74,7 +79,10 @@ impl Broker {
     /// A broker that serves nobody yet. `authority` is as a rule the one that the configuration asks for:
     /// [`Config::authority`].
     pub fn new(config: Config, authority: Box<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
+        let limits = &config.limits;
+        let (rate, burst) = (limits.connect_rate_per_address, limits.connect_burst_per_address);
         Self {
+            arrivals: Arrivals::new(rate, burst, clock.clone()),
             config,
             clock,
             authority,

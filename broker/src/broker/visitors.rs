@@ -5,22 +5,24 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-/// See the module. An address is a number here; what counts as one address, the network's layer decides.
+use crate::address::Address;
+
+/// See the module.
 #[derive(Debug, Default)]
 pub struct Visitors {
-    counts: DashMap<u128, usize>,
+    counts: DashMap<Address, usize>,
 }
 
 /// One connection from an address, counted until this is dropped.
 #[derive(Debug)]
 pub struct Visit {
     visitors: Arc<Visitors>,
-    address: u128,
+    address: Address,
 }
 
 impl Visitors {
     /// Counts one more connection from `address`; `None` where there are `max` already.
-    pub fn enter(self: &Arc<Self>, address: u128, max: usize) -> Option<Visit> {
+    pub fn enter(self: &Arc<Self>, address: Address, max: usize) -> Option<Visit> {
         let mut count = self.counts.entry(address).or_insert(0);
         if *count >= max {
             return None;
@@ -59,13 +61,14 @@ mod tests {
     #[test]
     fn an_address_has_so_many_connections_and_is_forgotten_with_the_last() {
         let visitors = Arc::new(Visitors::default());
-        let first = visitors.enter(1, 2);
-        let second = visitors.enter(1, 2);
+        let [one, other] = [1, 2].map(|number| Address::from_number(number).unwrap());
+        let first = visitors.enter(one, 2);
+        let second = visitors.enter(one, 2);
         assert!(first.is_some() && second.is_some());
-        assert!(visitors.enter(1, 2).is_none());
-        assert!(visitors.enter(2, 2).is_some(), "another address");
+        assert!(visitors.enter(one, 2).is_none());
+        assert!(visitors.enter(other, 2).is_some(), "another address");
         drop(first);
-        let third = visitors.enter(1, 2);
+        let third = visitors.enter(one, 2);
         assert!(third.is_some());
         drop((second, third));
         assert!(visitors.is_empty());

@@ -101,6 +101,10 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         ("queues.deliveries_max", config.queues.deliveries_max.try_into().unwrap_or(usize::MAX)),
         ("limits.connections_max", config.limits.connections_max),
         ("limits.connections_per_address_max", config.limits.connections_per_address_max),
+        (
+            "limits.connect_burst_per_address",
+            config.limits.connect_burst_per_address.try_into().unwrap_or(usize::MAX),
+        ),
         ("limits.topic_levels_max", config.limits.topic_levels_max),
         ("limits.subscriptions_per_session_max", config.limits.subscriptions_per_session_max),
         ("limits.header_count_max", config.limits.header_count_max),

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::forwarded::{client, trusts};
 use super::handshake::Refusal;
+use crate::address::Address;
 use crate::broker::{Broker, Visit};
 use crate::config::{ListenerConfig, Transport};
 use crate::session::Link;
@@ -37,7 +38,7 @@ impl<'a> Admission<'a> {
     ///
     /// # Errors
     ///
-    /// There are as many as there may be.
+    /// There are as many as there may be, or they come too fast.
     pub(super) fn enter(&self) -> Result<(), Refusal> {
         if self.listener.transport == Transport::Ws && trusts(self.listener, self.peer) {
             return Ok(());
@@ -49,7 +50,7 @@ impl<'a> Admission<'a> {
     ///
     /// # Errors
     ///
-    /// There are as many as there may be.
+    /// There are as many as there may be, or they come too fast.
     pub(super) fn enter_by(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if self.visit.lock().is_some() {
             return Ok(());
@@ -61,26 +62,37 @@ impl<'a> Admission<'a> {
         self.take(client)
     }
 
-    /// Whose it is.
-    pub(super) fn link(&self) -> &Link {
-        self.link
-    }
-
     /// The place, to be kept as long as the connection.
     pub(super) fn into_visit(self) -> Option<Visit> {
         self.visit.into_inner()
     }
 
+    /// Says in the log why there is no way in. Whom limits of time keep out may try without end: not each try is told.
+    pub(super) fn note_refusal(&self, refusal: &Refusal) {
+        let Self { listener: ListenerConfig { name: listener, .. }, link, .. } = self;
+        let Refusal { status, reason, retry_after } = refusal;
+        let status = status.as_u16();
+        if retry_after.is_none() || self.broker.arrivals.may_log() {
+            tracing::info!(listener, %link, status, reason, "refused");
+        } else {
+            tracing::debug!(listener, %link, status, reason, "refused");
+        }
+    }
+
     /// A peer on a Unix socket has no address, and is not counted.
     fn take(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
-        let max = self.broker.config.limits.connections_per_address_max;
-        match self.broker.visitors.enter(network(address), max) {
+        let limits = &self.broker.config.limits;
+        if !limits.is_exempt(address) {
+            self.check_rate(address.into())?;
+        }
+        let max = limits.connections_per_address_max;
+        match self.broker.visitors.enter(address.into(), max) {
             Some(visit) => {
                 *self.visit.lock() = Some(visit);
                 Ok(())
             }
-            None => Err((
+            None => Err(Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 format!(
                     "as many connections from {address} are open as there may be ({max}); close one first"
@@ -88,12 +100,11 @@ impl<'a> Admission<'a> {
             )),
         }
     }
-}
 
-/// What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one customer gets.
-fn network(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => u128::from(address.to_ipv6_mapped()),
-        IpAddr::V6(address) => u128::from(address) & !u128::from(u64::MAX),
+    fn check_rate(&self, address: Address) -> Result<(), Refusal> {
+        self.broker.arrivals.enter(address).map_err(|wait| {
+            let reason = format!("connections from {address} come faster than they may; try again later");
+            Refusal::for_now(reason, wait)
+        })
     }
 }

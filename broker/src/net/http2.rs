@@ -141,10 +141,10 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
             tokio::spawn(begun.serve(link, listed, visit));
             answer
         }
-        Err((status, reason)) => {
-            site.note_refusal(status, &reason);
+        Err(refused) => {
+            site.note_refusal(&refused);
             state.broker.counters.refused.add(1);
-            refusal(status, reason, version)
+            refusal(refused, version)
         }
     }
 }

@@ -109,8 +109,9 @@ impl Opening<'_> {
         let admission = Admission::new(self.broker, self.listener, self.link, peer);
         let admitted = if self.has_place { admission.enter() } else { Err(no_place()) };
         // Over WebSocket it is told why, in HTTP.
-        if let (Err((_, reason)), Transport::Tcp) = (&admitted, self.listener.transport) {
-            return Err(Refused::Because(reason.clone()));
+        if let (Err(refusal), Transport::Tcp) = (&admitted, self.listener.transport) {
+            admission.note_refusal(refusal);
+            return Err(Refused::Said);
         }
         let (stream, protocol) = match (self.listener.transport, self.tls) {
             (Transport::Tcp, None) => self.begun().choose(Socket::Raw(self.look(raw).await?)),
@@ -216,9 +217,9 @@ impl Opening<'_> {
     ) -> Result<(Stream, Box<dyn Protocol>), Refused> {
         let limits = &self.broker.config.limits;
         if let Err(refusal) = admitted {
-            let reason = refusal.1.clone();
+            admission.note_refusal(&refusal);
             Box::pin(refuse(socket, limits, refusal)).await;
-            return Err(Refused::Because(reason));
+            return Err(Refused::Said);
         }
         let begun = self.begun();
         let site = ListenerSite { listener: self.listener, admission, policy: begun.compression_policy() };
@@ -234,8 +235,8 @@ impl Opening<'_> {
 
 /// What a client hears that there is no room for.
 pub(super) fn no_place() -> Refusal {
-    let reason = "as many connections are open as there may be; try again later".to_owned();
-    (hyper::StatusCode::SERVICE_UNAVAILABLE, reason)
+    let reason = "as many connections are open as there may be; try again later";
+    Refusal::new(hyper::StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
 /// Answers an HTTP request that came without TLS, whatever it asks for.

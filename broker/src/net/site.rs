@@ -27,7 +27,7 @@ impl Site for ListenerSite<'_> {
         let path = request.uri().path();
         match &self.listener.paths {
             Some(paths) if !paths.iter().any(|served| served == path) => {
-                Err((StatusCode::NOT_FOUND, format!("nothing is served at {path}")))
+                Err(Refusal::new(StatusCode::NOT_FOUND, format!("nothing is served at {path}")))
             }
             _ => Ok(()),
         }
@@ -52,7 +52,7 @@ impl Site for ListenerSite<'_> {
             true => format!("no Sec-WebSocket-Protocol was sent; this listener serves {served}"),
             false => format!("none of {} is served here; this listener serves {served}", offered.join(", ")),
         };
-        Err((StatusCode::BAD_REQUEST, reason))
+        Err(Refusal::new(StatusCode::BAD_REQUEST, reason))
     }
 
     fn name(subprotocol: &Subprotocol) -> Option<&str> {
@@ -60,9 +60,8 @@ impl Site for ListenerSite<'_> {
     }
 
     /// By then it is known whom a proxy speaks for.
-    fn note_refusal(&self, status: StatusCode, reason: &str) {
-        let (listener, link) = (&self.listener.name, self.admission.link());
-        tracing::info!(listener, %link, status = status.as_u16(), reason, "upgrade refused");
+    fn note_refusal(&self, refusal: &Refusal) {
+        self.admission.note_refusal(refusal);
     }
 
     fn compression(&self) -> Option<Policy> {
@@ -91,7 +90,8 @@ fn check_origin(headers: &HeaderMap, host: Option<&str>, listener: &ListenerConf
     if is_allowed {
         return Ok(());
     }
-    Err((StatusCode::FORBIDDEN, format!("pages of origin {origin} may not connect here (setting: origins)")))
+    let reason = format!("pages of origin {origin} may not connect here (setting: origins)");
+    Err(Refusal::new(StatusCode::FORBIDDEN, reason))
 }
 
 /// `localhost`, `127.0.0.1` and `[::1]` are one host under several names.

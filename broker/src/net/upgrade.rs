@@ -72,9 +72,9 @@ async fn upgrade_by_hyper<S: Site>(
                 *agreed.lock() = Some((hyper::upgrade::on(&mut request), agreement));
                 answer
             }
-            Err((status, reason)) => {
-                site.note_refusal(status, &reason);
-                refusal(status, reason, request.version())
+            Err(refused) => {
+                site.note_refusal(&refused);
+                refusal(refused, request.version())
             }
         };
         std::future::ready(Ok::<_, Infallible>(answer))
@@ -92,9 +92,9 @@ async fn upgrade_by_hyper<S: Site>(
 }
 
 /// Answers whatever request comes on `socket` with this refusal: there is no room for the connection.
-pub(super) async fn refuse(socket: Socket, limits: &Limits, (status, reason): Refusal) {
+pub(super) async fn refuse(socket: Socket, limits: &Limits, refused: Refusal) {
     let service = service_fn(|request: Request<Incoming>| {
-        std::future::ready(Ok::<_, Infallible>(refusal(status, reason.clone(), request.version())))
+        std::future::ready(Ok::<_, Infallible>(refusal(refused.clone(), request.version())))
     });
     let served = builder(limits).keep_alive(false).serve_connection(TokioIo::new(socket), service).await;
     if let Err(error) = served {
