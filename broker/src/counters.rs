@@ -32,6 +32,8 @@ pub struct Counters {
     pub connections_total: Counter,
     /// Upgrades that were refused and connections that the broker ended, for whatever reason.
     pub refused: Counter,
+    /// Addresses that were banned, since too many logins from them failed.
+    pub banned: Counter,
     /// WebSocket connections that keep a context for compression from message to message.
     pub deflate_contexts: Counter,
     /// Panics that were caught: each ended one connection, or one entry of the schedule.

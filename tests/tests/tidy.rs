@@ -38,7 +38,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
     ("random", &[]),
     ("message", &["clock"]),
     ("store", &["message"]),
-    ("session", &["clock", "keyed_list", "message", "output", "store"]),
+    ("session", &["address", "clock", "keyed_list", "message", "output", "store"]),
     ("router", &["clock", "keyed_list", "message", "session"]),
     ("selection", &["message"]),
     ("queue", &["clock", "message", "output", "selection", "session", "store"]),

@@ -4,6 +4,7 @@
 //! waits.
 
 mod arrivals;
+mod bans;
 mod bury;
 mod connect;
 mod consume;
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use dashmap::DashMap;
 
 pub use self::arrivals::Arrivals;
+pub use self::bans::Bans;
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
@@ -62,6 +64,8 @@ pub struct Broker {
     pub visitors: Arc<Visitors>,
     /// How fast connections may come from each address.
     pub arrivals: Arrivals,
+    /// Addresses from which too many logins have failed.
+    pub bans: Bans,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -83,6 +87,7 @@ impl Broker {
         let (rate, burst) = (limits.connect_rate_per_address, limits.connect_burst_per_address);
         Self {
             arrivals: Arrivals::new(rate, burst, clock.clone()),
+            bans: Bans::new(limits),
             config,
             clock,
             authority,

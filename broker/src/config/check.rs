@@ -134,6 +134,13 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     if config.mqtt.server_keep_alive_max.secs() == 0 || config.mqtt.server_keep_alive_max.secs() > 65_535 {
         fault("mqtt.server_keep_alive_max", "use 1s to 65535s".into());
     }
+    let spans = [
+        ("limits.failures_window", config.limits.failures_window),
+        ("limits.ban_time", config.limits.ban_time),
+    ];
+    for (key, _) in spans.iter().filter(|(_, span)| span.0.is_zero()) {
+        fault(key, "0 would ban nobody: say limits.failures_max = 0 for that".into());
+    }
     if config.limits.connect_timeout.0.is_zero() {
         fault("limits.connect_timeout", "0 would let nobody connect in time".into());
     }

@@ -22,7 +22,14 @@ pub struct Limits {
     pub connect_rate_per_address: u32,
     /// Connections that may come from one address at once, before the rate counts.
     pub connect_burst_per_address: u32,
-    /// Networks that this rate is not for: as a rule the broker's own machine, and proxies that speak for many.
+    /// Logins from one address that may fail within [`Limits::failures_window`]; with so many, the address is banned. 0:
+    /// nobody is.
+    pub failures_max: u32,
+    /// The time in which failed logins are counted; it begins with the first.
+    pub failures_window: Span,
+    /// How long a banned address is refused.
+    pub ban_time: Span,
+    /// Networks that this rate is not for, and that are never banned: as a rule the broker's own machine, and proxies that speak for many.
     pub exempt: Vec<Network>,
     /// From accepting a connection to its CONNECT, the upgrade included.
     pub connect_timeout: Span,
@@ -85,6 +92,9 @@ impl Default for Limits {
             connections_per_address_max: 100_000,
             connect_rate_per_address: 100,
             connect_burst_per_address: 200,
+            failures_max: 10,
+            failures_window: Span(std::time::Duration::from_secs(60)),
+            ban_time: Span(std::time::Duration::from_secs(300)),
             exempt: LOOPBACK.iter().flat_map(|network| network.parse()).collect(),
             connect_timeout: Span(std::time::Duration::from_secs(10)),
             ping_interval: Span(std::time::Duration::from_secs(30)),

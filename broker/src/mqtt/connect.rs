@@ -176,6 +176,7 @@ impl Mqtt {
         tracing::info!(
             link = %self.link, %client_id, version = ?connect.version, present, keep_alive, expiry_secs, "connected"
         );
+        self.broker.note_login(&self.link, &identity);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
         self.state = State::Connected(Box::new(Client {
             session,

@@ -115,7 +115,12 @@ impl Mqtt {
         let packet_type = packet.packet_type();
         turn.next_packet();
         match (&mut self.state, packet) {
-            (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, connect, bytes),
+            (State::Greeting { .. }, Packet::Connect(connect)) => {
+                if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
+                    return Err(Refusal::banned(secs));
+                }
+                self.handle_connect(turn, connect, bytes)
+            }
             (State::Greeting { .. }, _) => {
                 Err(Refusal::protocol("the first packet must be CONNECT [MQTT-3.1.0-1]"))
             }

@@ -45,6 +45,11 @@ impl Refusal {
         Self { code, ..Self::new(error.reason_code(), error.to_string()) }
     }
 
+    pub(super) fn banned(secs: u128) -> Self {
+        let detail = format!("too many logins from this address failed; try again in {secs} s");
+        Self::new(ReasonCode::Banned, detail)
+    }
+
     pub(super) fn taken_over() -> Self {
         Self::new(ReasonCode::SessionTakenOver, "another connection uses this client identifier")
     }
@@ -125,6 +130,9 @@ impl Mqtt {
             State::Ended => {}
         }
         self.broker.counters.refused.add(1);
+        if refusal.reason == ReasonCode::BadUserNameOrPassword {
+            self.broker.note_failed_login(&self.link, turn.now.instant);
+        }
         self.depart(turn, Departure::WithWill);
         self.state = State::Ended;
         Close::new(refusal.code, refusal.detail.clone())

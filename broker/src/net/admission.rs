@@ -38,7 +38,7 @@ impl<'a> Admission<'a> {
     ///
     /// # Errors
     ///
-    /// There are as many as there may be, or they come too fast.
+    /// There are as many as there may be, they come too fast, or the address is banned.
     pub(super) fn enter(&self) -> Result<(), Refusal> {
         if self.listener.transport == Transport::Ws && trusts(self.listener, self.peer) {
             return Ok(());
@@ -50,7 +50,7 @@ impl<'a> Admission<'a> {
     ///
     /// # Errors
     ///
-    /// There are as many as there may be, or they come too fast.
+    /// There are as many as there may be, they come too fast, or the address is banned.
     pub(super) fn enter_by(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if self.visit.lock().is_some() {
             return Ok(());
@@ -84,6 +84,8 @@ impl<'a> Admission<'a> {
         let Some(address) = address else { return Ok(()) };
         let limits = &self.broker.config.limits;
         if !limits.is_exempt(address) {
+            self.link.set_address(address.into());
+            self.check_ban(address.into())?;
             self.check_rate(address.into())?;
         }
         let max = limits.connections_per_address_max;
@@ -98,6 +100,16 @@ impl<'a> Admission<'a> {
                     "as many connections from {address} are open as there may be ({max}); close one first"
                 ),
             )),
+        }
+    }
+
+    fn check_ban(&self, address: Address) -> Result<(), Refusal> {
+        match self.broker.bans.check(address, self.broker.now().instant) {
+            Some(rest) => {
+                let reason = format!("too many logins from {address} failed; try again later");
+                Err(Refusal::for_now(reason, rest))
+            }
+            None => Ok(()),
         }
     }
 

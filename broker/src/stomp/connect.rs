@@ -42,11 +42,12 @@ impl Stomp {
             certified: certified.as_deref(),
         };
         // Where a client is let in or not.
-        let identity = self
-            .broker
-            .authority
-            .authenticate(&credentials)
-            .ok_or_else(|| Refusal::new("access refused", "login or passcode is missing or wrong."))?;
+        let identity = self.broker.authority.authenticate(&credentials).ok_or_else(|| {
+            if login.is_some() || passcode.is_some() {
+                self.broker.note_failed_login(&self.link, turn.now.instant);
+            }
+            Refusal::new("access refused", "login or passcode is missing or wrong.")
+        })?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let token = token().ok_or_else(|| {
@@ -76,6 +77,7 @@ impl Stomp {
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
         tracing::info!(link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(), "connected");
+        self.broker.note_login(&self.link, &identity);
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {

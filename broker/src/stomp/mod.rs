@@ -146,7 +146,12 @@ impl Stomp {
         let client = match &mut self.state {
             State::Greeting { .. } => {
                 return match frame.command {
-                    Command::Connect | Command::Stomp => self.handle_connect(turn, frame),
+                    Command::Connect | Command::Stomp => {
+                        if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
+                            return Err(Refusal::banned(secs));
+                        }
+                        self.handle_connect(turn, frame)
+                    }
                     _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),
                 };
             }

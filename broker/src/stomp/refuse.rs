@@ -56,6 +56,10 @@ impl Refusal {
         }
     }
 
+    pub(super) fn banned(secs: u128) -> Self {
+        Self::new("banned", format!("Too many logins from this address failed. Try again in {secs} s."))
+    }
+
     pub(super) fn shutting_down() -> Self {
         let code = CloseCode::GoingAway;
         Self {

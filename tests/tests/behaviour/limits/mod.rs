@@ -1,6 +1,7 @@
 //! Limits of what a client may do in a time, and from where. Clients come from addresses that a proxy tells.
 
 mod arrivals;
+mod bans;
 
 use std::net::IpAddr;
 
