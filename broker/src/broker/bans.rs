@@ -188,7 +188,9 @@ mod tests {
     fn what_is_over_is_swept_out() {
         let (bans, start) = (bans(1), Instant::now());
         let few = u64::from(sweep::ENTRIES);
-        (1..few).for_each(|number| drop(bans.note_failure(address(number), start)));
+        for number in 1..few {
+            bans.note_failure(address(number), start);
+        }
         assert_eq!(bans.records.len() as u64, few - 1);
         bans.note_failure(address(few), start + 300 * SECOND);
         assert_eq!(bans.records.len(), 1);
@@ -197,7 +199,9 @@ mod tests {
     #[test]
     fn so_many_addresses_are_remembered() {
         let (bans, now) = (bans(2), Instant::now());
-        (1..200_000).for_each(|number| drop(bans.note_failure(address(number), now)));
+        for number in 1..200_000 {
+            bans.note_failure(address(number), now);
+        }
         let remembered = bans.records.len();
         assert!(
             (ADDRESSES_MAX..ADDRESSES_MAX + sweep::ENTRIES as usize).contains(&remembered),

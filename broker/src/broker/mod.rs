@@ -35,6 +35,7 @@ use self::follow_up::FollowUps;
 pub use self::publish::PublishRefused;
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 pub use self::visitors::{Visit, Visitors};
+use crate::address::Address;
 use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
@@ -61,7 +62,9 @@ pub struct Broker {
     /// What is counted.
     pub counters: Counters,
     /// Connections by the address that they come from.
-    pub visitors: Arc<Visitors>,
+    pub visitors: Arc<Visitors<Address>>,
+    /// Connections by the user that has logged in over them.
+    pub users: Arc<Visitors<Arc<str>>>,
     /// How fast connections may come from each address.
     pub arrivals: Arrivals,
     /// Addresses from which too many logins have failed.
@@ -93,6 +96,7 @@ impl Broker {
             authority,
             counters: Counters::default(),
             visitors: Arc::default(),
+            users: Arc::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),

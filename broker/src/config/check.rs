@@ -101,6 +101,7 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         ("queues.deliveries_max", config.queues.deliveries_max.try_into().unwrap_or(usize::MAX)),
         ("limits.connections_max", config.limits.connections_max),
         ("limits.connections_per_address_max", config.limits.connections_per_address_max),
+        ("limits.connections_per_user_max", config.limits.connections_per_user_max),
         (
             "limits.connect_burst_per_address",
             config.limits.connect_burst_per_address.try_into().unwrap_or(usize::MAX),

@@ -18,6 +18,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Connections from one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
     pub connections_per_address_max: usize,
+    /// Connections over which one user has logged in.
+    pub connections_per_user_max: usize,
     /// Connections a second from one address, counted in the same way; 0: any number. Those beyond are refused.
     pub connect_rate_per_address: u32,
     /// Connections that may come from one address at once, before the rate counts.
@@ -90,6 +92,7 @@ impl Default for Limits {
         Self {
             connections_max: 100_000,
             connections_per_address_max: 100_000,
+            connections_per_user_max: 100_000,
             connect_rate_per_address: 100,
             connect_burst_per_address: 200,
             failures_max: 10,
