@@ -34,6 +34,7 @@ pub mod message;
 pub mod mqtt;
 pub mod net;
 pub mod output;
+pub mod pace;
 pub mod queue;
 mod random;
 pub mod replies;

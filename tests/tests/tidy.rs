@@ -28,13 +28,14 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 23] = [
+const LAYERS: [(&str, &[&str]); 24] = [
     ("address", &[]),
     ("auth", &[]),
     ("clock", &[]),
     ("counters", &[]),
     ("keyed_list", &[]),
     ("output", &[]),
+    ("pace", &[]),
     ("random", &[]),
     ("message", &["clock"]),
     ("store", &["message"]),
@@ -97,6 +98,7 @@ const PROTOCOL_LAYERS: &[&str] = &[
     "connection",
     "message",
     "output",
+    "pace",
     "queue",
     "random",
     "replies",

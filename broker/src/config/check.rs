@@ -116,6 +116,11 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     for (key, _) in at_least_one.iter().filter(|(_, value)| *value == 0) {
         fault(key, "0 would let nothing through: use at least 1".into());
     }
+    let bytes_rate_max = config.limits.publish_bytes_rate_max.0;
+    if (1..1 << 10).contains(&bytes_rate_max) {
+        let text = format!("{bytes_rate_max} is out of range: use 0 for no limit, or at least 1KiB");
+        fault("limits.publish_bytes_rate_max", text);
+    }
     let ranges = [
         ("limits.handshake_size_max", config.limits.handshake_size_max.0, 8 << 10, 1 << 20),
         ("limits.packet_size_max", config.limits.packet_size_max.0, 1 << 10, 268_435_460),

@@ -33,6 +33,11 @@ pub struct Limits {
     pub ban_time: Span,
     /// Networks that this rate is not for, and that are never banned: as a rule the broker's own machine, and proxies that speak for many.
     pub exempt: Vec<Network>,
+    /// Messages a second that a connection may publish, and at once the worth of a second; 0: any number. A client that
+    /// is ahead is not read from until it no longer is.
+    pub publish_rate_max: u32,
+    /// The same in bytes of the packets or frames that carry them; 0, or at least 1 KiB.
+    pub publish_bytes_rate_max: Size,
     /// From accepting a connection to its CONNECT, the upgrade included.
     pub connect_timeout: Span,
     /// A WebSocket peer that has been quiet for so long is sent a ping, and let go of when it stays silent for as long
@@ -99,6 +104,8 @@ impl Default for Limits {
             failures_window: Span(std::time::Duration::from_secs(60)),
             ban_time: Span(std::time::Duration::from_secs(300)),
             exempt: LOOPBACK.iter().flat_map(|network| network.parse()).collect(),
+            publish_rate_max: 0,
+            publish_bytes_rate_max: Size(0),
             connect_timeout: Span(std::time::Duration::from_secs(10)),
             ping_interval: Span(std::time::Duration::from_secs(30)),
             handshake_size_max: Size(16 << 10),

@@ -15,6 +15,7 @@ use super::{Client, Mqtt, State};
 use crate::auth::{Action, Credentials, Identity};
 use crate::broker::{Connected, NewConnection};
 use crate::message::{AttributesBuf, Publication, SessionId};
+use crate::pace::Pace;
 use crate::random;
 use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
 use crate::store::StoreError;
@@ -178,6 +179,7 @@ impl Mqtt {
         );
         self.broker.note_login(&self.link, &identity);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
+        let limits = &self.broker.config.limits;
         self.state = State::Connected(Box::new(Client {
             session,
             identity,
@@ -187,6 +189,7 @@ impl Mqtt {
             wants_reasons: wishes.wants_reasons,
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
+            pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             unreleased: 0,
             method: proved.map(|proved| proved.method.into()),
             exchange: None,

@@ -35,6 +35,7 @@ use crate::broker::{Broker, Departure};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::message::AttributesBuf;
 use crate::output::Output;
+use crate::pace::Pace;
 use crate::replies::Replies;
 use crate::session::{Link, Session, Signal};
 use crate::store::CommitId;
@@ -77,8 +78,10 @@ struct Client {
     /// The largest packet the client takes. [MQTT-3.1.2-24]
     packet_size_max: usize,
     aliases: InboundAliases,
+    /// How fast it may publish, where that is limited.
+    pace: Pace,
     /// QoS 2 publishes that came on this connection and that the client has not released yet.
-    unreleased: usize,
+    unreleased: u32,
     /// The authentication method of its CONNECT. [MQTT-4.12.1-1]
     method: Option<Box<str>>,
     /// A re-authentication that is under way.
@@ -134,7 +137,10 @@ impl Mqtt {
                     client: client.as_mut(),
                 };
                 match packet {
-                    Packet::Publish(publish) => context.handle_publish(publish, &mut self.attributes),
+                    Packet::Publish(publish) => {
+                        context.client.pace.note(bytes.len(), context.turn.now.instant);
+                        context.handle_publish(publish, &mut self.attributes)
+                    }
                     Packet::PubAck(ack)
                     | Packet::PubRec(ack)
                     | Packet::PubRel(ack)
@@ -206,7 +212,7 @@ impl Mqtt {
         let State::Connected(client) = &self.state else { return false };
         let unsent = self.replies.acknowledgements();
         let maximum = usize::from(self.broker.config.session.receive_maximum);
-        unsent > 0 && client.version.is_v5() && client.unreleased + unsent >= maximum
+        unsent > 0 && client.version.is_v5() && client.unreleased as usize + unsent >= maximum
     }
 
     /// Lets go of the session, once.
@@ -236,7 +242,7 @@ impl Protocol for Mqtt {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
             }
-            if self.is_window_full() {
+            if self.is_window_full() || self.is_paced() {
                 return (used, Flow::Yield);
             }
             let rest = &input[used..];
@@ -272,6 +278,13 @@ impl Protocol for Mqtt {
     }
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
+        let now = turn.now.instant;
+        if let State::Connected(client) = &mut self.state
+            && client.pace.resume(now)
+        {
+            client.last_heard = now;
+            return Flow::Continue;
+        }
         match self.state {
             State::Greeting { .. } | State::Authenticating(_) => {
                 let reason = match self.state {
@@ -283,12 +296,14 @@ impl Protocol for Mqtt {
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }
-            // While its replies wait for the disk, or too much else does, the client is not read from, and so cannot be
-            // heard.
+            // While it is ahead of its rate, or its replies wait for the disk, or too much else does, the client is not
+            // read from, and so cannot be heard.
             State::Connected(ref mut client)
-                if self.replies.wait_for_store(turn.durable()) || self.broker.store().is_congested() =>
+                if client.pace.is_ahead()
+                    || self.replies.wait_for_store(turn.durable())
+                    || self.broker.store().is_congested() =>
             {
-                client.last_heard = turn.now.instant;
+                client.last_heard = now;
                 Flow::Continue
             }
             State::Connected(_) => Flow::Close(self.refuse(turn, &[], &Refusal::keep_alive())),
@@ -308,7 +323,10 @@ impl Protocol for Mqtt {
         match &self.state {
             State::Greeting { deadline } => Some(*deadline),
             State::Authenticating(authentication) => Some(authentication.deadline),
-            State::Connected(client) => client.silence_max().map(|silence| client.last_heard + silence),
+            State::Connected(client) => {
+                let silent_at = client.silence_max().map(|silence| client.last_heard + silence);
+                [silent_at, client.pace.resumes_at()].into_iter().flatten().min()
+            }
             State::Ended => None,
         }
     }
@@ -334,7 +352,11 @@ impl Protocol for Mqtt {
     }
 
     fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.replies.held_bytes() <= held_bytes_max && !self.is_window_full()
+        self.replies.held_bytes() <= held_bytes_max && !self.is_window_full() && !self.is_paced()
+    }
+
+    fn is_paced(&self) -> bool {
+        matches!(&self.state, State::Connected(client) if client.pace.is_ahead())
     }
 
     fn takes_text(&self) -> bool {

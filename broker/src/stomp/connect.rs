@@ -12,6 +12,7 @@ use super::transaction::Transactions;
 use super::{Client, State, Stomp};
 use crate::auth::Credentials;
 use crate::broker::{Connected, NewConnection};
+use crate::pace::Pace;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
 use crate::turn::Turn;
 
@@ -89,6 +90,7 @@ impl Stomp {
             writer.header("server", SERVER).header("session", &session_name);
             writer.finish();
         });
+        let limits = &self.broker.config.limits;
         self.state = State::Connected(Box::new(Client {
             session,
             identity,
@@ -98,6 +100,7 @@ impl Stomp {
             heart_beats,
             subscriptions: HashMap::new(),
             transactions: Transactions::default(),
+            pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             known: None,
         }));
         Ok(())

@@ -41,6 +41,7 @@ use crate::broker::{Broker, Departure};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::message::AttributesBuf;
 use crate::output::{Frames, Output};
+use crate::pace::Pace;
 use crate::replies::Replies;
 use crate::session::{Link, Session, Signal};
 use crate::store::CommitId;
@@ -86,6 +87,8 @@ struct Client {
     /// By the id that the client gave, or its destination where 1.0 gave none.
     subscriptions: HashMap<Box<str>, Subscribed>,
     transactions: Transactions,
+    /// How fast it may send, where that is limited.
+    pace: Pace,
     /// What the head of the last SEND says.
     known: Option<Box<KnownHead>>,
 }
@@ -171,7 +174,10 @@ impl Stomp {
             head: bytes.get(..bytes.len() - frame.body.len() - 1).unwrap_or_default(),
         };
         let handled = match frame.command {
-            Command::Send => context.handle_send(frame),
+            Command::Send => {
+                context.client.pace.note(bytes.len(), context.turn.now.instant);
+                context.handle_send(frame)
+            }
             Command::Subscribe => context.handle_subscribe(frame),
             Command::Unsubscribe => context.handle_unsubscribe(frame),
             Command::Ack => context.handle_ack(frame, true),
@@ -243,6 +249,9 @@ impl Protocol for Stomp {
             if rest.is_empty() {
                 return (used, Flow::Continue);
             }
+            if self.is_paced() {
+                return (used, Flow::Yield);
+            }
             let result = match self.handle_known(turn, rest) {
                 Some((size, result)) => {
                     used += size;
@@ -290,16 +299,22 @@ impl Protocol for Stomp {
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
         let now = turn.now.instant;
+        if let State::Connected(client) = &mut self.state
+            && client.pace.resume(now)
+        {
+            client.heart_beats.heard(now);
+        }
         match &mut self.state {
             State::Greeting { .. } => {
                 let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
                 Flow::Close(self.refuse(turn, &refusal))
             }
-            // While its replies wait for the disk, or too much else does, the client is not read from, and so cannot be
-            // heard.
+            // While it is ahead of its rate, or its replies wait for the disk, or too much else does, the client is not
+            // read from, and so cannot be heard.
             State::Connected(client)
                 if client.heart_beats.is_silent(now)
-                    && (self.replies.wait_for_store(turn.durable())
+                    && (client.pace.is_ahead()
+                        || self.replies.wait_for_store(turn.durable())
                         || self.broker.store().is_congested()) =>
             {
                 client.heart_beats.heard(now);
@@ -338,7 +353,9 @@ impl Protocol for Stomp {
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Greeting { deadline } => Some(*deadline),
-            State::Connected(client) => client.heart_beats.next(),
+            State::Connected(client) => {
+                [client.heart_beats.next(), client.pace.resumes_at()].into_iter().flatten().min()
+            }
             State::Ended => None,
         }
     }
@@ -366,7 +383,11 @@ impl Protocol for Stomp {
     }
 
     fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.replies.held_bytes() <= held_bytes_max
+        self.replies.held_bytes() <= held_bytes_max && !self.is_paced()
+    }
+
+    fn is_paced(&self) -> bool {
+        matches!(&self.state, State::Connected(client) if client.pace.is_ahead())
     }
 
     fn takes_text(&self) -> bool {

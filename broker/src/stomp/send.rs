@@ -74,6 +74,7 @@ impl Context<'_, '_, '_> {
         self.turn.next_packet();
         let publication = known.publication(body, self.client.session.id());
         let published = self.broker.publish(self.turn, &publication);
+        self.client.pace.note(size, self.turn.now.instant);
         Some((size, published.map(drop).map_err(Refusal::not_published)))
     }
 
