@@ -48,7 +48,9 @@ pub trait Protocol: Send {
 
     /// Whether the client publishes faster than it may. It is not read from until the time that
     /// [`poll_timeout`](Self::poll_timeout) names, and that it is not heard meanwhile says nothing about it.
-    fn is_paced(&self) -> bool;
+    fn is_paced(&self) -> bool {
+        false
+    }
 
     /// Whether text WebSocket messages carry this protocol. MQTT's must be binary. [MQTT-6.0.0-1]
     fn takes_text(&self) -> bool;
