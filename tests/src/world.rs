@@ -1,5 +1,6 @@
 //! A broker inside the test.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Span, Transport};
 use tidewire::net::serve_socket;
 use tidewire::store::{MemoryStore, Recovered, Store};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 
 use crate::mqtt::{ConnectWords, MqttPeer, connect};
-use crate::peer::{Peer, Wire};
+use crate::peer::{Asked, HttpRefusal, Peer, Wire};
 use crate::stomp::StompPeer;
 
 /// When virtual time begins: milliseconds since the epoch.
@@ -107,6 +108,20 @@ impl World {
     /// The same to a listener that serves `served`.
     pub async fn connect_to(&self, served: &[ProtocolName], protocol: ProtocolName) -> Peer {
         Peer::new(self.wire, self.pipe(self.listener(served)), protocol).await
+    }
+
+    /// A network connection from a client at this address, as a proxy tells it.
+    ///
+    /// # Errors
+    ///
+    /// The answer to an upgrade that is refused. Over TCP, a connection that is refused is closed.
+    pub async fn connect_from(&self, address: IpAddr, protocol: ProtocolName) -> Result<Peer, HttpRefusal> {
+        let listener = ListenerConfig { proxy_protocol: true, ..self.listener(&[protocol]) };
+        let mut pipe = self.pipe(listener);
+        let (family, proxy) = if address.is_ipv4() { ("TCP4", "10.0.0.1") } else { ("TCP6", "::1") };
+        let header = format!("PROXY {family} {address} {proxy} 4711 1883\r\n");
+        pipe.write_all(header.as_bytes()).await.expect("a pipe takes a line");
+        Peer::upgraded(self.wire, pipe, &Asked::by(protocol)).await
     }
 
     /// What carries the protocols here.

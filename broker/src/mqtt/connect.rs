@@ -15,6 +15,7 @@ use super::{Client, Context, Mqtt, State};
 use crate::auth::{Arrival, Vouched};
 use crate::broker::{Connected, NewConnection, Standing};
 use crate::message::{AttributesBuf, Publication, SessionId};
+use crate::pace::Pace;
 use crate::random;
 use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
 use crate::store::StoreError;
@@ -176,7 +177,9 @@ impl Mqtt {
             link = %self.link, %client_id, user = standing.user(), version = ?connect.version, present, keep_alive,
             expiry_secs, "connected"
         );
+        self.broker.note_login(&self.link, &standing);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
+        let limits = &self.broker.config.limits;
         let enhanced = enhanced.map(|method| Box::new(Enhanced { method, exchange: None }));
         let mut client = Box::new(Client {
             session,
@@ -187,6 +190,7 @@ impl Mqtt {
             wants_reasons: wishes.wants_reasons,
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
+            pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             unreleased: 0,
             enhanced,
             renewal: None,

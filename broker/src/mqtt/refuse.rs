@@ -50,6 +50,11 @@ impl Refusal {
         Self { code, ..Self::new(error.reason_code(), error.to_string()) }
     }
 
+    pub(super) fn banned(secs: u128) -> Self {
+        let detail = format!("too many logins from this address failed; try again in {secs} s");
+        Self::new(ReasonCode::Banned, detail)
+    }
+
     pub(super) fn taken_over() -> Self {
         Self::new(ReasonCode::SessionTakenOver, "another connection uses this client identifier")
     }
@@ -145,6 +150,9 @@ impl Mqtt {
                 self.answer_connect(&connect, refusal);
             }
             State::Ended => {}
+        }
+        if refusal.reason == ReasonCode::BadUserNameOrPassword {
+            self.broker.note_failed_login(&self.link, turn.now.instant);
         }
         self.depart(turn, Departure::WithWill);
         self.state = State::Ended;

@@ -135,16 +135,16 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
     let admission =
         Admission::new(&state.broker, &state.config, &link, carrier.address.map(|address| address.ip()));
     let policy = compression_policy(&state.broker, &state.config);
-    let site = ListenerSite { broker: &state.broker, listener: &state.config, admission: &admission, policy };
+    let site = ListenerSite { listener: &state.config, admission: &admission, policy };
     match try_begin(carrier, &site, request) {
         Ok((begun, answer)) => {
             let (arrival, visit) = (admission.arrival(), admission.into_visit());
             tokio::spawn(begun.serve(link, listed, arrival, visit));
             answer
         }
-        Err((status, reason)) => {
-            site.note_refusal(status, &reason);
-            refusal(status, reason, version)
+        Err(refused) => {
+            site.note_refusal(&refused);
+            refusal(refused, version)
         }
     }
 }

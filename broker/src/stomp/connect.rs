@@ -15,6 +15,7 @@ use super::{Client, State, Stomp};
 use crate::auth::{Arrival, Credentials, Token, Vouched};
 use crate::broker::{Answer, Asked, Connected, NewConnection, Standing};
 use crate::config::CredentialSource;
+use crate::pace::Pace;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
 use crate::turn::Turn;
 
@@ -136,7 +137,7 @@ impl Stomp {
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
             user = standing.user(), "connected"
         );
-
+        self.broker.note_login(&self.link, &standing);
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {
@@ -148,6 +149,7 @@ impl Stomp {
             writer.header("server", SERVER).header("session", &session_name);
             writer.finish();
         });
+        let limits = &self.broker.config.limits;
         self.state = State::Connected(Box::new(Client {
             session,
             standing,
@@ -157,6 +159,7 @@ impl Stomp {
             heart_beats,
             subscriptions: HashMap::new(),
             transactions: Transactions::default(),
+            pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             known: None,
             renewal: None,
         }));

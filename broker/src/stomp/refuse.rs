@@ -71,6 +71,10 @@ impl Refusal {
         }
     }
 
+    pub(super) fn banned(secs: u128) -> Self {
+        Self::new("banned", format!("Too many logins from this address failed. Try again in {secs} s."))
+    }
+
     pub(super) fn shutting_down() -> Self {
         let (code, kind) = (CloseCode::GoingAway, RefusalReason::ShuttingDown);
         let body = "The server is being stopped. Connect again later.";
@@ -124,8 +128,8 @@ impl From<Denial> for Refusal {
             first.make_ascii_uppercase();
         }
         let kind = match denial {
-            Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
-            Denial::Forbidden(_) => RefusalReason::NotAuthorized,
+            Denial::Wrong(_) => RefusalReason::Credentials,
+            Denial::Missing | Denial::Forbidden(_) => RefusalReason::NotAuthorized,
             Denial::Busy => RefusalReason::TooMany,
             Denial::Unavailable => RefusalReason::Unavailable,
         };
@@ -143,6 +147,9 @@ impl Stomp {
             State::Greeting { .. } | State::Waiting(_) => refusal.client_id.as_deref(),
         };
         refusal.note(&self.broker, &self.link, client_id);
+        if refusal.kind == RefusalReason::Credentials {
+            self.broker.note_failed_login(&self.link, turn.now.instant);
+        }
         // Behind the receipts that are still held: the client learns what was done before what was not.
         self.travel().write(self.replies.promised(), |out| {
             let mut writer = FrameWriter::new(out, self.decoder.version(), Command::Error);

@@ -7,6 +7,7 @@ mod detect;
 mod durability;
 mod first;
 mod held;
+mod limits;
 mod mqtt;
 mod ping;
 mod queue;
