@@ -204,6 +204,7 @@ impl From<Denial> for Refusal {
         let reason = match denial {
             Denial::Wrong(_) => ReasonCode::BadUserNameOrPassword,
             Denial::Missing | Denial::Forbidden(_) => ReasonCode::NotAuthorized,
+            Denial::TooMany => ReasonCode::QuotaExceeded,
             Denial::Busy => ReasonCode::ServerBusy,
             Denial::Unavailable => ReasonCode::ServerUnavailable,
         };

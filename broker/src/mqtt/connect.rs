@@ -100,9 +100,7 @@ impl Mqtt {
         let wishes = Wishes::of(connect);
         let client_id = client_id(connect)?;
         let Admitted { vouched, arrival, enhanced, data } = admitted;
-        let (authority, notice) = (self.broker.authority.as_ref(), config.auth.expiry_notice.0);
-        let mut standing =
-            Standing::new(authority, turn.now, vouched, &arrival, Arc::clone(&client_id), notice)?;
+        let mut standing = self.broker.let_in(turn.now, vouched, &arrival, Arc::clone(&client_id))?;
         let will = match &connect.will {
             Some(will) => Some(self.examine_will(will, &mut standing)?),
             None => None,

@@ -13,7 +13,7 @@ use super::refuse::Refusal;
 use super::transaction::Transactions;
 use super::{Client, State, Stomp};
 use crate::auth::{Arrival, Credentials, Token, Vouched};
-use crate::broker::{Answer, Asked, Connected, NewConnection, Standing};
+use crate::broker::{Answer, Asked, Connected, NewConnection};
 use crate::config::CredentialSource;
 use crate::pace::Pace;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
@@ -102,9 +102,8 @@ impl Stomp {
             _ => HeartBeat::parse("0,0").map_err(|error| Refusal::undecodable(&error))?,
         };
         let client_id = client_id(headers);
-        let (authority, notice) = (self.broker.authority.as_ref(), self.broker.config.auth.expiry_notice.0);
         let known_as = client_id.as_deref().unwrap_or_default().into();
-        let standing = Standing::new(authority, turn.now, vouched, arrival, known_as, notice)?;
+        let standing = self.broker.let_in(turn.now, vouched, arrival, known_as)?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let token = token().ok_or_else(|| {

@@ -130,7 +130,7 @@ impl From<Denial> for Refusal {
         let kind = match denial {
             Denial::Wrong(_) => RefusalReason::Credentials,
             Denial::Missing | Denial::Forbidden(_) => RefusalReason::NotAuthorized,
-            Denial::Busy => RefusalReason::TooMany,
+            Denial::TooMany | Denial::Busy => RefusalReason::TooMany,
             Denial::Unavailable => RefusalReason::Unavailable,
         };
         Self::new("access refused", body + ".").because(kind)

@@ -6,6 +6,7 @@ use tidewire_tests::conversations_everywhere;
 use tidewire_tests::mqtt::{connect, pub_ack, publish};
 use tidewire_tests::peer::Wire;
 use tidewire_tests::users::{Users, password_line, token, token_with};
+use tidewire_tests::world::World;
 
 use super::{mqtt, stomp, stomp_is_refused, world};
 
@@ -16,6 +17,7 @@ conversations_everywhere! {
     a_token_may_be_for_one_client_identifier => bound_token;
     who_has_nothing_is_let_in_where_anybody_is => anybody;
     nobody_learns_who_is_a_user => no_enumeration;
+    a_user_has_so_many_connections => per_user;
 }
 
 /// What each user may publish to: a topic of its own name.
@@ -90,7 +92,7 @@ async fn token_by_auth(wire: Wire) {
 
 async fn bound_token(wire: Wire) {
     let users = Users::new().with_tokens();
-    let world = tidewire_tests::world::World::with(wire, |config| {
+    let world = World::with(wire, |config| {
         users.configure(config);
         if let Some(jwt) = &mut config.auth.jwt {
             jwt.client_id_claim = Some("client_id".to_owned());
@@ -129,4 +131,23 @@ async fn no_enumeration(wire: Wire) {
     let ann = stomp_is_refused(&world, "login:ann\npasscode:wrong\n").await;
     let nobody = stomp_is_refused(&world, "login:nobody\npasscode:wrong\n").await;
     assert_eq!(ann.text(), nobody.text());
+}
+
+async fn per_user(wire: Wire) {
+    let users = ann();
+    let world = World::with(wire, |config| {
+        users.configure(config);
+        config.limits.connections_per_user_max = 2;
+    });
+    let one = || connect("c").user_name("ann").password("pencil");
+    let first = mqtt(&world, connect("a").user_name("ann").password("pencil")).await;
+    let _second = stomp(&world, "login:ann\npasscode:pencil\n").await;
+    let mut third = world.mqtt().await;
+    third.says(one()).await.is_refused(ReasonCode::QuotaExceeded, 1000).await;
+    let mut third = world.mqtt().await;
+    third.says(one().v311()).await.is_refused(ReasonCode::ServerUnavailable, 1000).await;
+    stomp_is_refused(&world, "login:ann\npasscode:pencil\n").await;
+    drop(first);
+    world.settles().await;
+    mqtt(&world, one()).await;
 }
