@@ -178,7 +178,7 @@ impl Mqtt {
         if !version.is_v5() && ReturnCode::for_reason(refusal.reason).is_none() {
             return;
         }
-        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24, MQTT-3.1.2-28]
+        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24] (section 3.1.2.11.7)
         let (size_max, wants_reasons) = connect.map_or((usize::MAX, true), |connect| {
             let wishes = Wishes::of(&connect);
             (wishes.packet_size_max, wishes.wants_reasons)
