@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
-use super::{Socket, brief};
+use super::{Socket, brief, http2};
 use crate::config::Limits;
 
 /// A socket on which WebSocket is spoken from here on.
@@ -106,7 +106,11 @@ fn status_of(error: &hyper::Error) -> Option<StatusCode> {
 }
 
 /// Answers whatever request comes on `socket` with this refusal: there is no room for the connection.
-pub(super) async fn refuse(socket: Socket, limits: &Limits, (status, reason): Refusal) {
+pub(super) async fn refuse(socket: Socket, limits: &Limits, refused: Refusal) {
+    if socket.speaks_http2() {
+        return http2::refuse(socket, limits, refused).await;
+    }
+    let (status, reason) = refused;
     let service = service_fn(|request: Request<Incoming>| {
         std::future::ready(Ok::<_, Infallible>(refusal(status, reason.clone(), request.version())))
     });
