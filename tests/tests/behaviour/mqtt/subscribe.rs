@@ -163,7 +163,11 @@ async fn subscriptions_are_limited(wire: Wire) {
     let world = World::with(wire, |config| config.limits.subscriptions_per_session_max = 2);
     let mut alice = world.client("alice").await;
     let quota = ReasonCode::QuotaExceeded.as_u8();
-    alice.says(subscribe("a", 0).and("b", 0).and("c", 0)).await.hears(sub_ack(&[0, 0, quota]).explained()).await;
+    alice
+        .says(subscribe("a", 0).and("b", 0).and("c", 0))
+        .await
+        .hears(sub_ack(&[0, 0, quota]).explained())
+        .await;
     // To replace one is no more than there was; to give one up makes room.
     alice.subscribes(subscribe("a", 1)).await;
     alice.says(unsubscribe(&["b"])).await.hears(unsub_ack(&[0])).await.subscribes(subscribe("c", 0)).await;
