@@ -14,6 +14,7 @@ use super::refuse::Refusal;
 use super::{Client, Mqtt, State};
 use crate::auth::{Action, Credentials, Identity};
 use crate::broker::{Connected, NewConnection};
+use crate::counters::RefusalReason;
 use crate::message::{AttributesBuf, Publication, SessionId};
 use crate::random;
 use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
@@ -208,6 +209,7 @@ impl Mqtt {
                 true => Refusal::new(ReasonCode::BadUserNameOrPassword, "user name or password is wrong"),
                 false => {
                     Refusal::new(ReasonCode::NotAuthorized, "this server wants a user name and password")
+                        .because(RefusalReason::Credentials)
                 }
             }
         })

@@ -35,6 +35,11 @@ impl Refusal {
         Self { reason, detail: detail.into(), code, kind, server_reference: None }
     }
 
+    /// Counts as this; without a word, as its reason code says.
+    pub(super) fn because(self, kind: RefusalReason) -> Self {
+        Self { kind, ..self }
+    }
+
     /// A packet that is well-formed and illegal here.
     pub(super) fn protocol(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ReasonCode::ProtocolError, detail)
@@ -92,7 +97,7 @@ impl Refusal {
 
     pub(super) fn overflowed() -> Self {
         let detail = "more messages wait for this client than may; read faster";
-        Self { kind: RefusalReason::SlowConsumer, ..Self::new(ReasonCode::QuotaExceeded, detail) }
+        Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::SlowConsumer)
     }
 
     pub(super) fn keep_alive() -> Self {
