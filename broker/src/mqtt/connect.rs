@@ -28,7 +28,7 @@ pub(super) struct Wishes {
     /// The largest packet that it takes.
     pub(super) packet_size_max: usize,
     topic_alias_maximum: u16,
-    /// Whether reason strings may be sent. [MQTT-3.1.2-28]
+    /// Whether reason strings may be sent. [MQTT-3.1.2-29]
     pub(super) wants_reasons: bool,
 }
 

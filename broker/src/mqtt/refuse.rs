@@ -35,6 +35,11 @@ impl Refusal {
         Self { reason, detail: detail.into(), code, kind, server_reference: None }
     }
 
+    /// Counts as this; without a word, as its reason code says.
+    pub(super) fn because(self, kind: RefusalReason) -> Self {
+        Self { kind, ..self }
+    }
+
     /// A packet that is well-formed and illegal here.
     pub(super) fn protocol(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ReasonCode::ProtocolError, detail)
@@ -97,7 +102,7 @@ impl Refusal {
 
     pub(super) fn overflowed() -> Self {
         let detail = "more messages wait for this client than may; read faster";
-        Self { kind: RefusalReason::SlowConsumer, ..Self::new(ReasonCode::QuotaExceeded, detail) }
+        Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::SlowConsumer)
     }
 
     pub(super) fn keep_alive() -> Self {
@@ -186,7 +191,7 @@ impl Mqtt {
         if !version.is_v5() && ReturnCode::for_reason(refusal.reason).is_none() {
             return;
         }
-        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24, MQTT-3.1.2-28]
+        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24] (section 3.1.2.11.7)
         let (size_max, wants_reasons) = connect.map_or((usize::MAX, true), |connect| {
             let wishes = Wishes::of(&connect);
             (wishes.packet_size_max, wishes.wants_reasons)

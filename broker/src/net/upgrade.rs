@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
-use super::{Socket, brief};
+use super::{Socket, brief, http2};
 use crate::config::Limits;
 
 /// A socket on which WebSocket is spoken from here on.
@@ -107,6 +107,9 @@ fn status_of(error: &hyper::Error) -> Option<StatusCode> {
 
 /// Answers whatever request comes on `socket` with this refusal: there is no room for the connection.
 pub(super) async fn refuse(socket: Socket, limits: &Limits, refused: Refusal) {
+    if socket.speaks_http2() {
+        return http2::refuse(socket, limits, refused).await;
+    }
     let service = service_fn(|request: Request<Incoming>| {
         std::future::ready(Ok::<_, Infallible>(refusal(refused.clone(), request.version())))
     });

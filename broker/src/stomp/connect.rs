@@ -12,7 +12,7 @@ use super::heart_beat::HeartBeats;
 use super::refuse::Refusal;
 use super::transaction::Transactions;
 use super::{Client, State, Stomp};
-use crate::auth::{Arrival, Credentials, Token, Vouched};
+use crate::auth::{Arrival, Credentials, Denial, Token, Vouched};
 use crate::broker::{Answer, Asked, Connected, NewConnection};
 use crate::config::CredentialSource;
 use crate::pace::Pace;
@@ -58,7 +58,10 @@ impl Stomp {
             credentials.arrival.token = Some(token);
         }
         match self.broker.ask(self.broker.authority.authenticate(credentials), &self.link) {
-            Asked::Answered(answer) => self.admit(turn, frame, answer?, &arrival),
+            Asked::Answered(answer) => {
+                let vouched = self.judge(turn, answer)?;
+                self.admit(turn, frame, vouched, &arrival)
+            }
             Asked::Waiting(answer) => {
                 let deadline = self.link.opened_at() + self.broker.config.limits.connect_timeout.0;
                 let frame = bytes.to_vec();
@@ -76,13 +79,21 @@ impl Stomp {
         let mut decoder = Decoder::new(self.broker.config.limits.stomp_before_connect());
         match decoder.decode(&bytes) {
             Ok(Decoded::Frame { frame, .. }) => {
-                let admitted = answer.map_err(Refusal::from);
+                let admitted = self.judge(turn, answer);
                 let admitted = admitted.and_then(|vouched| self.admit(turn, &frame, vouched, &arrival));
                 admitted.map_err(|refusal| refusal.about(&frame))
             }
             // It was decoded once already.
             _ => Err(Refusal::new("internal error", "The CONNECT frame cannot be read again.")),
         }
+    }
+
+    /// Whoever guesses wrongly too often is banned.
+    fn judge(&self, turn: &Turn<'_>, answer: Result<Vouched, Denial>) -> Result<Vouched, Refusal> {
+        if let Err(Denial::Wrong(_)) = &answer {
+            self.broker.note_failed_login(&self.link, turn.now.instant);
+        }
+        answer.map_err(Refusal::from)
     }
 
     /// Gives a client its session.

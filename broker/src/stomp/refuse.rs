@@ -128,8 +128,8 @@ impl From<Denial> for Refusal {
             first.make_ascii_uppercase();
         }
         let kind = match denial {
-            Denial::Wrong(_) => RefusalReason::Credentials,
-            Denial::Missing | Denial::Forbidden(_) => RefusalReason::NotAuthorized,
+            Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
+            Denial::Forbidden(_) => RefusalReason::NotAuthorized,
             Denial::TooMany | Denial::Busy => RefusalReason::TooMany,
             Denial::Unavailable => RefusalReason::Unavailable,
         };
@@ -147,9 +147,6 @@ impl Stomp {
             State::Greeting { .. } | State::Waiting(_) => refusal.client_id.as_deref(),
         };
         refusal.note(&self.broker, &self.link, client_id);
-        if refusal.kind == RefusalReason::Credentials {
-            self.broker.note_failed_login(&self.link, turn.now.instant);
-        }
         // Behind the receipts that are still held: the client learns what was done before what was not.
         self.travel().write(self.replies.promised(), |out| {
             let mut writer = FrameWriter::new(out, self.decoder.version(), Command::Error);
