@@ -308,6 +308,7 @@ impl Protocol for Mqtt {
         if let State::Connected(client) = &mut self.state
             && client.pace.resume(now)
         {
+            // Only from now on can it be heard.
             client.last_heard = now;
             return Flow::Continue;
         }

@@ -343,6 +343,7 @@ impl Protocol for Stomp {
         if let State::Connected(client) = &mut self.state
             && client.pace.resume(now)
         {
+            // Only from now on can it be.
             client.heart_beats.heard(now);
         }
         match &mut self.state {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidewire::config::{Config, Size, Span};
-use tidewire_protocols::mqtt::{Packet, Version};
+use tidewire_protocols::mqtt::{Packet, ReasonCode, Version};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{MqttPeer, PingReq, PingResp, Say, connect, publish, subscribe};
 use tidewire_tests::peer::Wire;
@@ -19,6 +19,7 @@ conversations! {
     only_publishing_is_limited => only_publishing;
     a_client_that_waits_is_not_silent => keep_alive;
     a_stomp_client_that_waits_is_not_silent => heart_beats;
+    silence_counts_from_when_it_is_read_again => silence;
 }
 
 fn per_second(messages: u32) -> impl FnOnce(&mut Config) {
@@ -156,7 +157,7 @@ async fn keep_alive(wire: Wire) {
     // From here on it is.
     alice.says(PingReq).await.hears(PingResp).await;
     let start = Instant::now();
-    alice.is_disconnected(tidewire_protocols::mqtt::ReasonCode::KeepAliveTimeout, 1000).await;
+    alice.is_disconnected(ReasonCode::KeepAliveTimeout, 1000).await;
     assert_eq!(start.elapsed().as_millis(), 1500);
 }
 
@@ -178,4 +179,22 @@ async fn heart_beats(wire: Wire) {
     }
     alice.hears_receipt("r").await;
     assert_eq!(start.elapsed().as_secs(), 60);
+}
+
+/// Both say so much that they wait for a minute, and nothing more.
+async fn silence(wire: Wire) {
+    let world = World::with(wire, bytes_per_second(1024));
+    let start = Instant::now();
+    let mut alice = world.mqtt().await;
+    alice.connects(connect("alice").keep_alive(7), false).await;
+    alice.says(publish("t", [b'x'; 61 << 10])).await;
+    let mut ann = world.stomp().await;
+    ann.says("CONNECT\naccept-version:1.2\nhost:h\nheart-beat:11000,0\n\n^").await;
+    assert_eq!(ann.next().await.command, "CONNECTED");
+    ann.says(&format!("SEND\ndestination:/topic/t\n\n{}^", "x".repeat(61 << 10))).await;
+    world.passes(Duration::from_secs(60)).await;
+    alice.is_disconnected(ReasonCode::KeepAliveTimeout, 1000).await;
+    assert_eq!(start.elapsed().as_secs(), 60 + 10);
+    ann.is_refused("no heart-beat", 1000).await;
+    assert_eq!(start.elapsed().as_secs(), 60 + 22);
 }
