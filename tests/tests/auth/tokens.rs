@@ -18,7 +18,12 @@ use crate::{NOW, PATIENCE, answer, passes, user};
 const REFRESH: Duration = Duration::from_secs(600);
 /// Keys are not fetched again within this time, whoever asks for it.
 const PAUSE: Duration = Duration::from_secs(10);
-const SECOND: Duration = Duration::from_secs(1);
+/// The same while none have come yet.
+const PAUSE_AT_FIRST: Duration = Duration::from_secs(1);
+
+/// A token for ann by HS256, which names the key `s`; its secret is 32 bytes of 7.
+const BY_SECRET: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6InMifQ.eyJleHAiOjE3MDAwMDAzMDAsInN1YiI6ImFubiJ9.\
+                         6ethrv5VK2Aw5HHSGXLwe_g1aJjBbMNaRssssLXzFi4";
 
 /// Whoever signs tokens.
 struct Issuer {
@@ -50,10 +55,13 @@ fn set(issuers: &[&Issuer]) -> Reply {
     Reply::json(&json!({"keys": issuers.iter().map(|issuer| issuer.jwk()).collect::<Vec<_>>()}))
 }
 
+fn rules() -> Rules {
+    Rules { algorithms: vec![Algorithm::EdDSA, Algorithm::HS256], ..Rules::default() }
+}
+
 fn gate(uri: hyper::Uri) -> Gate {
     let fetch = Fetch::new(None, PATIENCE).expect("there are no certificates to be wrong");
-    let rules = Rules { algorithms: vec![Algorithm::EdDSA], ..Rules::default() };
-    let tokens = Tokens::new(rules, Keys::default(), Some(Published::new(fetch, uri, REFRESH)));
+    let tokens = Tokens::new(rules(), Keys::default(), Some(Published::new(fetch, uri, REFRESH)));
     Gate::new(Policy { tokens: Some(Arc::new(tokens)), ..Policy::default() })
 }
 
@@ -86,10 +94,10 @@ async fn a_new_key_is_fetched_but_not_more_often_than_may_be() {
     ask(&gate, &old.token("ann")).await.expect("its key is published");
     server.now_says(set(&[&new]));
     assert!(is_wrong(ask(&gate, &new.token("ann")).await), "keys have just come");
-    passes(PAUSE - SECOND).await;
+    passes(PAUSE / 2).await;
     assert!(is_wrong(ask(&gate, &new.token("ann")).await));
     assert_eq!(server.count(), 1);
-    passes(SECOND).await;
+    passes(PAUSE / 2).await;
     assert_eq!(user(ask(&gate, &new.token("ann")).await).as_deref(), Ok("ann"));
     assert_eq!(server.count(), 2);
     assert!(is_wrong(ask(&gate, &old.token("ann")).await), "it was taken out");
@@ -107,10 +115,10 @@ async fn keys_are_fetched_again_now_and_then() {
     let gate = gate(server.uri());
     ask(&gate, &new.token("ann")).await.expect("its key is published");
     server.now_says(set(&[&new]));
-    passes(REFRESH - SECOND).await;
+    passes(REFRESH / 2).await;
     ask(&gate, &old.token("ann")).await.expect("nobody has looked");
     assert_eq!(server.count(), 1);
-    passes(SECOND).await;
+    passes(REFRESH / 2).await;
     assert!(matches!(gate.examine_token(&new.token("ann"), NOW), Check::Done(Ok(_))), "it does not wait");
     server.is_asked(2).await;
     while ask(&gate, &old.token("ann")).await.is_ok() {
@@ -143,10 +151,10 @@ async fn an_issuer_that_is_down_at_first_is_asked_again() {
         assert_eq!(user(ask(&gate, &issuer.token("ann")).await), Err(Denial::Unavailable));
     }
     assert_eq!(server.count(), 1, "it is not asked for each token");
-    passes(SECOND).await;
+    passes(PAUSE_AT_FIRST).await;
     assert_eq!(user(ask(&gate, &issuer.token("ann")).await), Err(Denial::Unavailable));
     server.now_says(set(&[&issuer]));
-    passes(SECOND).await;
+    passes(PAUSE_AT_FIRST).await;
     assert_eq!(user(ask(&gate, &issuer.token("ann")).await).as_deref(), Ok("ann"));
     assert_eq!(server.count(), 3);
     let down = self::gate(nobody().await);
@@ -166,6 +174,21 @@ async fn an_issuer_that_goes_down_leaves_its_keys() {
         assert!(is_wrong(ask(&gate, &stranger.token("ann")).await));
     }
     assert_eq!(server.count(), 4);
+}
+
+/// What everybody can read is no secret: whoever has read it could make tokens.
+#[tokio::test]
+async fn a_secret_that_is_published_is_no_key() {
+    let (issuer, secret) = (Issuer::new("a"), [7; 32]);
+    let jwk = json!({"kty": "oct", "kid": "s", "k": URL_SAFE_NO_PAD.encode(secret)});
+    let server = Server::says(Reply::json(&json!({"keys": [jwk, issuer.jwk()]}))).await;
+    let published = gate(server.uri());
+    ask(&published, &issuer.token("ann")).await.expect("its key is published");
+    assert!(is_wrong(ask(&published, BY_SECRET).await));
+    let kept = Keys::from_secret(&secret).expect("it is long enough");
+    let tokens = Tokens::new(rules(), kept, None);
+    let of_file = Gate::new(Policy { tokens: Some(Arc::new(tokens)), ..Policy::default() });
+    assert_eq!(user(ask(&of_file, BY_SECRET).await).as_deref(), Ok("ann"), "the token itself is right");
 }
 
 #[tokio::test]
