@@ -278,6 +278,7 @@ fn only_what_is_fixed_stands_at_the_top() {
         "LICENSE-MIT",
         "LICENSE-APACHE",
         "clippy.toml",
+        "deny.toml",
         "rustfmt.toml",
     ];
     let folders =

@@ -11,6 +11,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::acl::Acl;
+use super::jwt::is_name;
 use super::verifier::{KEY_BYTES, hmac};
 use super::{Claims, Credentials, Denial, Fetch, FetchError, Method, Vouched};
 
@@ -31,9 +33,12 @@ use super::{Claims, Credentials, Denial, Fetch, FetchError, Method, Vouched};
 const QUESTIONS_MAX: usize = 256;
 /// Answers that are remembered.
 const CACHE_MAX: usize = 10_000;
+/// How often it is said in the log that there is no answer, at most.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+/// Characters of a reason that a client is told.
+const REASON_CHARS_MAX: usize = 200;
 
 /// See the module.
-#[derive(Debug)]
 pub struct Service {
     fetch: Fetch,
     uri: Uri,
@@ -44,6 +49,14 @@ pub struct Service {
     cache_key: [u8; KEY_BYTES],
     cache: Mutex<HashMap<[u8; KEY_BYTES], (Instant, Vouched)>>,
     places: Semaphore,
+    complained_at: Mutex<Option<Instant>>,
+}
+
+/// Its token and the names of those whom it has let in belong into no log.
+impl fmt::Debug for Service {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Service").field("uri", &self.uri).finish_non_exhaustive()
+    }
 }
 
 /// What the service says.
@@ -82,8 +95,9 @@ impl Service {
     ) -> Result<Self, getrandom::Error> {
         let mut cache_key = [0; KEY_BYTES];
         getrandom::fill(&mut cache_key)?;
-        let (cache, places) = (Mutex::default(), Semaphore::new(QUESTIONS_MAX));
-        Ok(Self { fetch, uri, bearer, cache_ttl, cache_key, cache, places })
+        let places = Semaphore::new(QUESTIONS_MAX);
+        let (cache, complained_at) = Default::default();
+        Ok(Self { fetch, uri, bearer, cache_ttl, cache_key, cache, places, complained_at })
     }
 
     /// Who the client is.
@@ -99,7 +113,7 @@ impl Service {
     async fn ask(&self, question: Value, user_name: Option<&str>, now_secs: u64) -> Result<Vouched, Denial> {
         let question = question.to_string().into_bytes();
         let key = hmac(&self.cache_key, &[&question]);
-        if let Some(vouched) = self.remembered(&key) {
+        if let Some(vouched) = self.remembered(&key, now_secs) {
             return Ok(vouched);
         }
         let _place = self.places.try_acquire().map_err(|_| Denial::Busy)?;
@@ -112,9 +126,7 @@ impl Service {
         };
         let answer: Answer = serde_json::from_slice(&answer).map_err(|error| self.unavailable(&error))?;
         if answer.result != Outcome::Allow {
-            let reason =
-                answer.reason.map_or_else(Denial::wrong_password, |reason| Denial::Wrong(reason.into()));
-            return Err(reason);
+            return Err(answer.denial());
         }
         let vouched = self.vouched(answer, user_name, now_secs)?;
         self.remember(key, &vouched);
@@ -122,6 +134,9 @@ impl Service {
     }
 
     fn vouched(&self, answer: Answer, user_name: Option<&str>, now_secs: u64) -> Result<Vouched, Denial> {
+        if let Some(name) = answer.names().find(|name| !is_name(name)) {
+            return Err(self.unavailable(&format!("{name:?} is no name for a user, a group or a client")));
+        }
         let acl = answer.acl.map(|acl| Acl::from_claim(&acl)).transpose();
         let acl = acl.map_err(|error| self.unavailable(&error))?;
         let claims = Claims {
@@ -131,20 +146,27 @@ impl Service {
             acl: acl.map(Arc::new),
             values: Arc::new(answer.claims),
         };
-        let user = answer.user.or_else(|| user_name.map(Into::into));
+        let user = answer.user.or_else(|| user_name.filter(|name| !name.is_empty()).map(Into::into));
         Ok(Vouched { user, method: Method::Service, claims: Some(Arc::new(claims)) })
     }
 
-    /// Nobody is let in by an answer that did not come, or cannot be read.
-    fn unavailable(&self, error: &dyn std::fmt::Display) -> Denial {
-        tracing::warn!(uri = %self.uri, %error, "the authentication service gives no answer");
+    /// Nobody is let in by an answer that did not come, or cannot be read. Those who come meanwhile must not fill the log.
+    fn unavailable(&self, error: &dyn fmt::Display) -> Denial {
+        let mut complained_at = self.complained_at.lock();
+        if complained_at.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
+            *complained_at = Some(Instant::now());
+            tracing::warn!(uri = %self.uri, %error, "the authentication service gives no answer");
+        }
         Denial::Unavailable
     }
 
-    fn remembered(&self, key: &[u8; KEY_BYTES]) -> Option<Vouched> {
+    /// Nothing holds beyond the time that the service has set for it.
+    fn remembered(&self, key: &[u8; KEY_BYTES], now_secs: u64) -> Option<Vouched> {
         let cache = self.cache.lock();
         let (at, vouched) = cache.get(key)?;
-        (at.elapsed() < self.cache_ttl).then(|| vouched.clone())
+        let expires_at = vouched.claims.as_ref().and_then(|claims| claims.expires_at);
+        let holds = at.elapsed() < self.cache_ttl && expires_at.is_none_or(|at| at > now_secs);
+        holds.then(|| vouched.clone())
     }
 
     fn remember(&self, key: [u8; KEY_BYTES], vouched: &Vouched) {
@@ -158,6 +180,22 @@ impl Service {
         if cache.len() < CACHE_MAX {
             cache.insert(key, (Instant::now(), vouched.clone()));
         }
+    }
+}
+
+impl Answer {
+    /// Those that it gives.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.user.iter().chain(&self.client_id).chain(&self.groups).map(|name| &**name)
+    }
+
+    /// Why not: as long as every packet has room for, and on one line of a log.
+    fn denial(self) -> Denial {
+        let is_said = |reason: &String| !reason.is_empty();
+        let Some(reason) = self.reason.filter(is_said) else { return Denial::wrong_password() };
+        let letter = |letter: char| if letter.is_control() { ' ' } else { letter };
+        let reason: String = reason.chars().take(REASON_CHARS_MAX).map(letter).collect();
+        Denial::Wrong(reason.into())
     }
 }
 

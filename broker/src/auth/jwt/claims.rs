@@ -75,10 +75,15 @@ fn name(claim: &str, value: &Value) -> Result<Arc<str>, Refused> {
         Value::Number(number) if !number.is_f64() => Cow::Owned(number.to_string()),
         _ => return Err(Refused::Claim(claim.to_owned())),
     };
-    if text.is_empty() || text.len() > NAME_BYTES_MAX || text.contains(char::is_control) {
-        return Err(Refused::Claim(claim.to_owned()));
+    match is_name(&text) {
+        true => Ok(text.into()),
+        false => Err(Refused::Claim(claim.to_owned())),
     }
-    Ok(text.into())
+}
+
+/// Whether somebody or a group may be called so by whoever vouches for it.
+pub(in crate::auth) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.contains(char::is_control)
 }
 
 fn names(claim: &str, value: Option<&Value>) -> Result<Vec<Arc<str>>, Refused> {

@@ -65,6 +65,12 @@ impl Keys {
         self
     }
 
+    /// Those of them that may be published: public keys.
+    pub fn without_secrets(mut self) -> Self {
+        self.0.retain(|key| !key.algorithms.iter().any(|algorithm| algorithm.is_symmetric()));
+        self
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

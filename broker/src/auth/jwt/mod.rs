@@ -34,7 +34,7 @@ mod verifier;
 
 pub use self::algorithm::Algorithm;
 pub use self::claims::Claims;
-pub(super) use self::claims::text;
+pub(super) use self::claims::{is_name, text};
 pub use self::key::KeyError;
 pub use self::keys::Keys;
 pub use self::refused::Refused;
