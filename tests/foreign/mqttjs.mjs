@@ -1,6 +1,7 @@
 // Drives MQTT.js: MQTT 3.1, 3.1.1 and 5.0, over whatever the URL says (ws://, mqtt://).
 //
-//   connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, topic_alias_maximum, web}
+//   connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, topic_alias_maximum,
+//               user_name, password, web}
 //               -> connected {session_present}
 //   subscribe   {topic, qos, retain_as_published, retain_handling, no_local, subscription_id} -> subscribed {granted}
 //   publish     {topic, payload, qos, retain, properties} -> published, once acknowledged (QoS 0: once written)
@@ -23,12 +24,14 @@ const clients = new Map();
 const sockets = new Map();
 
 serve({
-  connect({ as, url, version, client_id, clean = true, session_expiry, topic_alias_maximum, web }) {
+  connect({ as, url, version, client_id, clean = true, session_expiry, topic_alias_maximum, user_name, password, web }) {
     const properties = { sessionExpiryInterval: session_expiry, topicAliasMaximum: topic_alias_maximum };
     const client = mqtt.connect(url, {
       ...PROTOCOLS[version],
       clientId: client_id,
       clean,
+      username: user_name,
+      password,
       reconnectPeriod: 0,
       properties: version === '5' ? withoutUndefined(properties) : undefined,
       createWebsocket(address, protocols) {
@@ -40,7 +43,10 @@ serve({
     clients.set(as, client);
     client.on('connect', connack => emit('connected', as, { session_present: connack.sessionPresent }));
     client.on('error', error => emit('error', as, { message: String(error), code: error.code }));
-    client.on('disconnect', packet => emit('error', as, { message: 'the broker disconnected', code: packet.reasonCode }));
+    client.on('disconnect', packet => emit('error', as, {
+      message: `the broker disconnected: ${packet.properties?.reasonString}`,
+      code: packet.reasonCode,
+    }));
     client.on('close', () => emit('closed', as));
     client.on('message', (topic, payload, packet) => emit('message', as, {
       topic,

@@ -1,0 +1,5 @@
+//! Who may connect and for how long, with clients that nobody here wrote.
+
+mod house;
+mod renewal;
+mod token;
