@@ -1,5 +1,6 @@
 //! Who may connect and for how long, with clients that nobody here wrote.
 
 mod house;
+mod pages;
 mod renewal;
 mod token;
