@@ -3,4 +3,5 @@
 mod house;
 mod pages;
 mod renewal;
+mod rights;
 mod token;
