@@ -5,3 +5,4 @@ mod pages;
 mod renewal;
 mod rights;
 mod token;
+mod ways;

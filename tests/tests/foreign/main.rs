@@ -13,6 +13,7 @@
 //! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
 
 mod auth;
+mod authority;
 #[allow(dead_code, reason = "shared with the other tests of the release binary, which ask for more")]
 mod broker;
 mod client;

@@ -152,9 +152,7 @@ pub(crate) struct DrivenPeer {
 
 impl DrivenPeer {
     /// Connects. `options` are those of the driver's `connect` command.
-    pub(crate) fn connect(client: Client, mut connection: Connection, url: &str, mut options: Value) -> Self {
-        options["url"] = url.into();
-        options["version"] = client.version.into();
+    pub(crate) fn connect(client: Client, mut connection: Connection, options: Value) -> Self {
         connection.ask("connect", options, "connected").expect("a client connects");
         Self { client, connection, subscriptions: 0 }
     }
