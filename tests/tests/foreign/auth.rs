@@ -2,6 +2,7 @@
 
 mod house;
 mod pages;
+mod reload;
 mod renewal;
 mod rights;
 mod token;
