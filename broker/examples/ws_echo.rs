@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use clap::{ArgAction, Parser};
-use hyper::{Request, StatusCode};
+use hyper::Request;
 use tidewire::config::Limits;
 use tidewire::net::{Agreement, Raw, Refusal, Site, Socket, Upgraded, upgrade};
 use tidewire_protocols::websocket::deflate::{Deflater, Policy, TRAILER, deflate};
@@ -89,7 +89,7 @@ impl Site for Arguments {
         subprotocol.as_deref()
     }
 
-    fn note_refusal(&self, _: StatusCode, _: &str) {}
+    fn note_refusal(&self, _: &Refusal) {}
 
     fn compression(&self) -> Option<Policy> {
         let policy = Policy { context_takeover: self.context_takeover, window_bits: self.window_bits };

@@ -54,6 +54,15 @@ impl Clock {
     }
 }
 
+/// Limits of rate run on the same time.
+impl governor::clock::Clock for Clock {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        self.now().instant
+    }
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

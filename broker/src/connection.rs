@@ -153,6 +153,9 @@ impl Connection {
         if flow == Flow::Continue && self.is_timeout_due(cx) {
             flow = self.protocol.handle_timeout(&mut turn);
         }
+        if self.protocol.is_paced() {
+            self.stream.note_unread(self.now.instant);
+        }
         if flow == Flow::Continue
             && let Some(close) = self.stream.handle_timeout(self.now.instant)
         {

@@ -36,6 +36,8 @@ pub struct Counters {
     pub connections_total: Counter,
     /// What was refused: upgrades, connections that the broker ended, and single packets and frames.
     pub refused: RefusedCounters,
+    /// Addresses that were banned, since too many logins from them failed.
+    pub banned: Counter,
     /// WebSocket connections that keep a context for compression from message to message.
     pub deflate_contexts: Counter,
     /// Panics that were caught: each ended one connection, or one entry of the schedule.

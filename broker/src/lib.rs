@@ -21,6 +21,7 @@
 //! in one call. The publisher's PUBACK lies in [`replies::Replies`] until its commit is durable (*committed before
 //! said*), and then leaves the same way.
 
+pub mod address;
 pub mod auth;
 pub mod broker;
 pub mod clock;
@@ -33,6 +34,7 @@ pub mod message;
 pub mod mqtt;
 pub mod net;
 pub mod output;
+pub mod pace;
 pub mod queue;
 mod random;
 pub mod refusal_log;

@@ -201,7 +201,7 @@ impl<'a> Publication<'a> {
     /// The payload as DEFLATE blocks that stand on their own, made once for all that agree on `deflating`; `None` where it
     /// is too small or would not become smaller.
     pub fn deflated(&self, deflating: Deflating) -> Option<Ref<'_, [u8]>> {
-        if self.payload.len() < deflating.size_min {
+        if self.payload.len() < deflating.size_min as usize {
             return None;
         }
         let found = self.deflated.borrow().iter().position(|(cached, _)| *cached == deflating);
@@ -240,7 +240,7 @@ pub struct Deflating {
     /// How far it looks back, as a power of two; 9 to 15.
     pub window_bits: u8,
     /// Payloads below this stay as they are.
-    pub size_min: usize,
+    pub size_min: u32,
 }
 
 /// Names one way of writing a message, among all that the protocols know; each protocol hands out its own keys.

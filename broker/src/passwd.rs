@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), String> {
 
 /// The hash of the password that is asked for.
 fn hash(arguments: &Arguments) -> Result<PasswordHash, String> {
-    let password = password(&arguments.user).map_err(|error| format!("cannot read the password: {error}"))?;
+    let password = password(&arguments.user)?;
     if !arguments.scram {
         return PasswordHash::new(&password, Argon2idCost::default()).map_err(|error| error.to_string());
     }
@@ -59,14 +59,21 @@ fn hash(arguments: &Arguments) -> Result<PasswordHash, String> {
 }
 
 /// Asked twice on a terminal, where it is not shown; else the first line of standard input.
-fn password(user: &str) -> io::Result<Vec<u8>> {
-    if io::stdin().is_terminal() {
-        let password = rpassword::prompt_password(format!("Password for {user}: "))?;
-        return match rpassword::prompt_password("Once more: ")? == password {
-            true => Ok(password.into_bytes()),
-            false => Err(io::Error::other("the two differ")),
-        };
+fn password(user: &str) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("cannot read the password: {error}");
+    if !io::stdin().is_terminal() {
+        return first_line().map_err(unreadable);
     }
+    let ask = |prompt: String| rpassword::prompt_password(prompt).map_err(unreadable);
+    let password = ask(format!("Password for {user}: "))?;
+    match ask("Once more: ".to_owned())? == password {
+        true => Ok(password.into_bytes()),
+        false => Err("the two passwords differ".to_owned()),
+    }
+}
+
+/// The first line of standard input without its end; may be cut where it is longer than a password may be.
+fn first_line() -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     // One byte more than a password may have, and the line's end: a longer one is seen to be too long.
     io::stdin().lock().take(PASSWORD_BYTES_MAX as u64 + 3).read_until(b'\n', &mut line)?;

@@ -19,7 +19,8 @@ export const BUNDLES = {
 
 // Without these, it looks for its maker's servers, which a machine may not reach.
 const QUIET = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--host-resolver-rules=MAP *.test 127.0.0.1'];
 
 /** Trusts the server that shows this certificate (PEM), whoever has issued it. */
 function trusting(certificate) {
@@ -31,8 +32,9 @@ function trusting(certificate) {
  * Opens the page, `hear` gets what it says. Returns what closes it.
  *
  * @param files the type and the reader of each, by its path
+ * @param host the name that the page is opened by; every name that ends with .test is this machine's
  */
-export async function open(html, files, { hear, certificate }) {
+export async function open(html, files, { hear, certificate, host = '127.0.0.1' }) {
   const served = { '/': ['text/html', () => html], ...files };
   const server = createServer(async (request, response) => {
     if (request.url === '/say') {
@@ -49,7 +51,7 @@ export async function open(html, files, { hear, certificate }) {
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
   const profile = await mkdtemp(join(tmpdir(), 'chromium-'));
   const flags = [...QUIET, ...(certificate ? [trusting(certificate)] : []), `--user-data-dir=${profile}`];
-  const browser = spawn('chromium', [...flags, `http://127.0.0.1:${server.address().port}/`], { stdio: 'ignore' });
+  const browser = spawn('chromium', [...flags, `http://${host}:${server.address().port}/`], { stdio: 'ignore' });
   const ended = new Promise(resolve => {
     browser.on('exit', resolve);
     browser.on('error', error => { hear(`FAILED browser: ${error.message}`); resolve(); });

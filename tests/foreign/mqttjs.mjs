@@ -1,13 +1,14 @@
 // Drives MQTT.js: MQTT 3.1, 3.1.1 and 5.0, over whatever the URL says (ws://, mqtt://).
 //
-//   connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, topic_alias_maximum, web}
+//   connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, topic_alias_maximum,
+//               user_name, password, authentication: {method, data}, web}
 //               -> connected {session_present}
 //   subscribe   {topic, qos, retain_as_published, retain_handling, no_local, subscription_id} -> subscribed {granted}
 //   publish     {topic, payload, qos, retain, properties} -> published, once acknowledged (QoS 0: once written)
 //   traffic     {} -> traffic {extensions, read, written}, of the WebSocket
 //   disconnect  {} -> closed
 //
-// `web` is told of in web_socket.mjs. Each message: message {topic, payload, qos, retain, dup, properties}.
+// `web` is told of in web_socket.mjs; its certificates are for mqtts:// as well. Each message: message {topic, payload, qos, retain, dup, properties}.
 
 import mqtt from 'mqtt';
 import { openWebSocket, traffic } from './web_socket.mjs';
@@ -23,12 +24,26 @@ const clients = new Map();
 const sockets = new Map();
 
 serve({
-  connect({ as, url, version, client_id, clean = true, session_expiry, topic_alias_maximum, web }) {
-    const properties = { sessionExpiryInterval: session_expiry, topicAliasMaximum: topic_alias_maximum };
+  connect({
+    as, url, version, client_id, clean = true, session_expiry, topic_alias_maximum, user_name, password, authentication,
+    web,
+  }) {
+    const properties = {
+      sessionExpiryInterval: session_expiry,
+      topicAliasMaximum: topic_alias_maximum,
+      authenticationMethod: authentication?.method,
+      authenticationData: authentication && Buffer.from(authentication.data),
+    };
+    const { ca, cert, key } = web ?? {};
     const client = mqtt.connect(url, {
       ...PROTOCOLS[version],
       clientId: client_id,
       clean,
+      username: user_name,
+      password,
+      ca,
+      cert,
+      key,
       reconnectPeriod: 0,
       properties: version === '5' ? withoutUndefined(properties) : undefined,
       createWebsocket(address, protocols) {
@@ -40,7 +55,10 @@ serve({
     clients.set(as, client);
     client.on('connect', connack => emit('connected', as, { session_present: connack.sessionPresent }));
     client.on('error', error => emit('error', as, { message: String(error), code: error.code }));
-    client.on('disconnect', packet => emit('error', as, { message: 'the broker disconnected', code: packet.reasonCode }));
+    client.on('disconnect', packet => emit('error', as, {
+      message: `the broker disconnected: ${packet.properties?.reasonString}`,
+      code: packet.reasonCode,
+    }));
     client.on('close', () => emit('closed', as));
     client.on('message', (topic, payload, packet) => emit('message', as, {
       topic,

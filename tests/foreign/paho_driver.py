@@ -1,7 +1,7 @@
-"""Drives paho-mqtt: MQTT 3.1, 3.1.1 and 5.0, over tcp (mqtt://) and WebSocket (ws://).
+"""Drives paho-mqtt: MQTT 3.1, 3.1.1 and 5.0, over tcp (mqtt://, mqtts://) and WebSocket (ws://).
 
-    connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, local_address}
-                -> connected {session_present}
+    connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, local_address, user_name,
+                password, tls: {ca, cert, key}} -> connected {session_present}; what `tls` names are files
     subscribe   {topic, qos, retain_as_published, retain_handling, no_local, subscription_id} -> subscribed {granted}
     publish     {topic, payload, qos, retain, properties} -> published, once acknowledged (QoS 0: once written)
     disconnect  {} -> closed
@@ -34,7 +34,19 @@ PROPERTIES = {
 clients = {}
 
 
-def connect(name, url, version, client_id, clean=True, session_expiry=None, topic_alias_maximum=None, local_address=""):
+def connect(
+    name,
+    url,
+    version,
+    client_id,
+    clean=True,
+    session_expiry=None,
+    topic_alias_maximum=None,
+    local_address="",
+    user_name=None,
+    password=None,
+    tls=None,
+):
     del topic_alias_maximum  # paho does not resolve aliases that a broker makes, so it never offers to
     address = urlsplit(url)
     is_version_5 = version == "5"
@@ -49,6 +61,10 @@ def connect(name, url, version, client_id, clean=True, session_expiry=None, topi
     client.max_inflight_messages = 20
     if address.scheme == "ws":
         client.ws_set_options(path=address.path or "/")
+    if user_name is not None:
+        client.username_pw_set(user_name, password)
+    if tls is not None:
+        client.tls_set(tls["ca"], tls.get("cert"), tls.get("key"))
     client.on_connect = lambda _c, _u, flags, reason, _p: on_connect(name, flags, reason)
     client.on_subscribe = lambda _c, _u, _mid, reasons, _p: emit("subscribed", name, granted=reasons[0].value)
     client.on_publish = lambda _c, _u, _mid, reason, _p: on_publish(name, reason)

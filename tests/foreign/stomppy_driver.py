@@ -1,7 +1,7 @@
-"""Drives stomp.py: STOMP 1.0, 1.1 and 1.2 over tcp (stomp://), 1.2 over WebSocket (ws://).
+"""Drives stomp.py: STOMP 1.0, 1.1 and 1.2 over tcp (stomp://, stomps://), 1.2 over WebSocket (ws://).
 
-    connect     {url, version: "1.0" | "1.1" | "1.2", headers, text} -> connected {headers};
-                over WebSocket its frames are binary, or text with `text: true`
+    connect     {url, version: "1.0" | "1.1" | "1.2", headers, text, tls: {ca, cert, key}} -> connected {headers};
+                over WebSocket its frames are binary, or text with `text: true`; what `tls` names are files
     subscribe   {topic (the destination), id, headers} -> subscribed, once the receipt is there
     unsubscribe {id, headers} -> unsubscribed, likewise
     publish     {topic (the destination), payload, headers} -> published, likewise;
@@ -83,7 +83,7 @@ stomp.transport.parse_frame = parse_frame_keeping_lines
 WSTransport.receive = receive_noting_kind
 
 
-def connect(name, url, version, headers=None, text=False):
+def connect(name, url, version, headers=None, text=False, tls=None):
     address = urlsplit(url)
     headers = dict(headers or {})
     options = {"host_and_ports": [(address.hostname, address.port)], "auto_decode": False, "reconnect_attempts_max": 1}
@@ -95,6 +95,8 @@ def connect(name, url, version, headers=None, text=False):
         connection = WSStompConnection(ws_path=address.path, header=subprotocol, binary_mode=not text, **options)
     else:
         connection = CONNECTIONS[version](**options)
+    if tls is not None:
+        connection.set_ssl(options["host_and_ports"], tls.get("key"), tls.get("cert"), tls["ca"])
     connection.set_listener("events", Events(name, connection))
     clients[name] = connection
     connection.connect(headers=headers)

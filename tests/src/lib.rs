@@ -16,6 +16,7 @@ pub mod records;
 pub mod small_disk;
 pub mod stomp;
 pub mod store;
+pub mod users;
 pub mod world;
 
 /// Makes two tests of one conversation: over TCP and over WebSocket. Time is virtual: it moves when everybody waits.
@@ -34,6 +35,42 @@ macro_rules! conversations {
             #[tokio::test(start_paused = true)]
             async fn ws() {
                 $conversation($crate::peer::Wire::Ws).await;
+            }
+        }
+    )*};
+}
+
+/// The same over every transport.
+#[macro_export]
+macro_rules! conversations_everywhere {
+    ($($(#[$attribute:meta])* $name:ident => $conversation:path;)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            #[tokio::test(start_paused = true)]
+            async fn tcp() {
+                $conversation($crate::peer::Wire::Tcp).await;
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn tls() {
+                $conversation($crate::peer::Wire::Tls).await;
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn ws() {
+                $conversation($crate::peer::Wire::Ws).await;
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn wss() {
+                $conversation($crate::peer::Wire::Wss).await;
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn http2() {
+                $conversation($crate::peer::Wire::Http2).await;
             }
         }
     )*};

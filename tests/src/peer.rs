@@ -55,6 +55,8 @@ pub struct Asked {
     pub subprotocol: String,
     /// The page that asks, where it is one.
     pub origin: Option<String>,
+    /// Other headers, their names in lower case.
+    pub more: Vec<(&'static str, String)>,
 }
 
 impl Asked {
@@ -64,13 +66,21 @@ impl Asked {
             ProtocolName::Mqtt => "mqtt",
             ProtocolName::Stomp => "v12.stomp",
         };
-        Self { path: "/".to_owned(), subprotocol: subprotocol.to_owned(), origin: None }
+        Self { path: "/".to_owned(), subprotocol: subprotocol.to_owned(), origin: None, more: Vec::new() }
+    }
+
+    /// With another header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.more.push((name, value.to_owned()));
+        self
     }
 
     /// The headers that say so.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let origin = self.origin.as_deref().map(|origin| ("origin", origin));
-        [("sec-websocket-protocol", self.subprotocol.as_str())].into_iter().chain(origin)
+        let more = self.more.iter().map(|(name, value)| (*name, value.as_str()));
+        [("sec-websocket-protocol", self.subprotocol.as_str())].into_iter().chain(origin).chain(more)
     }
 }
 

@@ -1,19 +1,20 @@
 //! A broker inside the test.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidewire::auth::Authority;
+use tidewire::auth::{Authority, Gate};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Span, Transport};
 use tidewire::net::serve_socket;
 use tidewire::store::{MemoryStore, Recovered, Store};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 
 use crate::mqtt::{ConnectWords, MqttPeer, connect};
-use crate::peer::{Peer, Wire};
+use crate::peer::{Asked, HttpRefusal, Peer, Wire};
 use crate::stomp::StompPeer;
 
 /// When virtual time begins: milliseconds since the epoch.
@@ -28,6 +29,8 @@ pub struct World {
     pub broker: Arc<Broker>,
     schedule: JoinHandle<()>,
     wire: Wire,
+    /// Who knows the users, where that is not the test's own.
+    gate: Option<Arc<Gate>>,
 }
 
 /// A broker with this configuration and the memory store, for a test that serves it itself.
@@ -51,8 +54,9 @@ impl World {
     pub fn with_store(wire: Wire, store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = quiet();
         change(&mut config);
-        let authority = config.authority().expect("the files that a test names are right");
-        Self::of(wire, config, authority, store)
+        let gate = config.authority().expect("the files that a test names are right");
+        let authority = Arc::clone(&gate);
+        Self { gate: Some(gate), ..Self::of(wire, config, authority, store) }
     }
 
     /// A broker with the default configuration that asks the test's own authority.
@@ -75,7 +79,7 @@ impl World {
         let broker = Arc::new(broker);
         let scheduled = Arc::clone(&broker);
         let schedule = tokio::spawn(async move { scheduled.run_schedule().await });
-        Self { broker, schedule, wire }
+        Self { broker, schedule, wire, gate: None }
     }
 
     /// The broker that starts when this one has been killed, with what it finds in its store. The connections to this one
@@ -89,6 +93,13 @@ impl World {
         Self::start(self.wire, broker)
     }
 
+    /// What a reload does: the files of users and rules are read again, and every connection looks at its client anew.
+    pub fn reloads(&self) {
+        let policy = self.broker.config.policy().expect("the files that a test names are right");
+        self.gate.as_ref().expect("the users are in files").install(policy);
+        self.broker.reconsider_all();
+    }
+
     /// A network connection that nothing has been said on, for one protocol.
     pub async fn connect(&self, protocol: ProtocolName) -> Peer {
         self.connect_to(&[protocol], protocol).await
@@ -97,6 +108,25 @@ impl World {
     /// The same to a listener that serves `served`.
     pub async fn connect_to(&self, served: &[ProtocolName], protocol: ProtocolName) -> Peer {
         Peer::new(self.wire, self.pipe(self.listener(served)), protocol).await
+    }
+
+    /// A network connection from a client at this address, as a proxy tells it.
+    ///
+    /// # Errors
+    ///
+    /// The answer to an upgrade that is refused. Over TCP, a connection that is refused is closed.
+    pub async fn connect_from(&self, address: IpAddr, protocol: ProtocolName) -> Result<Peer, HttpRefusal> {
+        let listener = ListenerConfig { proxy_protocol: true, ..self.listener(&[protocol]) };
+        let mut pipe = self.pipe(listener);
+        let (family, proxy) = if address.is_ipv4() { ("TCP4", "10.0.0.1") } else { ("TCP6", "::1") };
+        let header = format!("PROXY {family} {address} {proxy} 4711 1883\r\n");
+        pipe.write_all(header.as_bytes()).await.expect("a pipe takes a line");
+        Peer::upgraded(self.wire, pipe, &Asked::by(protocol)).await
+    }
+
+    /// What carries the protocols here.
+    pub fn wire(&self) -> Wire {
+        self.wire
     }
 
     /// A listener of this world's wire that serves `served`.

@@ -178,6 +178,11 @@ fn every_fault_is_shown_at_its_line() {
         ("session", "outbox_messages_max = 0", "at least 1"),
         ("session", "receive_maximum = 0", "at least 1"),
         ("session", "inflight_max = 0", "at least 1"),
+        ("limits", "connections_per_user_max = 0", "at least 1"),
+        ("limits", "connect_burst_per_address = 0", "at least 1"),
+        ("limits", "failures_window = \"0s\"", "limits.failures_max = 0"),
+        ("limits", "ban_time = \"0s\"", "limits.failures_max = 0"),
+        ("limits", "publish_bytes_rate_max = \"1023B\"", "0 for no limit, or at least 1KiB"),
         ("limits", "handshake_size_max = \"1KiB\"", "8192 to 1048576"),
         ("limits", "packet_size_max = \"1B\"", "1024 to 268435460"),
         ("limits", "connect_packet_size_max = \"1B\"", "128 to 268435460"),
@@ -200,6 +205,7 @@ fn every_fault_is_shown_at_its_line() {
     ] {
         is_wrong_at(&format!("[{section}]\n{line}\n"), "2:1", &[words]);
     }
+    is_wrong_at("[limits]\nexempt = [\"example.com\"]\n", "2:10", &["\"example.com\"", "\"10.0.0.0/8\""]);
     let no_listener = the_error(load_text("listeners = []\n"));
     assert!(no_listener.to_string().contains("[[listeners]]"), "{no_listener}");
 }

@@ -1,5 +1,5 @@
-//! The documents say what the code does: every setting is in docs/configuration.md with its default, and every file
-//! that docs/architecture.md names is there.
+//! The documents say what the code does: every setting is in docs/configuration.md with its default, every limit in
+//! docs/limits.md with tests that are there, and so is every file that docs/architecture.md names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,36 @@ fn every_setting_is_documented_with_its_default() {
         };
         assert!(document.contains(&row), "docs/configuration.md has no row {row}");
     }
+}
+
+#[test]
+fn every_limit_is_documented_with_its_default() {
+    let document = document("docs/limits.md");
+    let limits = toml::to_string(&Config::default().limits).expect("limits can be written");
+    for (name, value) in limits.lines().filter_map(|line| line.split_once(" = ")) {
+        let row = format!("| `limits.{name}` | `{value}` |");
+        assert!(document.contains(&row), "docs/limits.md has no row {row}");
+    }
+}
+
+/// The last cell of a row names files, and behind each the tests in it; "the same" is the file of the row before.
+#[test]
+fn every_test_the_limits_name_is_there() {
+    let (mut text, mut named) = (String::new(), 0);
+    for row in document("docs/limits.md").lines().filter(|row| row.starts_with("| ")) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for name in cell.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                text = document(name);
+            } else {
+                let is_there =
+                    text.contains(&format!("fn {name}()")) || text.contains(&format!("{name} => "));
+                assert!(is_there, "docs/limits.md names a test {name}, which is not there");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 40, "only {named} tests were found in the document");
 }
 
 #[test]

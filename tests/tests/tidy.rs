@@ -28,18 +28,20 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 24] = [
+const LAYERS: [(&str, &[&str]); 26] = [
+    ("address", &[]),
     ("auth", &["excerpt"]),
     ("clock", &[]),
     ("counters", &[]),
     ("excerpt", &[]),
     ("keyed_list", &[]),
     ("output", &[]),
+    ("pace", &[]),
     ("random", &[]),
     ("refusal_log", &["clock"]),
     ("message", &["clock"]),
     ("store", &["message"]),
-    ("session", &["clock", "keyed_list", "message", "output", "store"]),
+    ("session", &["address", "clock", "keyed_list", "message", "output", "store"]),
     ("router", &["clock", "keyed_list", "message", "session"]),
     ("selection", &["message"]),
     ("queue", &["clock", "message", "output", "selection", "session", "store"]),
@@ -50,6 +52,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
     (
         "broker",
         &[
+            "address",
             "auth",
             "clock",
             "config",
@@ -71,6 +74,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
     (
         "net",
         &[
+            "address",
             "broker",
             "clock",
             "config",
@@ -99,6 +103,7 @@ const PROTOCOL_LAYERS: &[&str] = &[
     "counters",
     "message",
     "output",
+    "pace",
     "queue",
     "random",
     "replies",

@@ -45,6 +45,8 @@ pub enum Denial {
     Missing,
     /// It may not, whoever it is.
     Forbidden(Box<str>),
+    /// It may, but for so many others of its name.
+    TooMany,
     /// More clients want to be authenticated than can be at present.
     Busy,
     /// Whoever had to be asked did not answer.
@@ -62,6 +64,7 @@ impl Denial {
         match self {
             Self::Wrong(text) | Self::Forbidden(text) => text,
             Self::Missing => "this server wants a user name and password, or a token",
+            Self::TooMany => "as many connections of this user are open as there may be; close one first",
             Self::Busy => "too many clients want to log in at this moment; try again later",
             Self::Unavailable => "nobody can be authenticated at present; try again later",
         }

@@ -29,7 +29,8 @@ pub use self::gate::Gate;
 pub use self::hashing::Hashing;
 pub use self::identity::{Claims, Identity, Method, Vouched};
 pub use self::password::{
-    Argon2idCost, Cost, NewHashError, PASSWORD_BYTES_MAX, PasswordFile, PasswordHash, put_user,
+    Argon2idCost, HashCost, NewHashError, PASSWORD_BYTES_MAX, PasswordCheck, PasswordFile, PasswordHash,
+    put_user,
 };
 pub use self::permits::PermitCounts;
 pub use self::policy::Policy;

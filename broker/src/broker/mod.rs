@@ -3,7 +3,9 @@
 //! One file per request; each takes the [`Turn`] it belongs to, locks what it must for as short as it can, and never
 //! waits.
 
+mod arrivals;
 mod ask;
+mod bans;
 mod bury;
 mod connect;
 mod consume;
@@ -17,6 +19,7 @@ mod rights;
 mod share;
 mod standing;
 mod subscribe;
+mod sweep;
 mod taken;
 mod transmit;
 mod visitors;
@@ -27,7 +30,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+pub use self::arrivals::Arrivals;
 pub use self::ask::{Answer, Asked};
+pub use self::bans::Bans;
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
@@ -38,6 +43,7 @@ pub use self::rights::TOKEN_TOPIC;
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 pub use self::visitors::{Visit, Visitors};
+use crate::address::Address;
 use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
@@ -65,7 +71,13 @@ pub struct Broker {
     /// What is counted.
     pub counters: Counters,
     /// Connections by the address that they come from.
-    pub visitors: Arc<Visitors>,
+    pub visitors: Arc<Visitors<Address>>,
+    /// Connections by the user that has logged in over them.
+    pub users: Arc<Visitors<Arc<str>>>,
+    /// How fast connections may come from each address.
+    pub arrivals: Arrivals,
+    /// Addresses from which too many logins have failed.
+    pub bans: Bans,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -84,12 +96,17 @@ impl Broker {
     /// A broker that serves nobody yet. `authority` is as a rule the one that the configuration asks for:
     /// [`Config::authority`].
     pub fn new(config: Config, authority: Arc<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
+        let limits = &config.limits;
+        let (rate, burst) = (limits.connect_rate_per_address, limits.connect_burst_per_address);
         Self {
+            arrivals: Arrivals::new(rate, burst, clock.clone()),
+            bans: Bans::new(limits),
             config,
             clock,
             authority,
             counters: Counters::default(),
             visitors: Arc::default(),
+            users: Arc::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),

@@ -6,17 +6,26 @@ use std::time::{Duration, Instant};
 use tidewire_protocols::topic::TopicFilter;
 
 use super::rights::is_own_affair;
+use super::{Broker, Visit};
 use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, Rights, Vouched};
 use crate::clock::Now;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Standing {
-    identity: Box<Identity>,
+    known: Box<Known>,
     /// What it may do.
     pub rights: Rights,
     /// Boxed, since most clients prove themselves by what does not expire.
     expiry: Option<Box<Expiry>>,
+}
+
+/// What is known of a client; boxed, since it is not looked at for long times.
+#[derive(Debug)]
+struct Known {
+    identity: Identity,
+    /// Its place among its user's connections.
+    _visit: Option<Visit<Arc<str>>>,
 }
 
 #[derive(Debug)]
@@ -37,47 +46,52 @@ pub enum StandingDue {
     Over,
 }
 
-impl Standing {
-    /// Lets a client in that was vouched for. It is told `notice` before its time is over.
+impl Broker {
+    /// Lets a client in that was vouched for.
     ///
     /// # Errors
     ///
-    /// It was vouched for under another client identifier, or its time is over already.
-    pub fn new(
-        authority: &dyn Authority,
+    /// It was vouched for under another client identifier, its time is over already, or its user has as many connections as
+    /// one may have.
+    pub fn let_in(
+        &self,
         now: Now,
         vouched: Vouched,
         arrival: &Arrival,
         client_id: Arc<str>,
-        notice: Duration,
-    ) -> Result<Self, Denial> {
+    ) -> Result<Standing, Denial> {
         check_client_id(&vouched, &client_id)?;
+        let visit = match &vouched.user {
+            Some(user) => {
+                let max = self.config.limits.connections_per_user_max;
+                Some(self.users.enter(Arc::clone(user), max).ok_or(Denial::TooMany)?)
+            }
+            None => None,
+        };
         let (address, listener) = (arrival.address, Arc::clone(&arrival.listener));
-        let identity = Box::new(Identity { vouched, client_id, address, listener });
-        let expiry = Expiry::of(&identity, now, notice)?;
-        Ok(Self { rights: authority.rights(&identity), identity, expiry })
+        let identity = Identity { vouched, client_id, address, listener };
+        let expiry = Expiry::of(&identity, now, self.config.auth.expiry_notice.0)?;
+        let rights = self.authority.rights(&identity);
+        Ok(Standing { known: Box::new(Known { identity, _visit: visit }), rights, expiry })
     }
+}
 
+impl Standing {
     /// Goes on with what the client was vouched for anew. Its subscriptions have to be looked at again.
     ///
     /// # Errors
     ///
     /// It is for another user or client, or its time is over. Everything stays as it was.
-    pub fn renew(
-        &mut self,
-        authority: &dyn Authority,
-        now: Now,
-        vouched: Vouched,
-        notice: Duration,
-    ) -> Result<(), Denial> {
-        if vouched.user != self.identity.vouched.user {
+    pub fn renew(&mut self, broker: &Broker, now: Now, vouched: Vouched) -> Result<(), Denial> {
+        let own = &self.known.identity;
+        if vouched.user != own.vouched.user {
             return Err(Denial::Forbidden("a client may not become another user: connect anew".into()));
         }
-        check_client_id(&vouched, &self.identity.client_id)?;
-        let identity = Identity { vouched, ..Identity::clone(&self.identity) };
-        self.expiry = Expiry::of(&identity, now, notice)?;
-        self.rights = authority.rights(&identity);
-        *self.identity = identity;
+        check_client_id(&vouched, &own.client_id)?;
+        let identity = Identity { vouched, ..own.clone() };
+        self.expiry = Expiry::of(&identity, now, broker.config.auth.expiry_notice.0)?;
+        self.rights = broker.authority.rights(&identity);
+        self.known.identity = identity;
         Ok(())
     }
 
@@ -87,10 +101,10 @@ impl Standing {
     ///
     /// It would not be let in any more.
     pub fn reconsider(&mut self, authority: &dyn Authority) -> Result<(), Denial> {
-        if !authority.still_admits(&self.identity) {
+        if !authority.still_admits(&self.known.identity) {
             return Err(Denial::Forbidden("this user may not connect any more".into()));
         }
-        self.rights = authority.rights(&self.identity);
+        self.rights = authority.rights(&self.known.identity);
         Ok(())
     }
 
@@ -105,12 +119,12 @@ impl Standing {
 
     /// The user, unless it is anonymous.
     pub fn user(&self) -> Option<&str> {
-        self.identity.user().map(|user| &**user)
+        self.known.identity.user().map(|user| &**user)
     }
 
     /// When its time is over, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> Option<u64> {
-        self.identity.expires_at()
+        self.known.identity.expires_at()
     }
 
     /// When [`Standing::handle_time`] is wanted.

@@ -103,6 +103,11 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
         ("auth.password_queue_max", config.auth.password_queue_max),
         ("limits.connections_max", config.limits.connections_max),
         ("limits.connections_per_address_max", config.limits.connections_per_address_max),
+        ("limits.connections_per_user_max", config.limits.connections_per_user_max),
+        (
+            "limits.connect_burst_per_address",
+            config.limits.connect_burst_per_address.try_into().unwrap_or(usize::MAX),
+        ),
         ("limits.topic_levels_max", config.limits.topic_levels_max),
         ("limits.subscriptions_per_session_max", config.limits.subscriptions_per_session_max),
         ("limits.header_count_max", config.limits.header_count_max),
@@ -112,6 +117,11 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     ];
     for (key, _) in at_least_one.iter().filter(|(_, value)| *value == 0) {
         fault(key, "0 would let nothing through: use at least 1".into());
+    }
+    let bytes_rate_max = config.limits.publish_bytes_rate_max.0;
+    if (1..1 << 10).contains(&bytes_rate_max) {
+        let text = format!("{bytes_rate_max} is out of range: use 0 for no limit, or at least 1KiB");
+        fault("limits.publish_bytes_rate_max", text);
     }
     let ranges = [
         ("limits.handshake_size_max", config.limits.handshake_size_max.0, 8 << 10, 1 << 20),
@@ -131,6 +141,13 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     }
     if config.mqtt.server_keep_alive_max.secs() == 0 || config.mqtt.server_keep_alive_max.secs() > 65_535 {
         fault("mqtt.server_keep_alive_max", "use 1s to 65535s".into());
+    }
+    let spans = [
+        ("limits.failures_window", config.limits.failures_window),
+        ("limits.ban_time", config.limits.ban_time),
+    ];
+    for (key, _) in spans.iter().filter(|(_, span)| span.0.is_zero()) {
+        fault(key, "0 would ban nobody: say limits.failures_max = 0 for that".into());
     }
     if config.limits.connect_timeout.0.is_zero() {
         fault("limits.connect_timeout", "0 would let nobody connect in time".into());

@@ -1,9 +1,14 @@
 //! The limits that hold for every protocol, and what becomes of them.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::stomp;
 
-use super::{Size, Span};
+use super::{Network, Size, Span};
+
+/// The machine's own addresses.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 
 /// Limits that hold for every protocol.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -13,6 +18,26 @@ pub struct Limits {
     pub connections_max: usize,
     /// Connections from one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
     pub connections_per_address_max: usize,
+    /// Connections over which one user has logged in.
+    pub connections_per_user_max: usize,
+    /// Connections a second from one address, counted in the same way; 0: any number. Those beyond are refused.
+    pub connect_rate_per_address: u32,
+    /// Connections that may come from one address at once, before the rate counts.
+    pub connect_burst_per_address: u32,
+    /// Logins from one address that may fail within [`Limits::failures_window`]; with so many, the address is banned. 0:
+    /// nobody is.
+    pub failures_max: u32,
+    /// The time in which failed logins are counted; it begins with the first.
+    pub failures_window: Span,
+    /// How long a banned address is refused.
+    pub ban_time: Span,
+    /// Networks that this rate is not for, and that are never banned: as a rule the broker's own machine, and proxies that speak for many.
+    pub exempt: Vec<Network>,
+    /// Messages a second that a connection may publish, and at once the worth of a second; 0: any number. A client that
+    /// is ahead is not read from until it no longer is.
+    pub publish_rate_max: u32,
+    /// The same in bytes of the packets or frames that carry them; 0, or at least 1 KiB.
+    pub publish_bytes_rate_max: Size,
     /// From accepting a connection to its CONNECT, the upgrade included.
     pub connect_timeout: Span,
     /// A WebSocket peer that has been quiet for so long is sent a ping, and let go of when it stays silent for as long
@@ -39,6 +64,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether what an address does is limited in the number of connections alone: see [`Limits::exempt`].
+    pub fn is_exempt(&self, address: IpAddr) -> bool {
+        self.exempt.iter().any(|network| network.contains(address))
+    }
+
     /// The limits of a STOMP decoder before CONNECT: what comes then has no body, and nobody knows whose it is.
     pub fn stomp_before_connect(&self) -> stomp::Limits {
         let body_size_max = self.body_size_max.min(self.connect_packet_size_max).0;
@@ -67,6 +97,15 @@ impl Default for Limits {
         Self {
             connections_max: 100_000,
             connections_per_address_max: 100_000,
+            connections_per_user_max: 100_000,
+            connect_rate_per_address: 100,
+            connect_burst_per_address: 200,
+            failures_max: 10,
+            failures_window: Span(std::time::Duration::from_secs(60)),
+            ban_time: Span(std::time::Duration::from_secs(300)),
+            exempt: LOOPBACK.iter().flat_map(|network| network.parse()).collect(),
+            publish_rate_max: 0,
+            publish_bytes_rate_max: Size(0),
             connect_timeout: Span(std::time::Duration::from_secs(10)),
             ping_interval: Span(std::time::Duration::from_secs(30)),
             handshake_size_max: Size(16 << 10),

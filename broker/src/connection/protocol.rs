@@ -47,8 +47,15 @@ pub trait Protocol: Send {
     fn handle_blocked(&mut self);
 
     /// Whether more input is to be handled, or replies must leave first: those that are held are more than
-    /// `held_bytes_max`, or than the protocol's own rules allow. Until then the connection is not read from.
+    /// `held_bytes_max`, or than the protocol's own rules allow; or the client has to wait, see
+    /// [`is_paced`](Self::is_paced). Until then the connection is not read from.
     fn takes_input(&self, held_bytes_max: usize) -> bool;
+
+    /// Whether the client publishes faster than it may. It is not read from until the time that
+    /// [`poll_timeout`](Self::poll_timeout) names, and that it is not heard meanwhile says nothing about it.
+    fn is_paced(&self) -> bool {
+        false
+    }
 
     /// Whether text WebSocket messages carry this protocol. MQTT's must be binary. [MQTT-6.0.0-1]
     fn takes_text(&self) -> bool;

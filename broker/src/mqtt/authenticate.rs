@@ -14,6 +14,7 @@ use super::renew::By;
 use super::{Context, Mqtt, State};
 use crate::auth::{Arrival, Credentials, Denial, Exchange, Step, Vouched};
 use crate::broker::{Answer, Asked};
+use crate::counters::RefusalReason;
 use crate::turn::Turn;
 
 /// A client whose CONNECT waits for the end of its authentication.
@@ -204,10 +205,15 @@ impl From<Denial> for Refusal {
         let reason = match denial {
             Denial::Wrong(_) => ReasonCode::BadUserNameOrPassword,
             Denial::Missing | Denial::Forbidden(_) => ReasonCode::NotAuthorized,
+            Denial::TooMany => ReasonCode::QuotaExceeded,
             Denial::Busy => ReasonCode::ServerBusy,
             Denial::Unavailable => ReasonCode::ServerUnavailable,
         };
-        Self::new(reason, denial.text().to_owned())
+        let refusal = Self::new(reason, denial.text().to_owned());
+        match denial {
+            Denial::Missing => refusal.because(RefusalReason::Credentials),
+            _ => refusal,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{Client, Context, Mqtt, State};
 use crate::auth::{Arrival, Vouched};
 use crate::broker::{Connected, NewConnection, Standing};
 use crate::message::{AttributesBuf, Publication, SessionId};
+use crate::pace::Pace;
 use crate::random;
 use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
 use crate::store::StoreError;
@@ -27,7 +28,7 @@ pub(super) struct Wishes {
     /// The largest packet that it takes.
     pub(super) packet_size_max: usize,
     topic_alias_maximum: u16,
-    /// Whether reason strings may be sent. [MQTT-3.1.2-28]
+    /// Whether reason strings may be sent. [MQTT-3.1.2-29]
     pub(super) wants_reasons: bool,
 }
 
@@ -99,9 +100,7 @@ impl Mqtt {
         let wishes = Wishes::of(connect);
         let client_id = client_id(connect)?;
         let Admitted { vouched, arrival, enhanced, data } = admitted;
-        let (authority, notice) = (self.broker.authority.as_ref(), config.auth.expiry_notice.0);
-        let mut standing =
-            Standing::new(authority, turn.now, vouched, &arrival, Arc::clone(&client_id), notice)?;
+        let mut standing = self.broker.let_in(turn.now, vouched, &arrival, Arc::clone(&client_id))?;
         let will = match &connect.will {
             Some(will) => Some(self.examine_will(will, &mut standing)?),
             None => None,
@@ -176,7 +175,9 @@ impl Mqtt {
             link = %self.link, %client_id, user = standing.user(), version = ?connect.version, present, keep_alive,
             expiry_secs, "connected"
         );
+        self.broker.note_login(&self.link, &standing);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
+        let limits = &self.broker.config.limits;
         let enhanced = enhanced.map(|method| Box::new(Enhanced { method, exchange: None }));
         let mut client = Box::new(Client {
             session,
@@ -187,6 +188,7 @@ impl Mqtt {
             wants_reasons: wishes.wants_reasons,
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
+            pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             unreleased: 0,
             enhanced,
             renewal: None,

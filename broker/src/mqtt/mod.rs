@@ -39,6 +39,7 @@ use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::Output;
+use crate::pace::Pace;
 use crate::replies::Replies;
 use crate::session::{Link, Session, Signal};
 use crate::store::CommitId;
@@ -84,8 +85,10 @@ struct Client {
     /// The largest packet the client takes. [MQTT-3.1.2-24]
     packet_size_max: usize,
     aliases: InboundAliases,
+    /// How fast it may publish, where that is limited.
+    pace: Pace,
     /// QoS 2 publishes that came on this connection and that the client has not released yet.
-    unreleased: usize,
+    unreleased: u32,
     /// The authentication method of its CONNECT [MQTT-4.12.1-1], and a re-authentication that is under way.
     enhanced: Option<Box<Enhanced>>,
     /// It has proved itself anew, and somebody is being asked about it; no packet is handled meanwhile.
@@ -126,7 +129,12 @@ impl Mqtt {
         let packet_type = packet.packet_type();
         turn.next_packet();
         match (&mut self.state, packet) {
-            (State::Greeting { .. }, Packet::Connect(connect)) => self.handle_connect(turn, connect, bytes),
+            (State::Greeting { .. }, Packet::Connect(connect)) => {
+                if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
+                    return Err(Refusal::banned(secs));
+                }
+                self.handle_connect(turn, connect, bytes)
+            }
             (State::Greeting { .. }, _) => {
                 Err(Refusal::protocol("the first packet must be CONNECT [MQTT-3.1.0-1]"))
             }
@@ -140,7 +148,10 @@ impl Mqtt {
                     client: client.as_mut(),
                 };
                 match packet {
-                    Packet::Publish(publish) => context.handle_publish(publish, &mut self.attributes),
+                    Packet::Publish(publish) => {
+                        context.client.pace.note(bytes.len(), context.turn.now.instant);
+                        context.handle_publish(publish, &mut self.attributes)
+                    }
                     Packet::PubAck(ack)
                     | Packet::PubRec(ack)
                     | Packet::PubRel(ack)
@@ -212,7 +223,7 @@ impl Mqtt {
         let State::Connected(client) = &self.state else { return false };
         let unsent = self.replies.acknowledgements();
         let maximum = usize::from(self.broker.config.session.receive_maximum);
-        unsent > 0 && client.version.is_v5() && client.unreleased + unsent >= maximum
+        unsent > 0 && client.version.is_v5() && client.unreleased as usize + unsent >= maximum
     }
 
     /// Whether somebody is being asked, and no packet is handled until the answer is there.
@@ -251,7 +262,7 @@ impl Protocol for Mqtt {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
             }
-            if self.is_window_full() || self.is_asking() {
+            if self.is_window_full() || self.is_paced() || self.is_asking() {
                 return (used, Flow::Yield);
             }
             let rest = &input[used..];
@@ -293,6 +304,14 @@ impl Protocol for Mqtt {
         if let Err(refusal) = self.handle_standing(turn) {
             return Flow::Close(self.refuse(turn, &[], &refusal));
         }
+        let now = turn.now.instant;
+        if let State::Connected(client) = &mut self.state
+            && client.pace.resume(now)
+        {
+            // Only from now on can it be heard.
+            client.last_heard = now;
+            return Flow::Continue;
+        }
         match self.state {
             State::Greeting { .. } | State::Authenticating(_) => {
                 let reason = match self.state {
@@ -304,14 +323,15 @@ impl Protocol for Mqtt {
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }
             State::Connected(ref client) if !client.is_silent(turn.now.instant) => Flow::Continue,
-            // While its replies wait for the disk, or somebody is asked about it, or too much else waits, the client is not read from, and so cannot be
-            // heard.
+            // While it is ahead of its rate, or somebody is asked about it, or its replies wait for the disk, or too much
+            // else does, the client is not read from, and so cannot be heard.
             State::Connected(ref mut client)
-                if client.renewal.is_some()
+                if client.pace.is_ahead()
+                    || client.renewal.is_some()
                     || self.replies.wait_for_store(turn.durable())
                     || self.broker.store().is_congested() =>
             {
-                client.last_heard = turn.now.instant;
+                client.last_heard = now;
                 Flow::Continue
             }
             State::Connected(_) => Flow::Close(self.refuse(turn, &[], &Refusal::keep_alive())),
@@ -337,7 +357,8 @@ impl Protocol for Mqtt {
             State::Authenticating(authentication) => Some(authentication.deadline),
             State::Connected(client) => {
                 let silent_at = client.silence_max().map(|silence| client.last_heard + silence);
-                [silent_at, client.standing.next()].into_iter().flatten().min()
+                let times = [silent_at, client.pace.resumes_at(), client.standing.next()];
+                times.into_iter().flatten().min()
             }
             State::Ended => None,
         }
@@ -364,7 +385,12 @@ impl Protocol for Mqtt {
     }
 
     fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.replies.held_bytes() <= held_bytes_max && !self.is_window_full() && !self.is_asking()
+        let is_waiting = self.is_window_full() || self.is_paced() || self.is_asking();
+        self.replies.held_bytes() <= held_bytes_max && !is_waiting
+    }
+
+    fn is_paced(&self) -> bool {
+        matches!(&self.state, State::Connected(client) if client.pace.is_ahead())
     }
 
     fn takes_text(&self) -> bool {

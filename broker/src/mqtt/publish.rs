@@ -135,7 +135,7 @@ impl Context<'_, '_, '_> {
     /// A client must not have more publishes under way than was announced. [MQTT-3.3.4-7, MQTT50-U-3.3.4-6] Those of
     /// QoS 1 are acknowledged before more is taken from it: see `Mqtt::is_window_full`.
     fn check_receive_maximum(&self, publish: &Publish<'_>) -> Result<(), Refusal> {
-        let under_way = self.client.unreleased;
+        let under_way = self.client.unreleased as usize;
         let maximum = usize::from(self.broker.config.session.receive_maximum);
         if publish.qos == Qos::AtMostOnce || !self.client.version.is_v5() || under_way < maximum {
             return Ok(());
@@ -164,7 +164,7 @@ impl Context<'_, '_, '_> {
             state.deliver_as::<MqttDeliver>().map(|deliver| deliver.receive(packet_id)).unwrap_or_default()
         };
         // A repeat takes its place anew on each connection. [MQTT50-U-4.9-2]
-        self.client.unreleased += usize::from(arrival != Arrival::Repeated);
+        self.client.unreleased += u32::from(arrival != Arrival::Repeated);
         if arrival == Arrival::First {
             self.turn.record(|| Record::Received { session: session.id().0, packet_id: packet_id.get() });
         }

@@ -35,6 +35,11 @@ impl Refusal {
         Self { reason, detail: detail.into(), code, kind, server_reference: None }
     }
 
+    /// Counts as this; without a word, as its reason code says.
+    pub(super) fn because(self, kind: RefusalReason) -> Self {
+        Self { kind, ..self }
+    }
+
     /// A packet that is well-formed and illegal here.
     pub(super) fn protocol(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ReasonCode::ProtocolError, detail)
@@ -48,6 +53,11 @@ impl Refusal {
             _ => CloseCode::Normal,
         };
         Self { code, ..Self::new(error.reason_code(), error.to_string()) }
+    }
+
+    pub(super) fn banned(secs: u128) -> Self {
+        let detail = format!("too many logins from this address failed; try again in {secs} s");
+        Self::new(ReasonCode::Banned, detail)
     }
 
     pub(super) fn taken_over() -> Self {
@@ -92,7 +102,7 @@ impl Refusal {
 
     pub(super) fn overflowed() -> Self {
         let detail = "more messages wait for this client than may; read faster";
-        Self { kind: RefusalReason::SlowConsumer, ..Self::new(ReasonCode::QuotaExceeded, detail) }
+        Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::SlowConsumer)
     }
 
     pub(super) fn keep_alive() -> Self {
@@ -146,6 +156,9 @@ impl Mqtt {
             }
             State::Ended => {}
         }
+        if refusal.reason == ReasonCode::BadUserNameOrPassword {
+            self.broker.note_failed_login(&self.link, turn.now.instant);
+        }
         self.depart(turn, Departure::WithWill);
         self.state = State::Ended;
         Close::new(refusal.code, refusal.detail.clone())
@@ -178,9 +191,12 @@ impl Mqtt {
         if !version.is_v5() && ReturnCode::for_reason(refusal.reason).is_none() {
             return;
         }
-        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24]
-        let size_max = connect.map_or(usize::MAX, |connect| Wishes::of(&connect).packet_size_max);
-        let properties = refusal.properties(true);
+        // What it says of the answer, as far as it can be read. [MQTT-3.1.2-24] (section 3.1.2.11.7)
+        let (size_max, wants_reasons) = connect.map_or((usize::MAX, true), |connect| {
+            let wishes = Wishes::of(&connect);
+            (wishes.packet_size_max, wishes.wants_reasons)
+        });
+        let properties = refusal.properties(wants_reasons);
         let conn_ack = |properties| ConnAck { session_present: false, reason: refusal.reason, properties };
         let mut packet = Packet::ConnAck(conn_ack(properties.as_properties()));
         if packet.encoded_len(version) > size_max {

@@ -57,9 +57,8 @@ impl Context<'_, '_, '_> {
 
     /// The client is who it was, or stays what it is.
     pub(super) fn conclude_renewal(mut self, answer: Result<Vouched, Denial>, by: By) -> Result<(), Refusal> {
-        let (authority, notice) = (self.broker.authority.as_ref(), self.broker.config.auth.expiry_notice.0);
         let renewed =
-            answer.and_then(|vouched| self.client.standing.renew(authority, self.turn.now, vouched, notice));
+            answer.and_then(|vouched| self.client.standing.renew(self.broker, self.turn.now, vouched));
         match (renewed, by) {
             (Ok(()), by) => {
                 self.review_and_tell();

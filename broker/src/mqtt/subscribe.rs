@@ -1,8 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use tidewire_protocols::mqtt::{
-    Packet, PacketId, Properties, Property, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeOptions,
-    UnsubAck, Unsubscribe,
+    Packet, PacketId, Properties, PropertiesBuf, Property, ReasonCode, RetainHandling, SubAck, Subscribe,
+    SubscribeOptions, UnsubAck, Unsubscribe,
 };
 use tidewire_protocols::topic::TopicFilter;
 
@@ -24,18 +24,38 @@ impl Context<'_, '_, '_> {
             _ => None,
         });
         self.check_answer_size(subscribe.filters.len())?;
-        let mut reasons = Vec::with_capacity(subscribe.filters.len());
+        let (mut reasons, mut refused) = (Vec::with_capacity(subscribe.filters.len()), None);
         for wanted in subscribe.filters.iter() {
             let reason = self.subscribe(wanted.filter, wanted.options, identifier)?;
             if reason.is_error() {
                 self.note_refusal(reason, "SUBSCRIBE to", wanted.filter);
+                refused.get_or_insert(reason);
             }
             reasons.push(reason.as_u8());
         }
         let (packet_id, reasons) = (subscribe.packet_id, reasons.as_slice());
-        let sub_ack = Packet::SubAck(SubAck { packet_id, properties: Properties::EMPTY, reasons });
-        sub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
+        let answer = |properties| Packet::SubAck(SubAck { packet_id, properties, reasons });
+        let explanation = self.explanation(refused);
+        self.answer(&answer(explanation.as_properties()), &answer(Properties::EMPTY));
         Ok(())
+    }
+
+    /// The name of the first reason for which something was refused, where the client wants to know. [MQTT-3.1.2-29]
+    fn explanation(&self, refused: Option<ReasonCode>) -> PropertiesBuf {
+        let mut properties = PropertiesBuf::default();
+        if let Some(reason) = refused.filter(|_| self.client.wants_reasons && self.client.version.is_v5()) {
+            properties.push(Property::ReasonString(reason.name()));
+        }
+        properties
+    }
+
+    /// Says an answer, without its explanation where that would be larger than the client takes.
+    /// [MQTT-3.9.2-1, MQTT-3.11.2-1]
+    fn answer(&mut self, explained: &Packet<'_>, plain: &Packet<'_>) {
+        let version = self.client.version;
+        let fits = explained.encoded_len(version) <= self.client.packet_size_max;
+        let answer = if fits { explained } else { plain };
+        answer.encode(version, &mut self.replies.promised().bytes);
     }
 
     fn subscribe(
@@ -158,7 +178,7 @@ impl Context<'_, '_, '_> {
 
     pub(super) fn handle_unsubscribe(mut self, unsubscribe: &Unsubscribe<'_>) -> Result<(), Refusal> {
         self.check_answer_size(unsubscribe.filters.len())?;
-        let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
+        let (mut reasons, mut refused) = (Vec::with_capacity(unsubscribe.filters.len()), None);
         for filter in unsubscribe.filters.iter() {
             let reason = match TopicFilter::parse(filter) {
                 Err(_) => ReasonCode::TopicFilterInvalid,
@@ -170,13 +190,15 @@ impl Context<'_, '_, '_> {
             };
             if reason.is_error() {
                 self.note_refusal(reason, "UNSUBSCRIBE from", filter);
+                refused.get_or_insert(reason);
             }
             reasons.push(reason.as_u8());
         }
         let reasons = if self.client.version.is_v5() { reasons.as_slice() } else { &[] };
         let packet_id = unsubscribe.packet_id;
-        let unsub_ack = Packet::UnsubAck(UnsubAck { packet_id, properties: Properties::EMPTY, reasons });
-        unsub_ack.encode(self.client.version, &mut self.replies.promised().bytes);
+        let answer = |properties| Packet::UnsubAck(UnsubAck { packet_id, properties, reasons });
+        let explanation = self.explanation(refused);
+        self.answer(&answer(explanation.as_properties()), &answer(Properties::EMPTY));
         Ok(())
     }
 

@@ -9,9 +9,11 @@ use parking_lot::Mutex;
 
 use super::forwarded::{client, trusts};
 use super::handshake::Refusal;
+use crate::address::Address;
 use crate::auth::{Arrival, Token};
-use crate::broker::{Broker, Visit};
+use crate::broker::{Broker, Refused, Visit};
 use crate::config::{AuthConfig, ListenerConfig, Transport};
+use crate::counters::RefusalReason;
 use crate::session::Link;
 
 /// One connection's way in. Where it comes from may be known only at its upgrade, when a proxy says so.
@@ -48,7 +50,7 @@ impl<'a> Admission<'a> {
     ///
     /// # Errors
     ///
-    /// There are as many as there may be.
+    /// There are as many as there may be, they come too fast, or the address is banned.
     pub(super) fn enter(&self) -> Result<(), Refusal> {
         if self.listener.transport == Transport::Ws && trusts(self.listener, self.peer) {
             return Ok(());
@@ -60,7 +62,7 @@ impl<'a> Admission<'a> {
     ///
     /// # Errors
     ///
-    /// There are as many as there may be.
+    /// There are as many as there may be, they come too fast, or the address is banned.
     pub(super) fn enter_by(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if self.found.lock().visit.is_some() {
             return Ok(());
@@ -71,11 +73,6 @@ impl<'a> Admission<'a> {
             self.found.lock().address = Some(address);
         }
         self.take(client)
-    }
-
-    /// Whose it is.
-    pub(super) fn link(&self) -> &Link {
-        self.link
     }
 
     /// How clients authenticate.
@@ -104,16 +101,37 @@ impl<'a> Admission<'a> {
         self.found.into_inner().visit
     }
 
+    /// Notes why there is no way in.
+    pub(super) fn note_refusal(&self, refusal: &Refusal) {
+        let status = refusal.status;
+        let reason = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => RefusalReason::TooMany,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => RefusalReason::TooLarge,
+            StatusCode::REQUEST_TIMEOUT => RefusalReason::Timeout,
+            StatusCode::UNAUTHORIZED => RefusalReason::Credentials,
+            _ => RefusalReason::Upgrade,
+        };
+        let detail = &format_args!("HTTP {}: {}", status.as_u16(), refusal.reason);
+        let listener = Some(&*self.listener.name);
+        self.broker.note_refusal(self.link, &Refused { reason, listener, client_id: None, detail });
+    }
+
     /// A peer on a Unix socket has no address, and is not counted.
     fn take(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
-        let max = self.broker.config.limits.connections_per_address_max;
-        match self.broker.visitors.enter(network(address), max) {
+        let limits = &self.broker.config.limits;
+        if !limits.is_exempt(address) {
+            self.link.set_address(address.into());
+            self.check_ban(address.into())?;
+            self.check_rate(address.into())?;
+        }
+        let max = limits.connections_per_address_max;
+        match self.broker.visitors.enter(address.into(), max) {
             Some(visit) => {
                 self.found.lock().visit = Some(visit);
                 Ok(())
             }
-            None => Err((
+            None => Err(Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 format!(
                     "as many connections from {address} are open as there may be ({max}); close one first"
@@ -121,12 +139,21 @@ impl<'a> Admission<'a> {
             )),
         }
     }
-}
 
-/// What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one customer gets.
-fn network(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => u128::from(address.to_ipv6_mapped()),
-        IpAddr::V6(address) => u128::from(address) & !u128::from(u64::MAX),
+    fn check_ban(&self, address: Address) -> Result<(), Refusal> {
+        match self.broker.bans.check(address, self.broker.now().instant) {
+            Some(rest) => {
+                let reason = format!("too many logins from {address} failed; try again later");
+                Err(Refusal::for_now(reason, rest))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_rate(&self, address: Address) -> Result<(), Refusal> {
+        self.broker.arrivals.enter(address).map_err(|wait| {
+            let reason = format!("connections from {address} come faster than they may; try again later");
+            Refusal::for_now(reason, wait)
+        })
     }
 }

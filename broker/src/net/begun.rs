@@ -70,6 +70,7 @@ impl Begun<'_> {
             let deflater = Deflater::new(level, window_bits);
             return Framing::with_context(deflater, size_min, Arc::clone(self.broker));
         }
+        let size_min = u32::try_from(size_min).unwrap_or(u32::MAX);
         self.link.set_deflating(Deflating { level, window_bits, size_min });
         Framing::default()
     }

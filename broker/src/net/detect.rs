@@ -126,6 +126,10 @@ impl Protocol for Detect {
         self.decided.as_ref().is_none_or(|protocol| protocol.takes_input(held_bytes_max))
     }
 
+    fn is_paced(&self) -> bool {
+        self.decided.as_ref().is_some_and(|protocol| protocol.is_paced())
+    }
+
     fn takes_text(&self) -> bool {
         self.decided.as_ref().is_some_and(|protocol| protocol.takes_text())
     }

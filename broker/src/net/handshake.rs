@@ -1,6 +1,8 @@
 //! What a request must be to become a WebSocket, and the answers: over HTTP/1.1 a GET with an upgrade (RFC 6455,
 //! section 4.2), over HTTP/2 an extended CONNECT (RFC 8441).
 
+use std::time::Duration;
+
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::ext::Protocol;
@@ -9,8 +11,30 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use tidewire_protocols::websocket::deflate::{Agreed, Policy, negotiate};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// Why a request is refused: status and one line.
-pub type Refusal = (StatusCode, String);
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Status.
+    pub status: StatusCode,
+    /// One line.
+    pub reason: String,
+    /// How long the client's address is refused whatever it asks for, where that is known; rounded up to seconds in
+    /// Retry-After. (RFC 9110, section 10.2.3)
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// A refusal of what is asked for.
+    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), retry_after: None }
+    }
+
+    /// A refusal that will stand so long.
+    pub fn for_now(reason: impl Into<String>, retry_after: Duration) -> Self {
+        let retry_after = Some(retry_after);
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, reason) }
+    }
+}
 
 /// A place that WebSockets are served at: what is asked for there, by whom.
 pub trait Site {
@@ -45,7 +69,7 @@ pub trait Site {
     fn name(subprotocol: &Self::Subprotocol) -> Option<&str>;
 
     /// Notes that a request is refused.
-    fn note_refusal(&self, status: StatusCode, reason: &str);
+    fn note_refusal(&self, refusal: &Refusal);
 
     /// What compression there may be.
     fn compression(&self) -> Option<Policy>;
@@ -76,12 +100,13 @@ pub fn examine<B, S: Site>(request: &Request<B>, site: &S) -> Result<Granted<S::
         _ => check_upgrade(request)?,
     };
     if only(headers, header::SEC_WEBSOCKET_VERSION) != Some("13") {
-        return Err((StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken here".into()));
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken here"));
     }
     if request.version() != Version::HTTP_2 {
         let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
-        let key =
-            key.ok_or((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64".into()))?;
+        let key = key.ok_or_else(|| {
+            Refusal::new(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64")
+        })?;
         insert(&mut response, header::SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
     }
     site.check_origin(request)?;
@@ -102,17 +127,17 @@ pub fn examine<B, S: Site>(request: &Request<B>, site: &S) -> Result<Granted<S::
 fn check_upgrade<B>(request: &Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
     let headers = request.headers();
     if request.method() != Method::GET {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "a WebSocket upgrade is a GET request".into()));
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket upgrade is a GET request"));
     }
     if request.version() < Version::HTTP_11 {
-        return Err((StatusCode::BAD_REQUEST, "a WebSocket upgrade needs HTTP/1.1".into()));
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "a WebSocket upgrade needs HTTP/1.1"));
     }
     if only(headers, header::HOST).is_none() {
-        return Err((StatusCode::BAD_REQUEST, "a request names its Host, once".into()));
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "a request names its Host, once"));
     }
     if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket")
     {
-        return Err((StatusCode::UPGRADE_REQUIRED, WHAT_THIS_IS.into()));
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, WHAT_THIS_IS));
     }
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -125,7 +150,7 @@ fn check_upgrade<B>(request: &Request<B>) -> Result<Response<Full<Bytes>>, Refus
 fn check_connect<B>(request: &Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
     let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
     if request.method() != Method::CONNECT || protocol != Some("websocket") {
-        return Err((StatusCode::UPGRADE_REQUIRED, WHAT_THIS_IS.into()));
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, WHAT_THIS_IS));
     }
     Ok(Response::new(Full::default()))
 }
@@ -142,12 +167,13 @@ fn choose_compression(headers: &HeaderMap, policy: Option<Policy>) -> Result<Opt
     // What is no text follows no grammar either.
     let values = values.map(|value| value.to_str().unwrap_or_default());
     let agreed = negotiate(values, &policy.unwrap_or(ANY))
-        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok(agreed.filter(|_| policy.is_some()))
 }
 
 /// The answer to a request that is refused.
-pub(super) fn refusal(status: StatusCode, reason: String, version: Version) -> Response<Full<Bytes>> {
+pub(super) fn refusal(refusal: Refusal, version: Version) -> Response<Full<Bytes>> {
+    let Refusal { status, reason, retry_after } = refusal;
     let mut response = Response::new(Full::new(Bytes::from(reason + "\n")));
     *response.status_mut() = status;
     insert(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
@@ -164,12 +190,16 @@ pub(super) fn refusal(status: StatusCode, reason: String, version: Version) -> R
         }
         StatusCode::METHOD_NOT_ALLOWED => insert(&mut response, header::ALLOW, "GET"),
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            insert(&mut response, header::RETRY_AFTER, "5");
+            let secs = retry_after.unwrap_or(RETRY_AFTER).as_millis().div_ceil(1000).max(1);
+            insert(&mut response, header::RETRY_AFTER, &secs.to_string());
         }
         _ => {}
     }
     response
 }
+
+/// When it is worth to ask again for a place that somebody else has to leave first.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What cannot stand in a header is left out; nothing of ours is like that.
 fn insert(response: &mut Response<Full<Bytes>>, name: HeaderName, value: &str) {

@@ -29,6 +29,7 @@ use super::open::no_place;
 use super::site::ListenerSite;
 use crate::auth::Arrival;
 use crate::broker::Visit;
+use crate::config::Limits;
 use crate::session::{Link, Origin};
 
 /// WebSockets on one connection; a browser asks how many there may be.
@@ -49,7 +50,7 @@ struct Carrier {
 /// take to connect.
 pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<Link>) {
     let limits = &state.broker.config.limits;
-    let (timeout, ping_interval) = (limits.connect_timeout.0, limits.ping_interval.0);
+    let timeout = limits.connect_timeout.0;
     let carrier = Arc::new(Carrier {
         state: Arc::clone(&state),
         address: socket.peer_address(),
@@ -58,16 +59,7 @@ pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<L
         changed: Notify::new(),
     });
     let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(begin(&carrier, request))));
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .enable_connect_protocol()
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(u32::try_from(limits.handshake_size_max.0).unwrap_or(u32::MAX));
-    if !ping_interval.is_zero() {
-        builder.keep_alive_interval(ping_interval).keep_alive_timeout(ping_interval);
-    }
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut serving = pin!(builder(limits).serve_connection(TokioIo::new(socket), service));
     let mut over = pin!(async {
         tokio::select! {
             _ = link.signalled() => {}
@@ -87,6 +79,40 @@ pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<L
     if let Err(error) = result {
         tracing::debug!(listener = %state.config.name, %link, %error, "an HTTP/2 connection broke");
     }
+}
+
+/// Answers the first requests of an HTTP/2 connection with this refusal, and then ends it: there is no room for it.
+pub(super) async fn refuse(socket: Socket, limits: &Limits, refused: Refusal) {
+    let answered = Notify::new();
+    let service = service_fn(|request: Request<Incoming>| {
+        answered.notify_one();
+        std::future::ready(Ok::<_, Infallible>(refusal(refused.clone(), request.version())))
+    });
+    let mut serving = pin!(builder(limits).serve_connection(TokioIo::new(socket), service));
+    let result = tokio::select! {
+        result = serving.as_mut() => result,
+        () = answered.notified() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a client that there was no room for went away");
+    }
+}
+
+fn builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(limits.handshake_size_max.0).unwrap_or(u32::MAX));
+    let ping_interval = limits.ping_interval.0;
+    if !ping_interval.is_zero() {
+        builder.keep_alive_interval(ping_interval).keep_alive_timeout(ping_interval);
+    }
+    builder
 }
 
 impl Carrier {
@@ -135,16 +161,16 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
     let admission =
         Admission::new(&state.broker, &state.config, &link, carrier.address.map(|address| address.ip()));
     let policy = compression_policy(&state.broker, &state.config);
-    let site = ListenerSite { broker: &state.broker, listener: &state.config, admission: &admission, policy };
+    let site = ListenerSite { listener: &state.config, admission: &admission, policy };
     match try_begin(carrier, &site, request) {
         Ok((begun, answer)) => {
             let (arrival, visit) = (admission.arrival(), admission.into_visit());
             tokio::spawn(begun.serve(link, listed, arrival, visit));
             answer
         }
-        Err((status, reason)) => {
-            site.note_refusal(status, &reason);
-            refusal(status, reason, version)
+        Err(refused) => {
+            site.note_refusal(&refused);
+            refusal(refused, version)
         }
     }
 }

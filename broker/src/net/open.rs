@@ -121,8 +121,9 @@ impl Opening<'_> {
         let admission = Admission::new(self.broker, self.listener, self.link, peer);
         let admitted = if self.has_place { admission.enter() } else { Err(no_place()) };
         // Over WebSocket it is told why, in HTTP.
-        if let (Err((_, reason)), Transport::Tcp) = (&admitted, self.listener.transport) {
-            return Err(Refused::Because(RefusalReason::TooMany, reason.clone()));
+        if let (Err(refusal), Transport::Tcp) = (&admitted, self.listener.transport) {
+            admission.note_refusal(refusal);
+            return Err(Refused::Said);
         }
         let (stream, protocol) = match (self.listener.transport, self.tls) {
             (Transport::Tcp, None) => {
@@ -231,12 +232,12 @@ impl Opening<'_> {
     ) -> Result<(Stream, Box<dyn Protocol>), Refused> {
         let limits = &self.broker.config.limits;
         if let Err(refusal) = admitted {
-            let reason = refusal.1.clone();
+            admission.note_refusal(&refusal);
             Box::pin(refuse(socket, limits, refusal)).await;
-            return Err(Refused::Because(RefusalReason::TooMany, reason));
+            return Err(Refused::Said);
         }
         let policy = compression_policy(self.broker, self.listener);
-        let site = ListenerSite { broker: self.broker, listener: self.listener, admission, policy };
+        let site = ListenerSite { listener: self.listener, admission, policy };
         let upgraded = upgrade(socket, &site, limits).await;
         let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
         Ok(self.begun(admission).web_socket(socket, &agreement, &unread))
@@ -250,8 +251,8 @@ impl Opening<'_> {
 
 /// What a client hears that there is no room for.
 pub(super) fn no_place() -> Refusal {
-    let reason = "as many connections are open as there may be; try again later".to_owned();
-    (hyper::StatusCode::SERVICE_UNAVAILABLE, reason)
+    let reason = "as many connections are open as there may be; try again later";
+    Refusal::new(hyper::StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
 /// Answers an HTTP request that came without TLS, whatever it asks for.

@@ -10,13 +10,10 @@ use tidewire_protocols::websocket::deflate::Policy;
 use super::admission::Admission;
 use super::bearer::{is_token, token};
 use super::handshake::{Refusal, Site, only};
-use crate::broker::{Broker, Refused};
 use crate::config::{ListenerConfig, ProtocolName};
-use crate::counters::RefusalReason;
 
 /// One connection's way through them.
 pub(super) struct ListenerSite<'a> {
-    pub(super) broker: &'a Broker,
     pub(super) listener: &'a ListenerConfig,
     pub(super) admission: &'a Admission<'a>,
     /// What compression there may be.
@@ -39,7 +36,7 @@ impl Site for ListenerSite<'_> {
         let path = request.uri().path();
         match &self.listener.paths {
             Some(paths) if !paths.iter().any(|served| served == path) => {
-                Err((StatusCode::NOT_FOUND, format!("nothing is served at {path}")))
+                Err(Refusal::new(StatusCode::NOT_FOUND, format!("nothing is served at {path}")))
             }
             _ => Ok(()),
         }
@@ -75,7 +72,7 @@ impl Site for ListenerSite<'_> {
                 format!("none of {offered} is served here; this listener serves {served}")
             }
         };
-        Err((StatusCode::BAD_REQUEST, reason))
+        Err(Refusal::new(StatusCode::BAD_REQUEST, reason))
     }
 
     fn name(subprotocol: &Subprotocol) -> Option<&str> {
@@ -83,18 +80,8 @@ impl Site for ListenerSite<'_> {
     }
 
     /// By then it is known whom a proxy speaks for.
-    fn note_refusal(&self, status: StatusCode, reason: &str) {
-        let kind = match status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => RefusalReason::TooMany,
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => RefusalReason::TooLarge,
-            StatusCode::REQUEST_TIMEOUT => RefusalReason::Timeout,
-            StatusCode::UNAUTHORIZED => RefusalReason::Credentials,
-            _ => RefusalReason::Upgrade,
-        };
-        let detail = &format_args!("HTTP {}: {reason}", status.as_u16());
-        let listener = Some(&*self.listener.name);
-        let refused = Refused { reason: kind, listener, client_id: None, detail };
-        self.broker.note_refusal(self.admission.link(), &refused);
+    fn note_refusal(&self, refusal: &Refusal) {
+        self.admission.note_refusal(refusal);
     }
 
     fn compression(&self) -> Option<Policy> {
@@ -118,7 +105,8 @@ fn check_origin(headers: &HeaderMap, host: Option<&str>, listener: &ListenerConf
         return Ok(());
     }
     let origin = origin.to_str().unwrap_or("");
-    Err((StatusCode::FORBIDDEN, format!("pages of origin {origin} may not connect here (setting: origins)")))
+    let reason = format!("pages of origin {origin} may not connect here (setting: origins)");
+    Err(Refusal::new(StatusCode::FORBIDDEN, reason))
 }
 
 /// Whether an origin is named in the listener's list.

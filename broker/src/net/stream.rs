@@ -104,6 +104,14 @@ impl Stream {
         }
     }
 
+    /// The connection is not read from for now, so that its peer cannot be heard.
+    pub fn note_unread(&mut self, now: Instant) {
+        match self {
+            Self::Plain(_) => {}
+            Self::WebSocket(stream) => stream.note_life(now),
+        }
+    }
+
     /// Closes in both directions: tells the peer, then waits until it closes too, so that the last words are not
     /// lost to a reset. What still arrives is thrown away.
     pub fn poll_close(&mut self, cx: &mut Context<'_>, close: &Close) -> Poll<()> {

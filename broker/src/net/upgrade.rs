@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
-use super::{Socket, brief};
+use super::{Socket, brief, http2};
 use crate::config::Limits;
 
 /// A socket on which WebSocket is spoken from here on.
@@ -72,9 +72,9 @@ async fn upgrade_by_hyper<S: Site>(
                 *agreed.lock() = Some((hyper::upgrade::on(&mut request), agreement));
                 answer
             }
-            Err((status, reason)) => {
-                site.note_refusal(status, &reason);
-                refusal(status, reason, request.version())
+            Err(refused) => {
+                site.note_refusal(&refused);
+                refusal(refused, request.version())
             }
         };
         std::future::ready(Ok::<_, Infallible>(answer))
@@ -84,7 +84,7 @@ async fn upgrade_by_hyper<S: Site>(
     let served = builder(limits).serve_connection(TokioIo::new(socket), service).with_upgrades().await;
     if let Err(error) = served {
         match status_of(&error) {
-            Some(status) => site.note_refusal(status, &error.to_string()),
+            Some(status) => site.note_refusal(&Refusal::new(status, error.to_string())),
             None => tracing::debug!(%error, "no upgrade"),
         }
         return None;
@@ -106,9 +106,12 @@ fn status_of(error: &hyper::Error) -> Option<StatusCode> {
 }
 
 /// Answers whatever request comes on `socket` with this refusal: there is no room for the connection.
-pub(super) async fn refuse(socket: Socket, limits: &Limits, (status, reason): Refusal) {
+pub(super) async fn refuse(socket: Socket, limits: &Limits, refused: Refusal) {
+    if socket.speaks_http2() {
+        return http2::refuse(socket, limits, refused).await;
+    }
     let service = service_fn(|request: Request<Incoming>| {
-        std::future::ready(Ok::<_, Infallible>(refusal(status, reason.clone(), request.version())))
+        std::future::ready(Ok::<_, Infallible>(refusal(refused.clone(), request.version())))
     });
     let served = builder(limits).keep_alive(false).serve_connection(TokioIo::new(socket), service).await;
     if let Err(error) = served {

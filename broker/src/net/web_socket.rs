@@ -272,7 +272,8 @@ impl WebSocket {
         None
     }
 
-    fn note_life(&mut self, now: Instant) {
+    /// The peer was heard, or could not be.
+    pub(super) fn note_life(&mut self, now: Instant) {
         if let Some(liveness) = &mut self.liveness {
             liveness.heard_at = now;
             liveness.is_pinged = false;

@@ -1,7 +1,7 @@
 //! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -9,6 +9,7 @@ use std::time::Instant;
 use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
 
+use crate::address::Address;
 use crate::message::Deflating;
 
 /// A connection's handle, held by its session and by the broker's list of connections.
@@ -17,6 +18,8 @@ pub struct Link {
     id: u64,
     peer: Mutex<Peer>,
     opened_at: Instant,
+    /// Its number; 0: none.
+    address: AtomicU64,
     deflating: OnceLock<Deflating>,
     waker: AtomicWaker,
     signal: AtomicU8,
@@ -61,10 +64,10 @@ impl Link {
     /// A handle for the connection with this number, opened at that time; `origin` is its peer's address, for logs.
     pub fn new(id: u64, origin: Box<dyn Origin>, opened_at: Instant) -> Self {
         let peer = Mutex::new(Peer { origin, user: None });
-        let (deflating, waker) = (OnceLock::new(), AtomicWaker::new());
+        let (address, deflating, waker) = (AtomicU64::new(0), OnceLock::new(), AtomicWaker::new());
         let (is_framed_in_place, wants_review) = (AtomicBool::new(false), AtomicBool::new(false));
         let signal = AtomicU8::new(NONE);
-        Self { id, peer, opened_at, deflating, waker, signal, is_framed_in_place, wants_review }
+        Self { id, peer, opened_at, address, deflating, waker, signal, is_framed_in_place, wants_review }
     }
 
     /// The connection's number, which no other ever has.
@@ -80,6 +83,17 @@ impl Link {
     /// Says where the peer really is, once that is known: a proxy's word came, and is believed.
     pub fn set_origin(&self, origin: Box<dyn Origin>) {
         self.peer.lock().origin = origin;
+    }
+
+    /// Says which address answers for what the peer does, where limits are about that.
+    pub fn set_address(&self, address: Address) {
+        self.address.store(address.number(), Ordering::Relaxed);
+    }
+
+    /// The address that answers for what the peer does; none if limits are not about that: it is exempt, or on a Unix
+    /// socket.
+    pub fn address(&self) -> Option<Address> {
+        Address::from_number(self.address.load(Ordering::Relaxed))
     }
 
     /// Says which user the peer's certificate names; it has been verified.

@@ -12,9 +12,10 @@ use super::heart_beat::HeartBeats;
 use super::refuse::Refusal;
 use super::transaction::Transactions;
 use super::{Client, State, Stomp};
-use crate::auth::{Arrival, Credentials, Token, Vouched};
-use crate::broker::{Answer, Asked, Connected, NewConnection, Standing};
+use crate::auth::{Arrival, Credentials, Denial, Token, Vouched};
+use crate::broker::{Answer, Asked, Connected, NewConnection};
 use crate::config::CredentialSource;
+use crate::pace::Pace;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
 use crate::turn::Turn;
 
@@ -57,7 +58,10 @@ impl Stomp {
             credentials.arrival.token = Some(token);
         }
         match self.broker.ask(self.broker.authority.authenticate(credentials), &self.link) {
-            Asked::Answered(answer) => self.admit(turn, frame, answer?, &arrival),
+            Asked::Answered(answer) => {
+                let vouched = self.judge(turn, answer)?;
+                self.admit(turn, frame, vouched, &arrival)
+            }
             Asked::Waiting(answer) => {
                 let deadline = self.link.opened_at() + self.broker.config.limits.connect_timeout.0;
                 let frame = bytes.to_vec();
@@ -75,13 +79,21 @@ impl Stomp {
         let mut decoder = Decoder::new(self.broker.config.limits.stomp_before_connect());
         match decoder.decode(&bytes) {
             Ok(Decoded::Frame { frame, .. }) => {
-                let admitted = answer.map_err(Refusal::from);
+                let admitted = self.judge(turn, answer);
                 let admitted = admitted.and_then(|vouched| self.admit(turn, &frame, vouched, &arrival));
                 admitted.map_err(|refusal| refusal.about(&frame))
             }
             // It was decoded once already.
             _ => Err(Refusal::new("internal error", "The CONNECT frame cannot be read again.")),
         }
+    }
+
+    /// Whoever guesses wrongly too often is banned.
+    fn judge(&self, turn: &Turn<'_>, answer: Result<Vouched, Denial>) -> Result<Vouched, Refusal> {
+        if let Err(Denial::Wrong(_)) = &answer {
+            self.broker.note_failed_login(&self.link, turn.now.instant);
+        }
+        answer.map_err(Refusal::from)
     }
 
     /// Gives a client its session.
@@ -101,9 +113,8 @@ impl Stomp {
             _ => HeartBeat::parse("0,0").map_err(|error| Refusal::undecodable(&error))?,
         };
         let client_id = client_id(headers);
-        let (authority, notice) = (self.broker.authority.as_ref(), self.broker.config.auth.expiry_notice.0);
         let known_as = client_id.as_deref().unwrap_or_default().into();
-        let standing = Standing::new(authority, turn.now, vouched, arrival, known_as, notice)?;
+        let standing = self.broker.let_in(turn.now, vouched, arrival, known_as)?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let token = token().ok_or_else(|| {
@@ -136,7 +147,7 @@ impl Stomp {
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
             user = standing.user(), "connected"
         );
-
+        self.broker.note_login(&self.link, &standing);
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {
@@ -148,6 +159,7 @@ impl Stomp {
             writer.header("server", SERVER).header("session", &session_name);
             writer.finish();
         });
+        let limits = &self.broker.config.limits;
         self.state = State::Connected(Box::new(Client {
             session,
             standing,
@@ -157,6 +169,7 @@ impl Stomp {
             heart_beats,
             subscriptions: HashMap::new(),
             transactions: Transactions::default(),
+            pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             known: None,
             renewal: None,
         }));

@@ -47,6 +47,7 @@ use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
 use crate::output::{Frames, Output};
+use crate::pace::Pace;
 use crate::replies::Replies;
 use crate::session::{Link, Session, Signal};
 use crate::store::CommitId;
@@ -96,6 +97,8 @@ struct Client {
     /// By the id that the client gave, or its destination where 1.0 gave none.
     subscriptions: HashMap<Box<str>, Subscribed>,
     transactions: Transactions,
+    /// How fast it may send, where that is limited.
+    pace: Pace,
     /// What the head of the last SEND says.
     known: Option<Box<KnownHead>>,
     /// It has proved itself anew, and somebody is being asked about it; no frame is handled meanwhile.
@@ -161,7 +164,12 @@ impl Stomp {
         let client = match &mut self.state {
             State::Greeting { .. } => {
                 return match frame.command {
-                    Command::Connect | Command::Stomp => self.handle_connect(turn, frame, bytes),
+                    Command::Connect | Command::Stomp => {
+                        if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
+                            return Err(Refusal::banned(secs));
+                        }
+                        self.handle_connect(turn, frame, bytes)
+                    }
                     _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),
                 };
             }
@@ -182,7 +190,10 @@ impl Stomp {
             head: bytes.get(..bytes.len() - frame.body.len() - 1).unwrap_or_default(),
         };
         let handled = match frame.command {
-            Command::Send => context.handle_send(frame),
+            Command::Send => {
+                context.client.pace.note(bytes.len(), context.turn.now.instant);
+                context.handle_send(frame)
+            }
             Command::Subscribe => context.handle_subscribe(frame),
             Command::Unsubscribe => context.handle_unsubscribe(frame),
             Command::Ack => context.handle_ack(frame, true),
@@ -271,6 +282,9 @@ impl Protocol for Stomp {
             if rest.is_empty() {
                 return (used, Flow::Continue);
             }
+            if self.is_paced() {
+                return (used, Flow::Yield);
+            }
             let result = match self.handle_known(turn, rest) {
                 Some((size, result)) => {
                     used += size;
@@ -326,6 +340,12 @@ impl Protocol for Stomp {
         if let Err(refusal) = self.handle_standing(turn) {
             return Flow::Close(self.refuse(turn, &refusal));
         }
+        if let State::Connected(client) = &mut self.state
+            && client.pace.resume(now)
+        {
+            // Only from now on can it be.
+            client.heart_beats.heard(now);
+        }
         match &mut self.state {
             State::Greeting { .. } => {
                 let refusal = Refusal::new("connect timeout", "No CONNECT frame came in time.");
@@ -335,11 +355,12 @@ impl Protocol for Stomp {
                 let refusal = Refusal::new("connect timeout", "Nobody could say in time who you are.");
                 Flow::Close(self.refuse(turn, &refusal))
             }
-            // While its replies wait for the disk, or somebody is asked about it, or too much else waits, the client is not read from, and so cannot be
-            // heard.
+            // While it is ahead of its rate, or somebody is asked about it, or its replies wait for the disk, or too much
+            // else does, the client is not read from, and so cannot be heard.
             State::Connected(client)
                 if client.heart_beats.is_silent(now)
-                    && (client.renewal.is_some()
+                    && (client.pace.is_ahead()
+                        || client.renewal.is_some()
                         || self.replies.wait_for_store(turn.durable())
                         || self.broker.store().is_congested()) =>
             {
@@ -385,7 +406,8 @@ impl Protocol for Stomp {
             State::Greeting { deadline, .. } => Some(*deadline),
             State::Waiting(waiting) => Some(waiting.deadline),
             State::Connected(client) => {
-                [client.heart_beats.next(), client.standing.next()].into_iter().flatten().min()
+                let times = [client.heart_beats.next(), client.pace.resumes_at(), client.standing.next()];
+                times.into_iter().flatten().min()
             }
             State::Ended => None,
         }
@@ -414,7 +436,11 @@ impl Protocol for Stomp {
     }
 
     fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.replies.held_bytes() <= held_bytes_max && !self.is_asking()
+        self.replies.held_bytes() <= held_bytes_max && !self.is_paced() && !self.is_asking()
+    }
+
+    fn is_paced(&self) -> bool {
+        matches!(&self.state, State::Connected(client) if client.pace.is_ahead())
     }
 
     fn takes_text(&self) -> bool {

@@ -71,6 +71,10 @@ impl Refusal {
         }
     }
 
+    pub(super) fn banned(secs: u128) -> Self {
+        Self::new("banned", format!("Too many logins from this address failed. Try again in {secs} s."))
+    }
+
     pub(super) fn shutting_down() -> Self {
         let (code, kind) = (CloseCode::GoingAway, RefusalReason::ShuttingDown);
         let body = "The server is being stopped. Connect again later.";
@@ -126,7 +130,7 @@ impl From<Denial> for Refusal {
         let kind = match denial {
             Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
             Denial::Forbidden(_) => RefusalReason::NotAuthorized,
-            Denial::Busy => RefusalReason::TooMany,
+            Denial::TooMany | Denial::Busy => RefusalReason::TooMany,
             Denial::Unavailable => RefusalReason::Unavailable,
         };
         Self::new("access refused", body + ".").because(kind)

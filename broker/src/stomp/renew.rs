@@ -35,9 +35,8 @@ impl Context<'_, '_, '_> {
 
     /// The client is who it was, or is told that it is not.
     fn conclude_renewal(&mut self, answer: Result<Vouched, Denial>) -> Result<Handled, Refusal> {
-        let (authority, notice) = (self.broker.authority.as_ref(), self.broker.config.auth.expiry_notice.0);
         let now = self.turn.now;
-        match answer.and_then(|vouched| self.client.standing.renew(authority, now, vouched, notice)) {
+        match answer.and_then(|vouched| self.client.standing.renew(self.broker, now, vouched)) {
             Ok(()) => {
                 self.review();
                 Ok(Handled::Done)

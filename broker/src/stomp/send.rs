@@ -78,6 +78,7 @@ impl Context<'_, '_, '_> {
         self.turn.next_packet();
         let publication = known.publication(body, session.id());
         let published = self.broker.publish(self.turn, &publication);
+        self.client.pace.note(size, self.turn.now.instant);
         Some((size, published.map(drop).map_err(Refusal::not_published)))
     }
 

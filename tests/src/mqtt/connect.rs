@@ -17,6 +17,7 @@ pub fn connect(client_id: &str) -> ConnectWords {
         properties: PropertiesBuf::default(),
         will: None,
         user_name: None,
+        password: None,
     }
 }
 
@@ -29,12 +30,19 @@ pub struct ConnectWords {
     properties: PropertiesBuf,
     will: Option<(PublishWords, PropertiesBuf)>,
     user_name: Option<String>,
+    password: Option<Vec<u8>>,
 }
 
 impl ConnectWords {
     /// With a user name, and no password.
     pub fn user_name(mut self, user_name: &str) -> Self {
         self.user_name = Some(user_name.to_owned());
+        self
+    }
+
+    /// With a password.
+    pub fn password(mut self, password: impl AsRef<[u8]>) -> Self {
+        self.password = Some(password.as_ref().to_vec());
         self
     }
 
@@ -106,7 +114,7 @@ impl Say for ConnectWords {
             client_id: &self.client_id,
             will,
             user_name: self.user_name.as_deref(),
-            password: None,
+            password: self.password.as_deref(),
         };
         encode(self.version, Packet::Connect(connect))
     }

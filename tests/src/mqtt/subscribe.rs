@@ -1,8 +1,8 @@
 //! Words for subscriptions: SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK.
 
 use tidewire_protocols::mqtt::{
-    Packet, Properties, PropertiesBuf, Property, Qos, RetainHandling, SubAck, Subscribe, SubscribeFiltersBuf,
-    SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFiltersBuf, Version,
+    Packet, Properties, PropertiesBuf, Property, Qos, ReasonCode, RetainHandling, SubAck, Subscribe,
+    SubscribeFiltersBuf, SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFiltersBuf, Version,
 };
 
 use super::{Say, encode, id, properties_of};
@@ -71,13 +71,14 @@ impl Say for SubscribeWords {
 
 /// SUBACK for packet identifier 1 until told otherwise, with a reason code for each filter.
 pub fn sub_ack(reasons: &[u8]) -> SubAckWords {
-    SubAckWords { packet_id: 1, reasons: reasons.to_vec() }
+    SubAckWords { packet_id: 1, reasons: reasons.to_vec(), is_explained: false }
 }
 
 /// See [`sub_ack`].
 pub struct SubAckWords {
     packet_id: u16,
     reasons: Vec<u8>,
+    is_explained: bool,
 }
 
 impl SubAckWords {
@@ -86,14 +87,30 @@ impl SubAckWords {
         self.packet_id = packet_id;
         self
     }
+
+    /// With the name of the first error as Reason String; 3.1.1 leaves it out.
+    pub fn explained(mut self) -> Self {
+        self.is_explained = true;
+        self
+    }
 }
 
 impl Say for SubAckWords {
     fn bytes(&self, version: Version) -> Vec<u8> {
-        let sub_ack =
-            SubAck { packet_id: id(self.packet_id), properties: Properties::EMPTY, reasons: &self.reasons };
+        let explanation = explanation(&self.reasons, self.is_explained);
+        let properties = properties_of(version, &explanation);
+        let sub_ack = SubAck { packet_id: id(self.packet_id), properties, reasons: &self.reasons };
         encode(version, Packet::SubAck(sub_ack))
     }
+}
+
+fn explanation(reasons: &[u8], is_explained: bool) -> PropertiesBuf {
+    let mut properties = PropertiesBuf::default();
+    let mut reasons = reasons.iter().copied().filter_map(ReasonCode::from_u8);
+    if let Some(error) = reasons.find(|reason| reason.is_error()).filter(|_| is_explained) {
+        properties.push(Property::ReasonString(error.name()));
+    }
+    properties
 }
 
 /// UNSUBSCRIBE with packet identifier 1.
@@ -117,17 +134,29 @@ impl Say for UnsubscribeWords {
 }
 
 /// UNSUBACK for packet identifier 1, with a reason code for each filter, which 3.1.1 leaves out.
-pub struct UnsubAckWords(Vec<u8>);
+pub struct UnsubAckWords {
+    reasons: Vec<u8>,
+    is_explained: bool,
+}
 
 /// See [`UnsubAckWords`].
 pub fn unsub_ack(reasons: &[u8]) -> UnsubAckWords {
-    UnsubAckWords(reasons.to_vec())
+    UnsubAckWords { reasons: reasons.to_vec(), is_explained: false }
+}
+
+impl UnsubAckWords {
+    /// With the name of the first error as Reason String; 3.1.1 leaves it out.
+    pub fn explained(mut self) -> Self {
+        self.is_explained = true;
+        self
+    }
 }
 
 impl Say for UnsubAckWords {
     fn bytes(&self, version: Version) -> Vec<u8> {
-        let reasons = if version.is_v5() { self.0.as_slice() } else { &[] };
-        let unsub_ack = UnsubAck { packet_id: id(1), properties: Properties::EMPTY, reasons };
-        encode(version, Packet::UnsubAck(unsub_ack))
+        let reasons = if version.is_v5() { self.reasons.as_slice() } else { &[] };
+        let explanation = explanation(&self.reasons, self.is_explained);
+        let properties = properties_of(version, &explanation);
+        encode(version, Packet::UnsubAck(UnsubAck { packet_id: id(1), properties, reasons }))
     }
 }

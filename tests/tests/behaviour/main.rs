@@ -1,11 +1,13 @@
 //! The broker's behaviour, as conversations: each over TCP and over WebSocket, from one source, on virtual time.
 
+mod auth;
 mod bad_input;
 mod close;
 mod detect;
 mod durability;
 mod first;
 mod held;
+mod limits;
 mod mqtt;
 mod ping;
 mod queue;

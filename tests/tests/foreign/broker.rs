@@ -17,7 +17,7 @@ pub(crate) struct Broker {
     process: Child,
     ports: Ports,
     log: Arc<Log>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Broker {
@@ -59,6 +59,11 @@ impl Broker {
         self.ports.stomp
     }
 
+    /// A file beside its configuration.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
     }
@@ -75,9 +80,18 @@ impl Broker {
 
     /// Asks the process to stop, and waits until it has; its status is there to be judged.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "the broker has ended before it was asked to");
+        self.signal("-TERM");
         self.process.wait().expect("a child can be waited for")
+    }
+
+    /// Asks the process to read its configuration again.
+    pub(crate) fn reload(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let asked = Command::new("kill").args([name, &self.process.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the broker has ended before it was asked to");
     }
 
     fn try_start(settings: &str, files: &[PathBuf]) -> Result<Self, String> {
@@ -102,7 +116,7 @@ impl Broker {
         let (written, lines) = mpsc::channel();
         collect(process.stdout.take(), &log, written.clone());
         collect(process.stderr.take(), &log, written);
-        let mut broker = Self { process, ports, log, _directory: directory };
+        let mut broker = Self { process, ports, log, directory };
         if broker.await_listeners(&lines) { Ok(broker) } else { Err(broker.stop()) }
     }
 

@@ -73,12 +73,12 @@ impl Library {
 pub(crate) const CLIENTS: [Client; 15] = [
     MQTTJS_311,
     MQTTJS_5,
-    Client::new("paho tcp 3.1.1", Library::Paho, Transport::Tcp, "3.1.1"),
+    PAHO_TCP_311,
     PAHO_TCP_5,
     Client::new("paho ws 3.1.1", Library::Paho, Transport::WebSocket, "3.1.1"),
     PAHO_5,
-    Client::new("mosquitto tcp 3.1.1", Library::Mosquitto, Transport::Tcp, "mqttv311"),
-    Client::new("mosquitto tcp 5", Library::Mosquitto, Transport::Tcp, "mqttv5"),
+    MOSQUITTO_311,
+    MOSQUITTO_5,
     Client::new("stompjs ws 1.0", Library::StompJs, Transport::WebSocket, "1.0"),
     Client::new("stompjs ws 1.1", Library::StompJs, Transport::WebSocket, "1.1"),
     STOMPJS,
@@ -92,8 +92,13 @@ pub(crate) const MQTTJS_311: Client =
     Client::new("MQTT.js ws 3.1.1", Library::MqttJs, Transport::WebSocket, "3.1.1");
 pub(crate) const MQTTJS_5: Client = Client::new("MQTT.js ws 5", Library::MqttJs, Transport::WebSocket, "5");
 pub(crate) const PAHO_31: Client = Client::new("paho tcp 3.1", Library::Paho, Transport::Tcp, "3.1");
+pub(crate) const PAHO_TCP_311: Client = Client::new("paho tcp 3.1.1", Library::Paho, Transport::Tcp, "3.1.1");
 pub(crate) const PAHO_TCP_5: Client = Client::new("paho tcp 5", Library::Paho, Transport::Tcp, "5");
 pub(crate) const PAHO_5: Client = Client::new("paho ws 5", Library::Paho, Transport::WebSocket, "5");
+pub(crate) const MOSQUITTO_311: Client =
+    Client::new("mosquitto tcp 3.1.1", Library::Mosquitto, Transport::Tcp, "mqttv311");
+pub(crate) const MOSQUITTO_5: Client =
+    Client::new("mosquitto tcp 5", Library::Mosquitto, Transport::Tcp, "mqttv5");
 pub(crate) const STOMPJS: Client =
     Client::new("stompjs ws 1.2", Library::StompJs, Transport::WebSocket, "1.2");
 pub(crate) const STOMPPY_TCP: Client =

@@ -114,6 +114,19 @@ impl Connection {
         Err(self.failure(&format!("was to receive a message and said {event}")))
     }
 
+    /// What is told before the connection is closed, messages apart, and how it closes at last.
+    pub(crate) fn ending(&mut self) -> Result<Vec<Value>, String> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut told = Vec::new();
+        while told.last().is_none_or(|event: &Value| event["event"] != "closed") {
+            let event = self.event(deadline, "the end")?;
+            if event["event"] != "message" {
+                told.push(event);
+            }
+        }
+        Ok(told)
+    }
+
     fn event(&self, deadline: Instant, wanted: &str) -> Result<Value, String> {
         self.events
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))

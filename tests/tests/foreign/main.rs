@@ -7,10 +7,13 @@
 //! * `matrix`: every client publishes to every client, at every QoS, small, large and empty payloads;
 //! * `message_space`: every row of the table that maps MQTT 5, MQTT 3.1.1 and STOMP messages onto each other;
 //! * `features`: every feature that a client has, each library by a script of its own;
-//! * `web`: clients and headless Chromium by ws and wss, compressed and not, and through nginx and HAProxy.
+//! * `web`: clients and headless Chromium by ws and wss, compressed and not, and through nginx and HAProxy;
+//! * `auth`: clients prove who they are in every way that they have, renew themselves, and lose what they may not have.
 //!
 //! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
 
+mod auth;
+mod authority;
 #[allow(dead_code, reason = "shared with the other tests of the release binary, which ask for more")]
 mod broker;
 mod client;

@@ -15,7 +15,7 @@ use crate::peer::{Message, Peer, Publication};
 /// A running mosquitto_sub, and the means to run mosquitto_pub in the same version of MQTT.
 pub(crate) struct MosquittoPeer {
     client: Client,
-    broker: SocketAddr,
+    connection: Vec<String>,
     subscriber: Child,
     output: Receiver<String>,
 }
@@ -23,10 +23,16 @@ pub(crate) struct MosquittoPeer {
 impl MosquittoPeer {
     /// Starts the subscriber (at QoS 2), and returns once the broker has confirmed its subscription.
     pub(crate) fn subscribe(client: Client, broker: SocketAddr, filter: &str) -> Self {
+        Self::subscribe_as(client, broker, filter, &[])
+    }
+
+    /// The same with these further arguments of both programs.
+    pub(crate) fn subscribe_as(client: Client, broker: SocketAddr, filter: &str, who: &[&str]) -> Self {
+        let connection = connection(client, broker, who);
         // Into a pipe it would write only when 4 KiB have gathered, but for stdbuf.
         let mut subscriber = Command::new("stdbuf")
             .args(["-oL", "mosquitto_sub"])
-            .args(connection(client, broker))
+            .args(&connection)
             .args(["-d", "-q", "2", "-t", filter, "-F", &format!("{MESSAGE}%t %q %r %x")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -37,7 +43,7 @@ impl MosquittoPeer {
         let lines = BufReader::new(subscriber.stdout.take().expect("the pipe was asked for")).lines();
         let (sender, output) = mpsc::channel();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let peer = Self { client, broker, subscriber, output };
+        let peer = Self { client, connection, subscriber, output };
         peer.await_line("Subscribed").expect("mosquitto_sub subscribes");
         peer
     }
@@ -60,7 +66,7 @@ impl Peer for MosquittoPeer {
         let mut file = NamedTempFile::new().expect("a temporary file can be made");
         file.write_all(&publication.payload.bytes).expect("a temporary file can be written");
         let mut publisher = Command::new("mosquitto_pub");
-        publisher.args(connection(self.client, self.broker));
+        publisher.args(&self.connection);
         publisher.args(["-t", &publication.topic, "-q", &publication.qos.unwrap_or(1).to_string()]);
         if publication.payload.bytes.is_empty() {
             publisher.arg("-n");
@@ -94,9 +100,11 @@ impl Drop for MosquittoPeer {
     }
 }
 
-fn connection(client: Client, broker: SocketAddr) -> [String; 6] {
+/// Arguments that say where the broker is, and who connects.
+pub(crate) fn connection(client: Client, broker: SocketAddr, who: &[&str]) -> Vec<String> {
     let (host, port) = (broker.ip().to_string(), broker.port().to_string());
-    ["-V".to_owned(), client.version.to_owned(), "-h".to_owned(), host, "-p".to_owned(), port]
+    let arguments = ["-V", client.version, "-h", &host, "-p", &port];
+    arguments.iter().chain(who).map(|argument| (*argument).to_owned()).collect()
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

@@ -89,7 +89,7 @@ impl Message {
     fn from_stomp(event: Value) -> Self {
         let destination = text(&event["topic"]);
         Self {
-            topic: destination.strip_prefix("/topic/").unwrap_or(&destination).to_owned(),
+            topic: topic_of(&destination),
             base64: text(&event["payload"]),
             qos: event["headers"]["qos"].as_str().and_then(|qos| qos.parse().ok()),
             retain: event["headers"]["retain"] == "true",
@@ -99,6 +99,12 @@ impl Message {
 
     pub(crate) fn carries(&self, payload: &Payload) -> bool {
         self.base64 == payload.base64
+    }
+
+    /// The payload, which is text.
+    pub(crate) fn text(&self) -> String {
+        let bytes = STANDARD.decode(&self.base64).expect("a driver writes base64");
+        String::from_utf8(bytes).expect("the payload is text")
     }
 
     /// MQTT 5: the properties of the message itself, without the subscription identifiers.
@@ -146,9 +152,7 @@ pub(crate) struct DrivenPeer {
 
 impl DrivenPeer {
     /// Connects. `options` are those of the driver's `connect` command.
-    pub(crate) fn connect(client: Client, mut connection: Connection, url: &str, mut options: Value) -> Self {
-        options["url"] = url.into();
-        options["version"] = client.version.into();
+    pub(crate) fn connect(client: Client, mut connection: Connection, options: Value) -> Self {
         connection.ask("connect", options, "connected").expect("a client connects");
         Self { client, connection, subscriptions: 0 }
     }
@@ -173,7 +177,7 @@ impl DrivenPeer {
                 }
             }
             Protocol::Stomp => {
-                options["topic"] = format!("/topic/{filter}").into();
+                options["topic"] = destination_of(filter).into();
                 options["id"] = format!("subscription-{}", self.subscriptions).into();
             }
         }
@@ -188,6 +192,11 @@ impl DrivenPeer {
     /// Over WebSocket, of the Node drivers: the extensions that were agreed on, and the bytes that came and went.
     pub(crate) fn traffic(&mut self) -> Value {
         self.connection.ask("traffic", json!({}), "traffic").expect("a connection has traffic")
+    }
+
+    /// The broker ends the connection: all that the client tells of that, messages apart.
+    pub(crate) fn ending(&mut self) -> Vec<Value> {
+        self.connection.ending().expect("the connection ends")
     }
 
     pub(crate) fn disconnect(mut self) {
@@ -213,7 +222,8 @@ impl DrivenPeer {
                 if *retain {
                     headers.insert("retain".into(), "true".into());
                 }
-                let mut command = json!({"topic": format!("/topic/{topic}"), "payload": payload.base64, "headers": headers});
+                let mut command =
+                    json!({"topic": destination_of(topic), "payload": payload.base64, "headers": headers});
                 if is_text {
                     command["text"] = true.into();
                 }
@@ -235,6 +245,20 @@ impl Peer for DrivenPeer {
             Protocol::Mqtt => Message::from_mqtt(event),
             Protocol::Stomp => Message::from_stomp(event),
         })
+    }
+}
+
+/// STOMP's name for a topic: what is between a client and the broker stands apart.
+fn destination_of(topic: &str) -> String {
+    topic.strip_prefix("$auth/").map_or_else(|| format!("/topic/{topic}"), |name| format!("/auth/{name}"))
+}
+
+/// MQTT's name for a destination.
+fn topic_of(destination: &str) -> String {
+    match (destination.strip_prefix("/topic/"), destination.strip_prefix("/auth/")) {
+        (Some(topic), _) => topic.to_owned(),
+        (None, Some(name)) => format!("$auth/{name}"),
+        (None, None) => destination.to_owned(),
     }
 }
 

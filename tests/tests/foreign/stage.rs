@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::broker::Broker;
 use crate::client::{Client, Library, Protocol, Transport};
-use crate::driver::Driver;
+use crate::driver::{Connection, Driver};
 use crate::peer::DrivenPeer;
 
 pub(crate) struct Stage {
@@ -39,14 +39,31 @@ impl Stage {
     }
 
     /// Connects one more client to this address, be it the broker's or a proxy's.
-    pub(crate) fn enter_at(&self, url: &str, client: Client, mut options: Value) -> DrivenPeer {
+    pub(crate) fn enter_at(&self, url: &str, client: Client, options: Value) -> DrivenPeer {
+        let (connection, options) = self.prepare(url, client, options);
+        DrivenPeer::connect(client, connection, options)
+    }
+
+    /// The broker refuses a client; what that tells.
+    pub(crate) fn refused(&self, client: Client, options: Value) -> Value {
+        self.refused_at(&self.url(client), client, options)
+    }
+
+    /// The same at this address.
+    pub(crate) fn refused_at(&self, url: &str, client: Client, options: Value) -> Value {
+        let (mut connection, options) = self.prepare(url, client, options);
+        connection.ask("connect", options, "error").expect("a client is told why")
+    }
+
+    fn prepare(&self, url: &str, client: Client, mut options: Value) -> (Connection, Value) {
         self.entered.set(self.entered.get() + 1);
         let name = format!("client-{}", self.entered.get());
         if client.protocol() == Protocol::Mqtt && options["client_id"].is_null() {
             options["client_id"] = name.as_str().into();
         }
-        let connection = self.driver(client.library).connection(&name);
-        DrivenPeer::connect(client, connection, url, options)
+        options["url"] = url.into();
+        options["version"] = client.version.into();
+        (self.driver(client.library).connection(&name), options)
     }
 
     fn driver(&self, library: Library) -> Arc<Driver> {

@@ -7,3 +7,5 @@ mod page;
 mod proxied;
 mod proxy;
 mod site;
+
+pub(crate) use self::page::Page;

@@ -1,5 +1,6 @@
-//! How many connections there may be from one address.
+//! How many connections there may be, in all and from one address.
 
+use tidewire::config::Transport;
 use tidewire_tests::mqtt::connect;
 use tokio::net::TcpStream;
 
@@ -67,6 +68,34 @@ async fn over_web_socket_one_more_is_told_so_with_tls_as_well() {
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
         }
         site.log.says_once("as many connections from 127.0.0.1 are open as there may be (2)", &["refused"]);
+    }
+}
+
+/// However many each listener may serve.
+#[tokio::test]
+async fn all_listeners_together_serve_so_many() {
+    for listener in [tcp(), ws()] {
+        let is_tcp = listener.transport == Transport::Tcp;
+        let site = Site::serve_with(listener, |config| config.limits.connections_max = 1);
+        // On another listener, so to speak.
+        let other = site.broker.new_link("elsewhere");
+        let mut stream = site.connect().await;
+        match is_tcp {
+            true => assert!(hears_all(&mut stream).await.is_empty()),
+            false => {
+                let answer = upgrades(&mut stream, &[]).await;
+                assert!(
+                    answer.starts_with("HTTP/1.1 503 ") && answer.contains("try again later"),
+                    "{answer}"
+                );
+            }
+        }
+        site.broker.remove_link(&other);
+        let mut stream = site.connect().await;
+        match is_tcp {
+            true => assert_eq!(connects(&mut stream, connect("a")).await, Some(0)),
+            false => assert!(upgrades(&mut stream, &[]).await.starts_with("HTTP/1.1 101 ")),
+        }
     }
 }
 

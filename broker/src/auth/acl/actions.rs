@@ -6,9 +6,9 @@ use crate::auth::Action;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Actions(u8);
 
-/// What the words of a rule stand for. `publish` includes `retain`, and `subscribe` includes `receive` and `consume`,
-/// so that a file that knows nothing of the finer actions need not name them. Whoever wants less denies the finer
-/// action in an earlier rule.
+/// What the words of a rule stand for. `publish` includes `retain`, and `subscribe` includes `receive` and
+/// `consume`, so that a file that knows nothing of the finer actions need not name them. Whoever wants less
+/// denies the finer action in an earlier rule.
 const WORDS: [(&str, Actions); 6] = [
     ("publish", Actions::of(&[Action::Publish, Action::Retain])),
     ("subscribe", Actions::of(&[Action::Subscribe, Action::Receive, Action::Consume])),

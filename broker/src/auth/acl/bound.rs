@@ -8,8 +8,8 @@ use super::actions::Actions;
 use super::pattern::Pattern;
 use crate::auth::Action;
 
-/// What [`Acl::bind`](super::Acl::bind) makes for one client. Judging walks the rules that concern it, in their order,
-/// and allocates nothing.
+/// What [`Acl::bind`](super::Acl::bind) makes for one client. Judging walks the rules that concern it, in
+/// their order, and allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Bound {
     rules: Box<[BoundRule]>,
@@ -26,11 +26,12 @@ pub(super) struct BoundRule {
 /// What rules say of a topic filter, which stands for many names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterJudgement {
-    /// Whether a client may subscribe to it; `None` if no rule decides, which is a denial unless somebody else allows it.
+    /// Whether a client may subscribe to it; `None` if no rule decides, which is a denial unless somebody
+    /// else allows it.
     pub verdict: Option<bool>,
     /// Whether some of its names may be denied all the same, by an earlier rule. Then every delivery for the
-    /// subscription is to be judged, as [`Action::Receive`]. It is never set beside a denial, but it may be where the
-    /// verdict is `None`: it holds as well when somebody else then allows the subscription.
+    /// subscription is to be judged, as [`Action::Receive`]. It is never set beside a denial, but it may be
+    /// where the verdict is `None`: it holds as well when somebody else then allows the subscription.
     pub is_partial: bool,
 }
 
@@ -39,8 +40,8 @@ impl Bound {
         Self { rules: rules.into() }
     }
 
-    /// These rules first, then those of `next`: a file's, then a token's. The two are one list afterwards, so what the
-    /// first denies of a filter in part stays denied when the second allows the whole.
+    /// These rules first, then those of `next`: a file's, then a token's. The two are one list afterwards, so
+    /// what the first denies of a filter in part stays denied when the second allows the whole.
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
         Self { rules: self.rules.into_iter().chain(next.rules).collect() }
@@ -51,18 +52,19 @@ impl Bound {
         self.rules.is_empty()
     }
 
-    /// Whether the client may do `action` with a topic of this name, by the first rule that matches. `None` if there is
-    /// none, which is a denial unless somebody else allows it.
+    /// Whether the client may do `action` with a topic of this name, by the first rule that matches. `None`
+    /// if there is none, which is a denial unless somebody else allows it.
     pub fn judge(&self, action: Action, name: TopicName<'_>) -> Option<bool> {
         let matches = |rule: &&BoundRule| rule.actions.contains(action) && rule.covers(name.as_str());
         self.rules.iter().find(matches).map(|rule| rule.allows)
     }
 
-    /// Whether the client may do `action`, to subscribe or to consume, with what this filter stands for; a `$share`
-    /// group is left out of account.
+    /// Whether the client may do `action`, to subscribe or to consume, with what this filter stands for; a
+    /// `$share` group is left out of account.
     ///
-    /// The first rule that covers the filter wholly decides. So one that several rules allow only together is not
-    /// allowed, and one that a rule denies wholly is denied, even where an earlier rule allows a part of it.
+    /// The first rule that covers the filter wholly decides. So one that several rules allow only together is
+    /// not allowed, and one that a rule denies wholly is denied, even where an earlier rule allows a part of
+    /// it.
     pub fn judge_filter(&self, action: Action, filter: TopicFilter<'_>) -> FilterJudgement {
         let filter = filter.filter();
         // What denies deliveries without denying the subscription makes it partial as well.

@@ -61,16 +61,16 @@ impl Acl {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with its place: no TOML, unknown keys, actions and groups, lists that are empty,
-    /// topics that are no filters, addresses that are no networks, a rule that both allows and denies or does neither,
-    /// more than 10,000 rules.
+    /// The first thing that is wrong, with its place: no TOML, unknown keys, actions and groups, lists that
+    /// are empty, topics that are no filters, addresses that are no networks, a rule that both allows and
+    /// denies or does neither, more than 10,000 rules.
     pub fn parse(file_name: &Path, text: &str) -> Result<Self, AclError> {
         file::read(file_name, text)
     }
 
-    /// Reads a token's claim: a list of rules without conditions, `[{"allow": ["publish"], "topics": ["a/#"]}]`, or
-    /// topics by action, all of them allowed, `{"publish": ["a/#"], "subscribe": ["b"]}`. An empty list of topics
-    /// allows, or denies, nothing.
+    /// Reads a token's claim. It is a list of rules without conditions on who, as in
+    /// `[{"allow": ["publish"], "topics": ["a/#"]}]`, or topics by action, all of them allowed, as in
+    /// `{"publish": ["a/#"], "subscribe": ["b"]}`. A list of topics that is empty is about none.
     ///
     /// # Errors
     ///

@@ -1,14 +1,15 @@
-//! The topics of a rule: an MQTT filter that can do two things more, and how it lies to the filter that a client
-//! subscribes to.
+//! The topics of a rule: an MQTT filter that can do two things more, and how it lies to the filter that a
+//! client subscribes to.
 //!
 //! ```text
 //! pattern = level *( "/" level ) [ "/" anything ]
 //! level   = text | any | prefix        a prefix is the last level, and anything may follow it
 //! ```
 //!
-//! `#` alone matches every name of one level or more, and so does `+/#`; `/#` matches what `/+/#` does, because its
-//! parent would be the empty name, which there is not. Patterns and filters are compared in the longer spelling: then
-//! whatever stands before a `#` is a topic name of its own, and comparing level by level is exact.
+//! `#` alone matches every name of one level or more, and so does `+/#`; `/#` matches what `/+/#` does,
+//! because its parent would be the empty name, which there is not. Patterns and filters are compared in the
+//! longer spelling: then whatever stands before a `#` is a topic name of its own, and comparing level by
+//! level is exact.
 
 /// One level.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub(super) struct Pattern {
     levels: Box<[Level]>,
     /// Whether anything may follow the levels, or nothing: `#`.
     is_open: bool,
-    /// Whether [`Level::Any`] at the beginning stands for a level that begins with `$` as well. MQTT's `+` does not.
-    /// [MQTT-4.7.2-1]
+    /// Whether [`Level::Any`] at the beginning stands for a level that begins with `$` as well. MQTT's `+`
+    /// does not. [MQTT-4.7.2-1]
     reaches_dollar: bool,
 }
 
@@ -44,8 +45,9 @@ impl Pattern {
         Self::new(vec![Level::Any], true, true)
     }
 
-    /// Whether every name that `filter` matches is one of this pattern. A topic name is a filter that matches itself,
-    /// and every PUBLISH is judged here: a level that is a text is compared without being cut out of the filter.
+    /// Whether every name that `filter` matches is one of this pattern. A topic name is a filter that matches
+    /// itself, and every PUBLISH is judged here: a level that is a text is compared without being cut out of
+    /// the filter.
     pub(super) fn covers(&self, filter: &str) -> bool {
         if self.is_hidden_from(filter) {
             return false;
@@ -123,8 +125,8 @@ pub(super) mod tests {
     use crate::auth::acl::Subject;
     use crate::auth::acl::template::Template;
 
-    /// All texts of up to `depth` levels from `alphabet`; no filter uses `c` and `$c`, which stand for all the levels
-    /// that an author did not think of.
+    /// All texts of up to `depth` levels from `alphabet`; no filter uses `c` and `$c`, which stand for all
+    /// the levels that an author did not think of.
     fn texts(alphabet: &[&str], depth: usize) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
         let mut last: Vec<String> = alphabet.iter().map(ToString::to_string).collect();

@@ -7,9 +7,10 @@
 //! placeholder = "%u" user name | "%c" client identifier | "%{" claim "}" | "%%" a percent sign
 //! ```
 //!
-//! **A value is one level, never a wildcard.** One that is absent, empty, or holds `/`, `+`, `#` or NUL cannot be
-//! filled in, nor one that would make the first level begin with `$`. Then an allow rule's topic matches nothing, and
-//! in a deny rule the whole level is `+`: a client cannot get around a denial by how it calls itself.
+//! **A value is one level, never a wildcard.** One that is absent, empty, or holds `/`, `+`, `#` or NUL
+//! cannot be filled in, nor one that would make the first level begin with `$`. Then an allow rule's topic
+//! matches nothing, and in a deny rule the whole level is `+`: a client cannot get around a denial by how it
+//! calls itself.
 
 use std::borrow::Cow;
 
@@ -92,8 +93,8 @@ impl Template {
         self.levels.iter().all(|level| level.placeholder.is_none())
     }
 
-    /// The pattern for a client; `None` if it would match nothing. `allows` tells what an allow rule and what a deny
-    /// rule does with a value that cannot be filled in.
+    /// The pattern for a client; `None` if it would match nothing. `allows` tells what an allow rule and what
+    /// a deny rule does with a value that cannot be filled in.
     pub(super) fn fill(&self, subject: &Subject<'_>, allows: bool) -> Option<Pattern> {
         let mut reaches_dollar = false;
         let mut levels = Vec::with_capacity(self.levels.len());
@@ -135,8 +136,8 @@ impl LevelTemplate {
         let Some(placeholder) = &self.placeholder else { return Some(self.before.clone()) };
         let value = placeholder.value(subject)?;
         let is_usable = !value.is_empty() && !value.contains(['/', '+', '#', '\0']);
-        // With `%u.#`, the user `al` would reach the queues of `al.ice`: only a value that ends at the first text
-        // that may follow it can be told from all others.
+        // With `%u.#`, the user `al` would reach the queues of `al.ice`: only a value that ends at the first
+        // text that may follow it can be told from all others.
         let is_clear = !is_prefix || format!("{value}{}", self.after).find(&self.after) == Some(value.len());
         (is_usable && is_clear).then(|| format!("{}{value}{}", self.before, self.after))
     }

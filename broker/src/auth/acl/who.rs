@@ -19,7 +19,8 @@ pub(super) struct Who {
 }
 
 impl Who {
-    /// Whether the rule is for `subject`, which is in the groups that `memberships` tells, in the order of their list.
+    /// Whether the rule is for `subject`, which is in the groups that `memberships` tells, in the order of
+    /// their list.
     pub(super) fn includes(&self, subject: &Subject<'_>, memberships: &[bool]) -> bool {
         let holds =
             |names: &Option<Names>, text: &str| names.as_ref().is_none_or(|names| names.contains(text));
@@ -65,8 +66,8 @@ impl Names {
         Self { exact: exact.into(), prefixes }
     }
 
-    /// Whether `name` is one of them. The empty name is that of nobody, and only the empty text stands for it: `*` is
-    /// everybody who has a name.
+    /// Whether `name` is one of them. The empty name is that of nobody, and only the empty text stands for
+    /// it: `*` is everybody who has a name.
     fn contains(&self, name: &str) -> bool {
         let is_exact = self.exact.binary_search_by(|known| (**known).cmp(name)).is_ok();
         is_exact || (!name.is_empty() && self.prefixes.iter().any(|prefix| name.starts_with(&**prefix)))
@@ -89,7 +90,8 @@ impl Origin {
         }
         let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         match network {
-            // Clients that come so are known by their IPv4 address, so a rule for these would hold for nobody.
+            // Clients that come so are known by their IPv4 address, so a rule for these would hold for
+            // nobody.
             Ok(IpNet::V6(network)) if network.network().to_ipv4_mapped().is_some() => {
                 Err(format!("{text:?}: IPv4 is written as 10.0.0.0/8, without ::ffff:"))
             }

@@ -1,4 +1,5 @@
-//! argon2id, the hash of new passwords (RFC 9106), in the notation of the PHC: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
+//! argon2id, the hash of new passwords (RFC 9106), in the notation of the PHC string format:
+//! `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::NewHashError;
-use super::field::{Field, Secrets, fields};
+use super::field::{Field, Secrets};
 use crate::auth::user_file::HashFault;
 
 /// How such a hash begins.
@@ -76,9 +77,9 @@ impl Argon2id {
         Self { cost: Argon2idCost::default(), salt: vec![0; SALT_BYTES], hash: vec![0; HASH_BYTES] }
     }
 
-    /// Reads the notation.
-    pub(super) fn read(text: &str) -> Result<Self, HashFault> {
-        let [version, cost, salt, hash] = fields(text, PREFIX, NOTATION)?;
+    /// Reads what stands behind [`PREFIX`].
+    pub(super) fn read(rest: Field<'_>) -> Result<Self, HashFault> {
+        let [version, cost, salt, hash] = rest.fields(NOTATION)?;
         if !version.is("v=19") {
             return Err(HashFault::public(version.range(), "only version 19 is taken: v=19"));
         }

@@ -1,4 +1,5 @@
-//! The fields of a hash between its separators: numbers within bounds, and bytes in base64. Each knows where it stands.
+//! The fields of a hash between its separators: numbers within bounds, and bytes in base64. Each knows where it
+//! stands.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -19,7 +20,7 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    /// Reads both from their fields, of which errors show neither: who wrote the one may have written the other there.
+    /// Reads both from their fields. Errors show neither: they may stand in each other's place.
     pub(super) fn read(&self, salt: Field<'_>, hash: Field<'_>) -> Result<(Vec<u8>, Vec<u8>), HashFault> {
         let wrong = |name, field: Field<'_>, lengths: &RangeInclusive<usize>| {
             let lengths = match (lengths.start(), lengths.end()) {
@@ -44,17 +45,17 @@ pub(super) struct Field<'a> {
     text: &'a str,
 }
 
-/// The fields of a hash that begins with `prefix`, as many as `notation` says.
-pub(super) fn fields<'a, const COUNT: usize>(
-    hash: &'a str,
-    prefix: &str,
-    notation: &str,
-) -> Result<[Field<'a>; COUNT], HashFault> {
-    let rest = Field { start: 0, text: hash }.behind(prefix).and_then(|rest| rest.split('$'));
-    rest.ok_or_else(|| HashFault::secret(prefix.len().min(hash.len())..hash.len(), notation))
-}
-
 impl<'a> Field<'a> {
+    /// The whole of a hash.
+    pub(super) fn whole(text: &'a str) -> Self {
+        Self { start: 0, text }
+    }
+
+    /// What stands between `$` in the rest of a hash, in as many fields as `notation` says.
+    pub(super) fn fields<const COUNT: usize>(self, notation: &str) -> Result<[Self; COUNT], HashFault> {
+        self.split('$').ok_or_else(|| HashFault::secret(self.range(), notation))
+    }
+
     /// Its parts between separators, as many as there have to be.
     pub(super) fn split<const COUNT: usize>(self, separator: char) -> Option<[Self; COUNT]> {
         let mut start = self.start;

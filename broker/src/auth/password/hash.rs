@@ -5,6 +5,7 @@ use std::fmt;
 use subtle::Choice;
 
 use super::argon2id::{self, Argon2id, Argon2idCost};
+use super::field::Field;
 use super::mosquitto::{self, Mosquitto};
 use crate::auth::Verifier;
 use crate::auth::user_file::HashFault;
@@ -12,7 +13,7 @@ use crate::auth::user_file::HashFault;
 /// Bytes of the longest password that is hashed. Nobody types as many, and whoever connects may send 64 KiB.
 pub const PASSWORD_BYTES_MAX: usize = 4096;
 
-/// Rounds of PBKDF2 that take about a millisecond; mosquitto's own default is 101 in 2.0, and 1000 in 2.1.
+/// Rounds of PBKDF2 that take a millisecond or two; mosquitto's own default is 101 in 2.0, and 1000 in 2.1.
 const QUICK_ITERATIONS_MAX: u32 = 1_000;
 
 const NOTATION: &str = "expected a hash that begins with $argon2id$, mosquitto's $6$ or $7$, or SCRAM-SHA-256$; \
@@ -29,7 +30,7 @@ enum Kind {
 
 /// How much work it is to check a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cost {
+pub enum HashCost {
     /// One round of SHA-512: mosquitto's `$6$`.
     Sha512,
     /// PBKDF2 with HMAC-SHA-512: mosquitto's `$7$`.
@@ -46,8 +47,8 @@ pub enum Cost {
     Argon2id(Argon2idCost),
 }
 
-impl Cost {
-    /// Whether it is more than about a millisecond's work, and so for a thread that others do not wait for.
+impl HashCost {
+    /// Whether it is more than a millisecond or two of work, and so for a thread that others do not wait for.
     pub fn is_slow(self) -> bool {
         match self {
             Self::Sha512 => false,
@@ -100,17 +101,18 @@ impl PasswordHash {
 
     /// Reads what stands in a file.
     pub(super) fn read(text: &str) -> Result<Self, HashFault> {
-        let kind = if text.starts_with(argon2id::PREFIX) {
-            Kind::Argon2id(Argon2id::read(text)?)
-        } else if text.starts_with(mosquitto::SHA512_PREFIX) {
-            Kind::Mosquitto(Mosquitto::read_sha512(text)?)
-        } else if text.starts_with(mosquitto::PBKDF2_PREFIX) {
-            Kind::Mosquitto(Mosquitto::read_pbkdf2(text)?)
+        let whole = Field::whole(text);
+        let kind = if let Some(rest) = whole.behind(argon2id::PREFIX) {
+            Kind::Argon2id(Argon2id::read(rest)?)
+        } else if let Some(rest) = whole.behind(mosquitto::SHA512_PREFIX) {
+            Kind::Mosquitto(Mosquitto::read_sha512(rest)?)
+        } else if let Some(rest) = whole.behind(mosquitto::PBKDF2_PREFIX) {
+            Kind::Mosquitto(Mosquitto::read_pbkdf2(rest)?)
         } else if text.starts_with(Verifier::PREFIX) {
             Kind::Scram(Verifier::read(text)?)
         } else {
             // It may be the password itself.
-            return Err(HashFault::secret(0..text.len(), NOTATION));
+            return Err(HashFault::secret(whole.range(), NOTATION));
         };
         Ok(Self(kind))
     }
@@ -135,11 +137,11 @@ impl PasswordHash {
     }
 
     /// How much work [`PasswordHash::is_of`] is.
-    pub fn cost(&self) -> Cost {
+    pub fn cost(&self) -> HashCost {
         match &self.0 {
-            Kind::Argon2id(hash) => Cost::Argon2id(hash.cost),
+            Kind::Argon2id(hash) => HashCost::Argon2id(hash.cost),
             Kind::Mosquitto(hash) => hash.cost(),
-            Kind::Scram(verifier) => Cost::Scram { iterations: verifier.iterations },
+            Kind::Scram(verifier) => HashCost::Scram { iterations: verifier.iterations },
         }
     }
 

@@ -31,7 +31,7 @@ use super::user_file::{Entry, LineFault, check_name, check_prepared, put, read, 
 use super::{ScramUsers, UserFileError};
 
 pub use self::argon2id::Argon2idCost;
-pub use self::hash::{Cost, NewHashError, PASSWORD_BYTES_MAX, PasswordHash};
+pub use self::hash::{HashCost, NewHashError, PASSWORD_BYTES_MAX, PasswordHash};
 
 /// The users of a password file. A clone is cheap and has the same users.
 #[derive(Clone)]
@@ -70,10 +70,10 @@ impl PasswordFile {
 
     /// What a password of that user is checked against; a decoy if there is no such user. The name is compared byte
     /// by byte.
-    pub fn find(&self, user: &str) -> Check {
+    pub fn find(&self, user: &str) -> PasswordCheck {
         match self.users.get(user) {
-            Some(hash) => Check { hash: Arc::clone(hash), is_known: true },
-            None => Check { hash: Arc::clone(&self.decoy), is_known: false },
+            Some(hash) => PasswordCheck { hash: Arc::clone(hash), is_known: true },
+            None => PasswordCheck { hash: Arc::clone(&self.decoy), is_known: false },
         }
     }
 
@@ -107,29 +107,29 @@ impl fmt::Debug for PasswordFile {
 
 /// A password's check, which owns what it needs and so can go to another thread.
 #[derive(Clone)]
-pub struct Check {
+pub struct PasswordCheck {
     hash: Arc<PasswordHash>,
     is_known: bool,
 }
 
-impl Check {
+impl PasswordCheck {
     /// Whether the password is the user's; never for a user that there is not. See [`PasswordHash::is_of`] for which
-    /// passwords can be right, and [`Check::cost`] for how long it takes.
+    /// passwords can be right, and [`PasswordCheck::cost`] for how long it takes.
     pub fn verify(&self, password: &[u8]) -> bool {
         // Hashed in any case, and no branch until both are known.
         (self.hash.matches(password) & Choice::from(u8::from(self.is_known))).into()
     }
 
-    /// How much work [`Check::verify`] is.
-    pub fn cost(&self) -> Cost {
+    /// How much work [`PasswordCheck::verify`] is.
+    pub fn cost(&self) -> HashCost {
         self.hash.cost()
     }
 }
 
 /// Without the hash, and without whether the user is known.
-impl fmt::Debug for Check {
+impl fmt::Debug for PasswordCheck {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Check").field("cost", &self.cost()).finish_non_exhaustive()
+        formatter.debug_struct("PasswordCheck").field("cost", &self.cost()).finish_non_exhaustive()
     }
 }
 
@@ -158,7 +158,7 @@ fn read_hash(entry: &Entry<'_>) -> Result<PasswordHash, LineFault> {
 
 /// One of the hashes with the most common cost, the greater one where two are as common.
 fn decoy<'a>(hashes: impl Iterator<Item = &'a Arc<PasswordHash>>) -> Arc<PasswordHash> {
-    let mut counted: HashMap<Cost, (usize, &Arc<PasswordHash>)> = HashMap::new();
+    let mut counted: HashMap<HashCost, (usize, &Arc<PasswordHash>)> = HashMap::new();
     for hash in hashes {
         counted.entry(hash.cost()).or_insert((0, hash)).0 += 1;
     }

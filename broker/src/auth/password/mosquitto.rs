@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha512};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::Cost;
-use super::field::{Field, Secrets, fields};
+use super::HashCost;
+use super::field::{Field, Secrets};
 use crate::auth::user_file::HashFault;
 
 /// How a hash by SHA-512 begins.
@@ -18,7 +18,7 @@ pub(super) const SHA512_PREFIX: &str = "$6$";
 /// How a hash by PBKDF2 begins.
 pub(super) const PBKDF2_PREFIX: &str = "$7$";
 
-/// More would keep a thread busy for a minute.
+/// More would keep a thread busy for half a minute.
 const ITERATIONS_MAX: u32 = 10_000_000;
 /// Bytes of SHA-512.
 const HASH_BYTES: usize = 64;
@@ -42,15 +42,15 @@ pub(super) struct Mosquitto {
 }
 
 impl Mosquitto {
-    /// Reads what begins with [`SHA512_PREFIX`].
-    pub(super) fn read_sha512(text: &str) -> Result<Self, HashFault> {
-        let [salt, hash] = fields(text, SHA512_PREFIX, SHA512_NOTATION)?;
+    /// Reads what stands behind [`SHA512_PREFIX`].
+    pub(super) fn read_sha512(rest: Field<'_>) -> Result<Self, HashFault> {
+        let [salt, hash] = rest.fields(SHA512_NOTATION)?;
         Self::with(None, salt, hash)
     }
 
-    /// Reads what begins with [`PBKDF2_PREFIX`].
-    pub(super) fn read_pbkdf2(text: &str) -> Result<Self, HashFault> {
-        let [iterations, salt, hash] = fields(text, PBKDF2_PREFIX, PBKDF2_NOTATION)?;
+    /// Reads what stands behind [`PBKDF2_PREFIX`].
+    pub(super) fn read_pbkdf2(rest: Field<'_>) -> Result<Self, HashFault> {
+        let [iterations, salt, hash] = rest.fields(PBKDF2_NOTATION)?;
         let iterations = iterations.number("the iterations", 1..=ITERATIONS_MAX)?;
         Self::with(Some(iterations), salt, hash)
     }
@@ -60,12 +60,12 @@ impl Mosquitto {
         Ok(Self { iterations, salt, hash })
     }
 
-    pub(super) fn cost(&self) -> Cost {
-        self.iterations.map_or(Cost::Sha512, |iterations| Cost::Pbkdf2 { iterations })
+    pub(super) fn cost(&self) -> HashCost {
+        self.iterations.map_or(HashCost::Sha512, |iterations| HashCost::Pbkdf2 { iterations })
     }
 
-    /// Whether it is that password's. HMAC pads its key with zeros, and so PBKDF2 takes a password with NULs at its end
-    /// for the one without.
+    /// Whether it is that password's. HMAC pads its key with zeros, and so PBKDF2 takes a password with NULs at its
+    /// end for the one without.
     pub(super) fn matches(&self, password: &[u8]) -> Choice {
         let derived: [u8; HASH_BYTES] = match self.iterations {
             Some(iterations) => {

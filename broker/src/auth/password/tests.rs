@@ -1,4 +1,5 @@
 use super::*;
+use crate::auth::delete_user;
 
 /// Hashes that other programs made of `pencil`.
 const OF_PENCIL: [&str; 5] = [
@@ -108,14 +109,14 @@ fn what_cannot_be_hashed_is_refused() {
 #[test]
 fn a_user_that_there_is_not_costs_the_same() {
     let [argon2id, other, sha512, pbkdf2, scram] = OF_PENCIL;
-    let default = Cost::Argon2id(Argon2idCost::default());
+    let default = HashCost::Argon2id(Argon2idCost::default());
     for (hashes, cost) in [
         (&[][..], default),
-        (&[sha512], Cost::Sha512),
+        (&[sha512], HashCost::Sha512),
         (&[sha512, argon2id], default),
-        (&[sha512, argon2id, sha512], Cost::Sha512),
-        (&[pbkdf2, pbkdf2, other], Cost::Pbkdf2 { iterations: 101 }),
-        (&[scram, scram, other, argon2id], Cost::Scram { iterations: 4096 }),
+        (&[sha512, argon2id, sha512], HashCost::Sha512),
+        (&[pbkdf2, pbkdf2, other], HashCost::Pbkdf2 { iterations: 101 }),
+        (&[scram, scram, other, argon2id], HashCost::Scram { iterations: 4096 }),
     ] {
         let line = |(index, hash): (usize, &&str)| format!("user{index}:{hash}\n");
         let users = file(&hashes.iter().enumerate().map(line).collect::<String>());
@@ -131,13 +132,13 @@ fn a_user_that_there_is_not_costs_the_same() {
 
 #[test]
 fn what_is_slow() {
-    let argon2id = Cost::Argon2id(QUICK);
+    let argon2id = HashCost::Argon2id(QUICK);
     for (cost, is_slow) in [
-        (Cost::Sha512, false),
-        (Cost::Pbkdf2 { iterations: 101 }, false),
-        (Cost::Pbkdf2 { iterations: 1_000 }, false),
-        (Cost::Pbkdf2 { iterations: 1_001 }, true),
-        (Cost::Scram { iterations: 4_096 }, true),
+        (HashCost::Sha512, false),
+        (HashCost::Pbkdf2 { iterations: 101 }, false),
+        (HashCost::Pbkdf2 { iterations: 1_000 }, false),
+        (HashCost::Pbkdf2 { iterations: 1_001 }, true),
+        (HashCost::Scram { iterations: 4_096 }, true),
         (argon2id, true),
     ] {
         assert_eq!(cost.is_slow(), is_slow, "{cost:?}");
@@ -331,7 +332,7 @@ fn users_are_put_and_deleted() {
     assert!(matches!(put_user(&path, "a:b", &new(b"x")), Err(UserFileError::Name(_))));
     assert!(put_user(&path, "\u{2168}", &new(b"x")).is_ok());
     assert!(matches!(put_user(&path, "\u{2168}", &hash(SCRAM)), Err(UserFileError::Name(_))));
-    crate::auth::delete_user(&path, "ann").unwrap();
-    assert!(matches!(crate::auth::delete_user(&path, "ann"), Err(UserFileError::NoUser { .. })));
+    delete_user(&path, "ann").unwrap();
+    assert!(matches!(delete_user(&path, "ann"), Err(UserFileError::NoUser { .. })));
     assert_eq!(PasswordFile::load(&path).unwrap().len(), 2);
 }

@@ -1,4 +1,5 @@
-//! A file's successor, written beside it and put in its place as a whole: whoever reads meanwhile sees one or the other.
+//! A file's successor, written beside it and put in its place as a whole: whoever reads meanwhile sees one or the
+//! other.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};

@@ -96,7 +96,7 @@ impl Client {
             }
             (Self::Mqtt(peer), _) => {
                 let version = peer.version;
-                let (heard, reason_string) = peer.looks_at(|packet| understand(packet)).await;
+                let (heard, reason_string) = peer.looks_at(understand).await;
                 assert_eq!(heard, expected(answer, version));
                 let is_explained = is_explained && version.is_v5();
                 assert_eq!(reason_string.is_some(), is_explained, "Reason String: {reason_string:?}");

@@ -1,5 +1,6 @@
 //! CONNECT: how a client comes in, and what it is told.
 
+use tidewire::counters::RefusalReason;
 use tidewire_protocols::mqtt::{Property, ReasonCode, Version};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{
@@ -210,4 +211,6 @@ async fn credentials_are_wanted(wire: Wire) {
     let mut carol = world.mqtt().await;
     carol.says(connect("carol").with(Property::AuthenticationMethod("a dance"))).await;
     carol.is_refused(ReasonCode::BadAuthenticationMethod, 1000).await;
+    let refused = &world.broker.counters.refused;
+    assert_eq!((refused.value(RefusalReason::Credentials), refused.total()), (5, 5));
 }

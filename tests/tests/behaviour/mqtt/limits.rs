@@ -5,7 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use tidewire_protocols::mqtt::{Packet, Property, ReasonCode, Version};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{
-    Raw, Say, connect, pub_ack, pub_comp, pub_rec, pub_rel, publish, subscribe, unsub_ack, unsubscribe,
+    Raw, Say, connect, pub_ack, pub_comp, pub_rec, pub_rel, publish, sub_ack, subscribe, unsub_ack,
+    unsubscribe,
 };
 use tidewire_tests::peer::Wire;
 use tidewire_tests::world::World;
@@ -107,6 +108,14 @@ async fn reason_strings_need_room(wire: Wire) {
     let mut bob = world.client_with(connect("bob").with(size_max(20)), false).await;
     bob.says(publish("$SYS/t", "m").qos1(1)).await;
     bob.hears(pub_ack(1).because(ReasonCode::NotAuthorized)).await;
+    let bad = ReasonCode::TopicFilterInvalid.as_u8();
+    // With two codes SUBACK has 30 bytes, with three it has no room for words.
+    let filters = || subscribe("a", 0).and("#/t", 0);
+    alice.says(filters()).await.hears(sub_ack(&[0, bad]).explained()).await;
+    alice.says(filters().and("b", 0)).await.hears(sub_ack(&[0, bad, 0])).await;
+    alice.says(unsubscribe(&["a", "#/t"])).await.hears(unsub_ack(&[0, bad]).explained()).await;
+    bob.says(subscribe("#/t", 0)).await.hears(sub_ack(&[bad])).await;
+    bob.says(unsubscribe(&["#/t"])).await.hears(unsub_ack(&[bad])).await;
     bob.says(connect("bob")).await;
     assert_eq!(bob.next().await, [0xE0, 1, 0x82]);
 }
@@ -145,7 +154,7 @@ async fn connack_needs_room(wire: Wire) {
     assert_eq!(world.broker.session_count(), 0);
 }
 
-/// [MQTT-3.1.2-24] SUBACK and UNSUBACK have a code for each filter, and nothing that could be left out.
+/// [MQTT-3.1.2-24] SUBACK and UNSUBACK have a code for each filter, which cannot be left out.
 async fn answers_need_room(wire: Wire) {
     let world = World::new(wire);
     let mut alice = world.client_with(connect("alice").with(size_max(60)), false).await;

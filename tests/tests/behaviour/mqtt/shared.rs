@@ -202,7 +202,7 @@ async fn bad_names(wire: Wire) {
         .and("$share/", 0)
         .and("$share/good/t", 0);
     let bad = 0x8F;
-    alice.says(filters).await.hears(sub_ack(&[bad, bad, bad, bad, bad, bad, 0])).await;
+    alice.says(filters).await.hears(sub_ack(&[bad, bad, bad, bad, bad, bad, 0]).explained()).await;
 }
 
 async fn mqtt_311_shares(wire: Wire) {

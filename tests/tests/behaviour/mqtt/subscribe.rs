@@ -111,7 +111,7 @@ async fn answers_in_order(wire: Wire) {
     let world = World::new(wire);
     let (mut alice, mut bob) = (world.client("alice").await, world.client("bob").await);
     let filters = subscribe("a", 0).and("a/#/b", 1).and("b", 1).and("b+", 1).and("", 0).and("c", 2);
-    bob.says(filters.id(77)).await.hears(sub_ack(&[0, 0x8F, 1, 0x8F, 0x8F, 2]).id(77)).await;
+    bob.says(filters.id(77)).await.hears(sub_ack(&[0, 0x8F, 1, 0x8F, 0x8F, 2]).explained().id(77)).await;
     alice.publishes(publish("c", "the good ones hold")).await;
     bob.hears(publish("c", "the good ones hold")).await;
 }
@@ -119,7 +119,7 @@ async fn answers_in_order(wire: Wire) {
 async fn mqtt_311_answers(wire: Wire) {
     let world = World::new(wire);
     let mut alice = world.client_with(connect("alice").v311(), false).await;
-    alice.says(subscribe("a", 2).and("a/#/b", 1)).await.hears(sub_ack(&[2, 0x80])).await;
+    alice.says(subscribe("a", 2).and("a/#/b", 1)).await.hears(sub_ack(&[2, 0x80]).explained()).await;
     alice.says(unsubscribe(&["a", "b"])).await.hears(unsub_ack(&[])).await;
 }
 
@@ -140,7 +140,7 @@ async fn unsubscribing(wire: Wire) {
     bob.subscribes(subscribe("a/+", 0).and("a/b", 0).and("c", 0)).await;
     // The filter is compared as it stands, not as it matches; each gets its answer.
     bob.says(unsubscribe(&["a/b", "a/c", "#", "a/+/#/", "c"])).await;
-    bob.hears(unsub_ack(&[0, 0x11, 0x11, 0x8F, 0])).await;
+    bob.hears(unsub_ack(&[0, 0x11, 0x11, 0x8F, 0]).explained()).await;
     alice.publishes(publish("a/b", "one")).await.publishes(publish("c", "none")).await;
     bob.hears(publish("a/b", "one")).await.hears_nothing().await;
 }
@@ -163,7 +163,11 @@ async fn subscriptions_are_limited(wire: Wire) {
     let world = World::with(wire, |config| config.limits.subscriptions_per_session_max = 2);
     let mut alice = world.client("alice").await;
     let quota = ReasonCode::QuotaExceeded.as_u8();
-    alice.says(subscribe("a", 0).and("b", 0).and("c", 0)).await.hears(sub_ack(&[0, 0, quota])).await;
+    alice
+        .says(subscribe("a", 0).and("b", 0).and("c", 0))
+        .await
+        .hears(sub_ack(&[0, 0, quota]).explained())
+        .await;
     // To replace one is no more than there was; to give one up makes room.
     alice.subscribes(subscribe("a", 1)).await;
     alice.says(unsubscribe(&["b"])).await.hears(unsub_ack(&[0])).await.subscribes(subscribe("c", 0)).await;
@@ -181,7 +185,7 @@ async fn no_wildcards(wire: Wire) {
     alice.says(subscribe("a/+", 0)).await;
     alice.is_disconnected(ReasonCode::WildcardSubscriptionsNotSupported, 1000).await;
     let mut bob = world.client_with(connect("bob").v311(), false).await;
-    bob.says(subscribe("a/b", 0).and("#", 0)).await.hears(sub_ack(&[0, 0x80])).await;
+    bob.says(subscribe("a/b", 0).and("#", 0)).await.hears(sub_ack(&[0, 0x80]).explained()).await;
 }
 
 async fn no_shared(wire: Wire) {
@@ -192,7 +196,7 @@ async fn no_shared(wire: Wire) {
     alice.says(subscribe("$share/g/a", 0)).await;
     alice.is_disconnected(ReasonCode::SharedSubscriptionsNotSupported, 1000).await;
     let mut bob = world.client_with(connect("bob").v311(), false).await;
-    bob.says(subscribe("$share/g/a", 0)).await.hears(sub_ack(&[0x80])).await;
+    bob.says(subscribe("$share/g/a", 0)).await.hears(sub_ack(&[0x80]).explained()).await;
 }
 
 async fn filters_match_names(wire: Wire) {
@@ -227,5 +231,5 @@ async fn filters_match_names(wire: Wire) {
 async fn levels_are_limited(wire: Wire) {
     let world = World::with(wire, |config| config.limits.topic_levels_max = 3);
     let mut alice = world.client("alice").await;
-    alice.says(subscribe("a/b/c", 0).and("a/b/c/#", 0)).await.hears(sub_ack(&[0, 0x8F])).await;
+    alice.says(subscribe("a/b/c", 0).and("a/b/c/#", 0)).await.hears(sub_ack(&[0, 0x8F]).explained()).await;
 }

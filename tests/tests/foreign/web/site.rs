@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
-};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::authority::Authority;
 use crate::broker::Broker;
 use crate::client::Client;
 use crate::peer::DrivenPeer;
@@ -41,11 +39,12 @@ impl Site {
     }
 
     fn configured(listeners: &str) -> Self {
-        let (ca, [certificate, key]) = issue();
+        let authority = Authority::new();
+        let [certificate, key] = authority.server();
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let files = [write(&folder, CERTIFICATE, &certificate), write(&folder, KEY, &key)];
         let broker = Broker::configured(listeners, &files);
-        Self { stage: Stage::of(broker), ca, certificate, folder }
+        Self { stage: Stage::of(broker), ca: authority.pem(), certificate, folder }
     }
 
     /// The server's certificate, and its key.
@@ -68,22 +67,6 @@ impl Site {
         };
         self.stage.enter_at(&self.url(scheme), client, json!({"web": web}))
     }
-}
-
-/// An authority's certificate, and a server's with its key.
-fn issue() -> (String, [String; 2]) {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "Tidewire's tests");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.key_identifier_method = KeyIdMethod::Sha256;
-    let key = KeyPair::generate().expect("a key can be made");
-    let issuer = CertifiedIssuer::self_signed(params, key).expect("it can sign itself");
-    let hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let params = CertificateParams::new(hosts).expect("the names are names");
-    let key = KeyPair::generate().expect("a key can be made");
-    let certificate = params.signed_by(&key, &issuer).expect("it can be signed");
-    (issuer.pem(), [certificate.pem(), key.serialize_pem()])
 }
 
 fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {

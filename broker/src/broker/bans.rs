@@ -1,0 +1,211 @@
+//! Addresses from which too many logins have failed.
+//!
+//! ```text
+//!   unknown ──a failure──▶ counted ──failures_max within failures_window──▶ banned ──ban_time──▶ unknown
+//!      ▲                      │
+//!      └──a login, or time ◀──┘
+//! ```
+//!
+//! A network whose clients share an address shares its failures, too. What breaks a protocol's rules is no failed login:
+//! it guesses nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use super::sweep::Sweep;
+use super::{Broker, Standing};
+use crate::address::Address;
+use crate::config::Limits;
+use crate::session::Link;
+
+/// Addresses that are remembered. While there are more, further ones are not counted, so that whoever owns millions of
+/// addresses cannot fill the memory.
+const ADDRESSES_MAX: usize = 100_000;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Bans {
+    failures_max: u32,
+    failures_window: Duration,
+    ban_time: Duration,
+    records: DashMap<Address, Record>,
+    sweep: Sweep,
+    is_full: AtomicBool,
+}
+
+/// What is remembered of an address; it is banned with so many failures as there may be.
+#[derive(Debug)]
+struct Record {
+    failures: u32,
+    /// When it is forgotten.
+    until: Instant,
+}
+
+impl Bans {
+    /// Nobody is banned; with `limits.failures_max = 0` nobody ever is.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            failures_max: limits.failures_max,
+            failures_window: limits.failures_window.0,
+            ban_time: limits.ban_time.0,
+            records: DashMap::new(),
+            sweep: Sweep::default(),
+            is_full: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts a login from `address` that failed; whether the address is banned from now on.
+    pub fn note_failure(&self, address: Address, now: Instant) -> bool {
+        if self.failures_max == 0 {
+            return false;
+        }
+        if self.sweep.is_due() {
+            self.records.retain(|_, record| record.until > now);
+            self.is_full.store(self.records.len() >= ADDRESSES_MAX, Ordering::Relaxed);
+        }
+        let counted = || Record { failures: 0, until: now + self.failures_window };
+        let mut record = match self.records.entry(address) {
+            Entry::Occupied(entry) => entry.into_ref(),
+            Entry::Vacant(_) if self.is_full.load(Ordering::Relaxed) => return false,
+            Entry::Vacant(entry) => entry.insert(counted()),
+        };
+        if record.until <= now {
+            *record = counted();
+        }
+        // Connections that were open before the ban may fail still.
+        if record.failures >= self.failures_max {
+            return false;
+        }
+        record.failures += 1;
+        let is_banned = record.failures >= self.failures_max;
+        if is_banned {
+            record.until = now + self.ban_time;
+        }
+        is_banned
+    }
+
+    /// Somebody from `address` has logged in: what failed before is forgotten. A ban stays.
+    pub fn note_login(&self, address: Address) {
+        self.records.remove_if(&address, |_, record| record.failures < self.failures_max);
+    }
+
+    /// How long `address` is banned yet; `None` if it is not.
+    pub fn check(&self, address: Address, now: Instant) -> Option<Duration> {
+        let record = self.records.get(&address).filter(|record| record.failures >= self.failures_max)?;
+        record.until.checked_duration_since(now).filter(|rest| !rest.is_zero())
+    }
+}
+
+impl Broker {
+    /// A login over `link` failed, with credentials that are wrong. Where the connection comes from an address that is
+    /// exempt, or from none, that has no consequence.
+    pub fn note_failed_login(&self, link: &Link, now: Instant) {
+        let Some(address) = link.address() else { return };
+        if self.bans.note_failure(address, now) {
+            self.counters.banned.add(1);
+            let (failures, secs) = (self.bans.failures_max, self.bans.ban_time.as_secs());
+            tracing::warn!(%link, %address, failures, secs, "banned, since too many logins failed");
+        }
+    }
+
+    /// A client has logged in over `link`. One that nobody asked who it is proves nothing for its address.
+    pub fn note_login(&self, link: &Link, standing: &Standing) {
+        if let Some(address) = link.address().filter(|_| standing.user().is_some()) {
+            self.bans.note_login(address);
+        }
+    }
+
+    /// For how many seconds nobody may log in over `link` yet: its address was banned since the connection was opened.
+    pub fn ban_secs(&self, link: &Link, now: Instant) -> Option<u128> {
+        let rest = self.bans.check(link.address()?, now)?;
+        Some(rest.as_millis().div_ceil(1000))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::sweep;
+    use crate::config::Span;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn bans(failures_max: u32) -> Bans {
+        let failures_window = Span(60 * SECOND);
+        Bans::new(&Limits {
+            failures_max,
+            failures_window,
+            ban_time: Span(300 * SECOND),
+            ..Limits::default()
+        })
+    }
+
+    fn address(number: u64) -> Address {
+        Address::from_number(number).unwrap()
+    }
+
+    #[test]
+    fn so_many_failures_in_time_ban_an_address_for_a_time() {
+        let (bans, start) = (bans(3), Instant::now());
+        assert!(!bans.note_failure(address(1), start));
+        assert!(!bans.note_failure(address(1), start + 30 * SECOND));
+        assert_eq!(bans.check(address(1), start + 59 * SECOND), None);
+        assert!(bans.note_failure(address(1), start + 59 * SECOND), "the ban begins");
+        assert!(!bans.note_failure(address(1), start + 60 * SECOND), "and begins once");
+        assert_eq!(bans.check(address(1), start + 59 * SECOND), Some(300 * SECOND));
+        assert_eq!(bans.check(address(1), start + 358 * SECOND), Some(SECOND));
+        assert_eq!(bans.check(address(1), start + 359 * SECOND), None);
+        assert_eq!(bans.check(address(2), start + 59 * SECOND), None, "another address");
+        // Whoever comes back begins anew.
+        assert!(!bans.note_failure(address(1), start + 359 * SECOND));
+    }
+
+    #[test]
+    fn failures_are_forgotten() {
+        let (bans, start) = (bans(2), Instant::now());
+        bans.note_failure(address(1), start);
+        assert!(!bans.note_failure(address(1), start + 60 * SECOND), "with the window");
+        bans.note_login(address(1));
+        assert!(!bans.note_failure(address(1), start + 61 * SECOND), "with a login");
+        assert!(bans.note_failure(address(1), start + 62 * SECOND));
+        bans.note_login(address(1));
+        assert_eq!(bans.check(address(1), start + 62 * SECOND), Some(300 * SECOND), "a ban is not");
+    }
+
+    #[test]
+    fn bans_can_be_turned_off() {
+        let (bans, now) = (bans(0), Instant::now());
+        assert!((0..100).all(|_| !bans.note_failure(address(1), now)));
+        assert_eq!(bans.check(address(1), now), None);
+        assert!(bans.records.is_empty());
+    }
+
+    #[test]
+    fn what_is_over_is_swept_out() {
+        let (bans, start) = (bans(1), Instant::now());
+        let few = u64::from(sweep::ENTRIES);
+        for number in 1..few {
+            bans.note_failure(address(number), start);
+        }
+        assert_eq!(bans.records.len() as u64, few - 1);
+        bans.note_failure(address(few), start + 300 * SECOND);
+        assert_eq!(bans.records.len(), 1);
+    }
+
+    #[test]
+    fn so_many_addresses_are_remembered() {
+        let (bans, now) = (bans(2), Instant::now());
+        for number in 1..200_000 {
+            bans.note_failure(address(number), now);
+        }
+        let remembered = bans.records.len();
+        assert!(
+            (ADDRESSES_MAX..ADDRESSES_MAX + sweep::ENTRIES as usize).contains(&remembered),
+            "{remembered}"
+        );
+        assert!(bans.note_failure(address(1), now), "those that are known are counted on");
+    }
+}

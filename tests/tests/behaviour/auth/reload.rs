@@ -1,0 +1,99 @@
+//! Users and rules change while clients are connected.
+
+use tidewire_protocols::mqtt::ReasonCode;
+use tidewire_tests::conversations;
+use tidewire_tests::mqtt::{connect, pub_ack, publish, subscribe};
+use tidewire_tests::peer::Wire;
+use tidewire_tests::users::{Users, password_line};
+
+use super::{mqtt, stomp, stomp_is_refused, world};
+
+conversations! {
+    a_user_that_is_gone_has_to_go_and_nobody_else => user_gone;
+    a_user_that_has_come_is_let_in => user_come;
+    rules_that_change_hold_at_once => rules;
+    what_is_remembered_of_old_rules_is_forgotten => forgotten;
+}
+
+async fn user_gone(wire: Wire) {
+    let both = password_line("ann", "a") + &password_line("bob", "b");
+    let users = Users::new().with_passwords(&both);
+    let world = world(wire, &users);
+    let mut ann = mqtt(&world, connect("ann").user_name("ann").password("a")).await;
+    let mut bob = mqtt(&world, connect("bob").user_name("bob").password("b")).await;
+    let mut stomper = stomp(&world, "login:bob\npasscode:b\n").await;
+    users.change_passwords(&password_line("ann", "another by now"));
+    world.reloads();
+    bob.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
+    stomper.is_refused("access refused", 1000).await;
+    // Who was let in stays: only the next login asks for the new password.
+    ann.says(publish("x", "y").qos1(1)).await.hears(pub_ack(1).unmatched()).await;
+    stomp_is_refused(&world, "login:ann\npasscode:a\n").await;
+    stomp(&world, "login:ann\npasscode:another by now\n").await;
+}
+
+async fn user_come(wire: Wire) {
+    let users = Users::new().with_passwords(&password_line("ann", "a"));
+    let world = world(wire, &users);
+    stomp_is_refused(&world, "login:bob\npasscode:b\n").await;
+    users.change_passwords(&(password_line("ann", "a") + &password_line("bob", "b")));
+    world.reloads();
+    stomp(&world, "login:bob\npasscode:b\n").await;
+}
+
+const OPEN: &str = "[[rules]]\nallow = [\"all\"]\n";
+const CLOSED: &str = "[[rules]]\ndeny = [\"all\"]\ntopics = [\"secret/#\"]\n[[rules]]\nallow = [\"all\"]\n";
+
+async fn rules(wire: Wire) {
+    let users = Users::new().and_anybody().with_rules(OPEN);
+    let world = world(wire, &users);
+    let (mut ann, mut bob) = (world.client("ann").await, world.client("bob").await);
+    let mut stomper = stomp(&world, "").await;
+    ann.subscribes(subscribe("secret/a", 1).and("#", 1).and("$auth/result", 0)).await;
+    stomper
+        .says("SUBSCRIBE\nid:1\ndestination:/topic/secret/+\nreceipt:1\n\n^")
+        .await
+        .hears_receipt("1")
+        .await;
+    bob.publishes(publish("secret/a", "x")).await;
+    ann.hears(publish("secret/a", "x")).await;
+    stomper.hears_message("x").await;
+    users.change_rules(CLOSED);
+    world.reloads();
+    ann.looks_at(|packet| {
+        let text = format!("{packet:?}");
+        assert!(text.contains("$auth/result"), "{text}");
+    })
+    .await;
+    bob.says(publish("secret/a", "y").qos1(1)).await;
+    bob.hears(pub_ack(1).because(ReasonCode::NotAuthorized).explained()).await;
+    // Nor does what others still may: `#` stays, without its secrets.
+    let turn = &mut world.broker.turn();
+    let topic = tidewire_tests::mqtt::topic("secret/a");
+    let session = tidewire::message::SessionId::BROKER;
+    world
+        .broker
+        .publish(turn, &tidewire::message::Publication::new(topic, b"y", session))
+        .expect("it is taken");
+    bob.publishes(publish("open", "z")).await;
+    ann.hears(publish("open", "z")).await.hears_nothing().await;
+    stomper.hears_nothing().await;
+    users.change_rules(OPEN);
+    world.reloads();
+    ann.next().await;
+    bob.publishes(publish("secret/b", "x")).await;
+    ann.hears(publish("secret/b", "x")).await;
+}
+
+async fn forgotten(wire: Wire) {
+    let users = Users::new().and_anybody().with_rules(OPEN);
+    let world = world(wire, &users);
+    let mut bob = world.client("bob").await;
+    for packet_id in 1..4 {
+        bob.says(publish("secret/a", "x").qos1(packet_id)).await.hears(pub_ack(packet_id).unmatched()).await;
+    }
+    users.change_rules(CLOSED);
+    world.reloads();
+    bob.says(publish("secret/a", "x").qos1(4)).await;
+    bob.hears(pub_ack(4).because(ReasonCode::NotAuthorized).explained()).await;
+}

@@ -1,0 +1,164 @@
+//! What rules allow and deny, as clients see it.
+
+use tidewire_protocols::mqtt::ReasonCode;
+use tidewire_tests::conversations;
+use tidewire_tests::mqtt::{connect, pub_ack, publish, sub_ack, subscribe};
+use tidewire_tests::peer::Wire;
+use tidewire_tests::users::{Users, password_line};
+
+use super::{mqtt, stomp, world};
+
+conversations! {
+    the_first_rule_that_matches_decides => first_match;
+    what_is_denied_in_part_is_not_delivered => in_part;
+    what_is_retained_is_looked_at_as_well => retained;
+    a_queue_is_consumed_by_whoever_may => queues;
+    a_will_is_looked_at_as_a_message => will;
+    replies_come_without_a_rule => replies;
+}
+
+const RULES: &str = r##"
+[[rules]]
+deny = ["subscribe", "retain"]
+topics = ["open/secret/#"]
+
+[[rules]]
+users = ["ann"]
+allow = ["all"]
+topics = ["devices/%u/#", "/queue/work"]
+
+[[rules]]
+users = ["bob"]
+allow = ["publish"]
+topics = ["/queue/work"]
+
+[[rules]]
+allow = ["publish", "subscribe"]
+topics = ["open/#"]
+"##;
+
+fn users() -> Users {
+    let lines = password_line("ann", "a") + &password_line("bob", "b");
+    Users::new().with_passwords(&lines).with_rules(RULES)
+}
+
+fn ann() -> tidewire_tests::mqtt::ConnectWords {
+    connect("ann").user_name("ann").password("a")
+}
+
+fn bob() -> tidewire_tests::mqtt::ConnectWords {
+    connect("bob").user_name("bob").password("b")
+}
+
+async fn first_match(wire: Wire) {
+    let world = world(wire, &users());
+    let (mut ann, mut bob) = (mqtt(&world, ann()).await, mqtt(&world, bob()).await);
+    let denied = |packet_id| pub_ack(packet_id).because(ReasonCode::NotAuthorized).explained();
+    ann.subscribes(subscribe("devices/ann/#", 1).and("open/+/a", 1)).await;
+    ann.says(subscribe("devices/#", 0).and("#", 0).and("open/secret/x", 0).and("$share/g/devices/bob", 0))
+        .await;
+    ann.hears(sub_ack(&[0x87, 0x87, 0x87, 0x87])).await;
+    bob.says(publish("devices/ann/x", "y").qos1(1)).await.hears(denied(1)).await;
+    bob.says(publish("other", "y").qos1(2)).await.hears(denied(2)).await;
+    bob.publishes(publish("open/x/a", "y").qos1(3)).await;
+    ann.hears(publish("open/x/a", "y").qos1(1)).await.says(pub_ack(1)).await;
+    ann.publishes(publish("devices/ann/x", "z")).await.hears(publish("devices/ann/x", "z")).await;
+    // 3.1.1 has no word for it at PUBLISH. [MQTT-3.3.5-2]
+    let mut old = mqtt(&world, connect("old").v311().user_name("bob").password("b")).await;
+    old.publishes(publish("devices/ann/x", "y").qos1(1)).await;
+    old.says(subscribe("devices/ann/x", 0)).await.hears(sub_ack(&[0x80])).await;
+    ann.hears_nothing().await;
+    let mut stomper = stomp(&world, "login:bob\npasscode:b\n").await;
+    stomper.says_bytes(b"SEND\ndestination:/topic/open/x/a\n\nfrom bob\0").await;
+    ann.hears(publish("open/x/a", "from bob").qos1(2)).await;
+    stomper
+        .says("SEND\ndestination:/topic/devices/ann/x\n\ny^")
+        .await
+        .is_refused("access refused", 1000)
+        .await;
+    let mut stomper = stomp(&world, "login:bob\npasscode:b\n").await;
+    stomper.says("SUBSCRIBE\nid:1\ndestination:/topic/devices/ann/x\n\n^").await;
+    stomper.is_refused("access refused", 1000).await;
+}
+
+async fn in_part(wire: Wire) {
+    let world = world(wire, &users());
+    let (mut ann, mut bob) = (mqtt(&world, ann()).await, mqtt(&world, bob()).await);
+    let mut stomper = stomp(&world, "login:ann\npasscode:a\n").await;
+    stomper.says("SUBSCRIBE\nid:1\ndestination:/topic/open/#\nreceipt:1\n\n^").await.hears_receipt("1").await;
+    ann.subscribes(subscribe("open/#", 2)).await;
+    for qos in 0..3 {
+        let with = |topic: &str| match qos {
+            0 => publish(topic, "x"),
+            1 => publish(topic, "x").qos1(1),
+            _ => publish(topic, "x").qos2(1),
+        };
+        bob.publishes(with("open/secret/1")).await.publishes(with("open/secret")).await;
+    }
+    bob.publishes(publish("open/a", "last")).await;
+    ann.hears(publish("open/a", "last")).await.hears_nothing().await;
+    stomper.hears_message("last").await;
+    stomper.hears_nothing().await;
+}
+
+async fn retained(wire: Wire) {
+    let world = world(wire, &users());
+    let (mut ann, mut bob) = (mqtt(&world, ann()).await, mqtt(&world, bob()).await);
+    bob.publishes(publish("open/a", "kept").retained().qos1(1)).await;
+    bob.says(publish("open/secret/a", "x").retained().qos1(2)).await;
+    bob.hears(pub_ack(2).because(ReasonCode::NotAuthorized).explained()).await;
+    bob.publishes(publish("open/secret/a", "x").qos1(3)).await;
+    // What is there from before the rules were made is not for her either.
+    let turn = &mut world.broker.turn();
+    let topic = tidewire_tests::mqtt::topic("open/secret/old");
+    let session = tidewire::message::SessionId::BROKER;
+    let mut old = tidewire::message::Publication::new(topic, b"old", session);
+    old.retain = true;
+    world.broker.publish(turn, &old).expect("the memory takes it");
+    ann.subscribes(subscribe("open/#", 1)).await;
+    ann.hears(publish("open/a", "kept").retained().qos1(1)).await.hears_nothing().await;
+}
+
+async fn queues(wire: Wire) {
+    let world = world(wire, &users());
+    let (mut ann, mut bob) = (mqtt(&world, ann()).await, mqtt(&world, bob()).await);
+    bob.says(subscribe("$queue/work", 1).and("$queue/other", 1)).await.hears(sub_ack(&[0x87, 0x87])).await;
+    bob.publishes(publish("$queue/work", "x").qos1(1)).await;
+    bob.says(publish("$queue/other", "x").qos1(2)).await;
+    bob.hears(pub_ack(2).because(ReasonCode::NotAuthorized).explained()).await;
+    ann.subscribes(subscribe("$queue/work", 1)).await;
+    ann.hears(publish("$queue/work", "x").qos1(1)).await.says(pub_ack(1)).await;
+    let mut stomper = stomp(&world, "login:bob\npasscode:b\n").await;
+    stomper
+        .says("SUBSCRIBE\nid:1\ndestination:/queue/work\n\n^")
+        .await
+        .is_refused("access refused", 1000)
+        .await;
+}
+
+async fn will(wire: Wire) {
+    let world = world(wire, &users());
+    mqtt(&world, ann().will(publish("devices/ann/gone", "x").retained())).await;
+    let mut client = world.mqtt().await;
+    client.says(ann().will(publish("devices/bob/gone", "x"))).await;
+    client.is_refused(ReasonCode::NotAuthorized, 1000).await;
+    let mut client = world.mqtt().await;
+    client.says(ann().will(publish("open/secret/gone", "x").retained())).await;
+    client.is_refused(ReasonCode::NotAuthorized, 1000).await;
+}
+
+async fn replies(wire: Wire) {
+    let world = world(wire, &users());
+    let mut asker = stomp(&world, "login:ann\npasscode:a\n").await;
+    let mut worker = stomp(&world, "login:bob\npasscode:b\n").await;
+    worker
+        .says("SUBSCRIBE\nid:1\ndestination:/topic/open/questions\nreceipt:1\n\n^")
+        .await
+        .hears_receipt("1")
+        .await;
+    asker.says("SEND\ndestination:/topic/open/questions\nreply-to:/temp-queue/answers\n\nwhy?^").await;
+    let question = worker.hears_message("why?").await;
+    let reply_to = question.header("reply-to").expect("it says where to").to_owned();
+    worker.says(&format!("SEND\ndestination:{reply_to}\n\nbecause^")).await;
+    asker.hears_message("because").await;
+}

@@ -1,0 +1,9 @@
+//! Who may connect and for how long, with clients that nobody here wrote.
+
+mod house;
+mod pages;
+mod reload;
+mod renewal;
+mod rights;
+mod token;
+mod ways;
