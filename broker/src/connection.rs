@@ -9,6 +9,7 @@
 //! Everything between the awaits is synchronous and takes its time from the [`Turn`]. There is one poll function and
 //! no second task, so nothing has to be shared between a reader and a writer.
 
+mod input;
 mod protocol;
 
 use std::future::Future;
@@ -18,9 +19,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::time::Sleep;
 
+use self::input::{Input, handle};
 pub use self::protocol::{Close, CloseCode, Flow, Protocol};
 use crate::broker::Broker;
 use crate::clock::Now;
@@ -370,34 +372,3 @@ impl Connection {
 
 /// The connection is of no more use.
 struct Lost;
-
-/// What came of reading.
-enum Input {
-    /// The socket was not asked.
-    NotAsked,
-    /// Nothing has arrived; the socket wakes the task when something does.
-    Nothing,
-    /// Something was handled, and there may be more.
-    Part,
-    /// Something was handled, and that was all; the socket wakes the task when there is more.
-    All,
-    /// The peer is gone.
-    Ended,
-}
-
-/// Lets the protocol handle `bytes`, behind what is left from before. In the usual case nothing is, and whole packets
-/// are handled right where they were read.
-fn handle(protocol: &mut dyn Protocol, turn: &mut Turn<'_>, tail: &mut BytesMut, bytes: &[u8]) -> Flow {
-    if tail.is_empty() {
-        let (used, flow) = protocol.handle_input(turn, bytes);
-        tail.extend_from_slice(&bytes[used..]);
-        return flow;
-    }
-    tail.extend_from_slice(bytes);
-    let (used, flow) = protocol.handle_input(turn, tail);
-    tail.advance(used);
-    if tail.is_empty() {
-        *tail = BytesMut::new();
-    }
-    flow
-}

@@ -42,6 +42,10 @@ pub struct Counters {
     pub deflate_contexts: Counter,
     /// Panics that were caught: each ended one connection, or one entry of the schedule.
     pub panics: Counter,
+    /// Publishes for which a client's rules were walked.
+    pub permits_judged: Counter,
+    /// Publishes for which that was not needed, since it was remembered that the client may publish there.
+    pub permits_remembered: Counter,
     /// Messages published by clients.
     pub published: Counter,
     /// Deliveries given to sessions.

@@ -75,6 +75,7 @@ const LAYERS: [(&str, &[&str]); 26] = [
         "net",
         &[
             "address",
+            "auth",
             "broker",
             "clock",
             "config",

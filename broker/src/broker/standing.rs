@@ -7,8 +7,9 @@ use tidewire_protocols::topic::TopicFilter;
 
 use super::rights::is_own_affair;
 use super::{Broker, Visit};
-use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, Rights, Vouched};
+use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, PermitCounts, Rights, Vouched};
 use crate::clock::Now;
+use crate::counters::Counters;
 
 /// See the module.
 #[derive(Debug)]
@@ -114,6 +115,15 @@ impl Standing {
         match is_own_affair(filter) {
             true => Judgement::Allowed,
             false => self.rights.judge_filter(filter),
+        }
+    }
+
+    /// Adds to `counters` how often rules were walked since this was called last.
+    #[inline]
+    pub fn count(&mut self, counters: &Counters) {
+        if let Some(PermitCounts { judged, remembered }) = self.rights.take_counts() {
+            counters.permits_judged.add(judged.into());
+            counters.permits_remembered.add(remembered.into());
         }
     }
 

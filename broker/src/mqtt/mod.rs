@@ -7,7 +7,7 @@
 //!                                   where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what comes in; `deliver`
+//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what comes in; `time` what falls due; `deliver`
 //! is the half that lives in the session and writes what goes out; `refuse` says no.
 
 mod acknowledge;
@@ -21,9 +21,10 @@ mod publish;
 mod refuse;
 mod renew;
 mod subscribe;
+mod time;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tidewire_protocols::mqtt::{self, Ack, Decoded, Packet, PacketType, ReasonCode, Version};
 
@@ -93,17 +94,6 @@ struct Client {
     enhanced: Option<Box<Enhanced>>,
     /// It has proved itself anew, and somebody is being asked about it; no packet is handled meanwhile.
     renewal: Option<Box<Renewal>>,
-}
-
-impl Client {
-    /// One and a half times the keep alive. [MQTT-3.1.2-22]
-    fn silence_max(&self) -> Option<Duration> {
-        (self.keep_alive > 0).then(|| Duration::from_millis(u64::from(self.keep_alive) * 1500))
-    }
-
-    fn is_silent(&self, now: Instant) -> bool {
-        self.silence_max().is_some_and(|silence| self.last_heard + silence <= now)
-    }
 }
 
 impl Mqtt {
@@ -301,45 +291,13 @@ impl Protocol for Mqtt {
     }
 
     fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
-        if let Err(refusal) = self.handle_standing(turn) {
-            return Flow::Close(self.refuse(turn, &[], &refusal));
-        }
-        let now = turn.now.instant;
-        if let State::Connected(client) = &mut self.state
-            && client.pace.resume(now)
-        {
-            // Only from now on can it be heard.
-            client.last_heard = now;
-            return Flow::Continue;
-        }
-        match self.state {
-            State::Greeting { .. } | State::Authenticating(_) => {
-                let reason = match self.state {
-                    State::Greeting { .. } => "no CONNECT within the connect timeout",
-                    _ => "the authentication was not over within the connect timeout",
-                };
-                self.note_refusal(RefusalReason::Timeout, None, &reason);
-                self.state = State::Ended;
-                Flow::Close(Close::new(CloseCode::Normal, reason))
-            }
-            State::Connected(ref client) if !client.is_silent(turn.now.instant) => Flow::Continue,
-            // While it is ahead of its rate, or somebody is asked about it, or its replies wait for the disk, or too much
-            // else does, the client is not read from, and so cannot be heard.
-            State::Connected(ref mut client)
-                if client.pace.is_ahead()
-                    || client.renewal.is_some()
-                    || self.replies.wait_for_store(turn.durable())
-                    || self.broker.store().is_congested() =>
-            {
-                client.last_heard = now;
-                Flow::Continue
-            }
-            State::Connected(_) => Flow::Close(self.refuse(turn, &[], &Refusal::keep_alive())),
-            State::Ended => Flow::Continue,
-        }
+        self.handle_time(turn)
     }
 
     fn handle_commit(&mut self, commit: CommitId) {
+        if let State::Connected(client) = &mut self.state {
+            client.standing.count(&self.broker.counters);
+        }
         self.replies.commit(commit);
     }
 
@@ -352,16 +310,7 @@ impl Protocol for Mqtt {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        match &self.state {
-            State::Greeting { deadline, .. } => Some(*deadline),
-            State::Authenticating(authentication) => Some(authentication.deadline),
-            State::Connected(client) => {
-                let silent_at = client.silence_max().map(|silence| client.last_heard + silence);
-                let times = [silent_at, client.pace.resumes_at(), client.standing.next()];
-                times.into_iter().flatten().min()
-            }
-            State::Ended => None,
-        }
+        self.next_time()
     }
 
     fn poll_transmit(&mut self, turn: &mut Turn<'_>, output: &mut Output) -> Option<CommitId> {

@@ -15,6 +15,7 @@ conversations! {
     a_queue_is_consumed_by_whoever_may => queues;
     a_will_is_looked_at_as_a_message => will;
     replies_come_without_a_rule => replies;
+    what_was_decided_is_remembered => remembered;
 }
 
 const RULES: &str = r##"
@@ -161,4 +162,18 @@ async fn replies(wire: Wire) {
     let reply_to = question.header("reply-to").expect("it says where to").to_owned();
     worker.says(&format!("SEND\ndestination:{reply_to}\n\nbecause^")).await;
     asker.hears_message("because").await;
+}
+
+async fn remembered(wire: Wire) {
+    let world = world(wire, &users());
+    let mut bob = mqtt(&world, bob()).await;
+    for packet_id in 1..=10 {
+        bob.publishes(publish("open/a", "x").qos1(packet_id)).await;
+    }
+    let mut stomper = stomp(&world, "login:bob\npasscode:b\n").await;
+    for _ in 0..10 {
+        stomper.says("SEND\ndestination:/topic/open/a\nreceipt:1\n\nx^").await.hears_receipt("1").await;
+    }
+    let counters = &world.broker.counters;
+    assert_eq!((counters.permits_judged.value(), counters.permits_remembered.value()), (2, 18));
 }
