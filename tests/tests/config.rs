@@ -1,10 +1,12 @@
 //! The configuration: where settings come from, and what is said of those that are wrong.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tidewire::config::{Config, ConfigError, Size, Sources, Span, check, load};
+use tidewire::config::{Config, ConfigError, Size, Sources, Span, check, load, load_with_warnings};
 
 /// A file of this text; it goes with its directory.
 fn file(text: &str) -> (TempDir, PathBuf) {
@@ -190,6 +192,8 @@ fn every_fault_is_shown_at_its_line() {
         ("mqtt", "server_keep_alive_max = \"1d\"", "1s to 65535s"),
         ("auth", "anonymous = false", "nobody who could connect"),
         ("auth", "scram_file = \"nowhere.scram\"", "nowhere.scram"),
+        ("auth.http", "url = \"users.example\"", "https://users.example/mqtt"),
+        ("auth.http", "url = \"https://ann:secret@users.example/\"", "without a name and a password"),
         ("mqtt", "redirect = \"server-moved\"", "mqtt.server_reference"),
         ("queues", "length_max = 0", "at least 1"),
         ("queues", "bytes_max = \"0B\"", "at least 1"),
@@ -204,6 +208,88 @@ fn every_fault_is_shown_at_its_line() {
     is_wrong_at("[limits]\nexempt = [\"example.com\"]\n", "2:10", &["\"example.com\"", "\"10.0.0.0/8\""]);
     let no_listener = the_error(load_text("listeners = []\n"));
     assert!(no_listener.to_string().contains("[[listeners]]"), "{no_listener}");
+}
+
+#[test]
+fn a_service_has_time_to_answer_and_a_token_to_be_sent() {
+    let (directory, path) = file("");
+    let http = "[auth.http]\nurl = \"https://users.example/\"\n";
+    for (token, line, words) in [
+        ("secret", "timeout = \"0s\"", "0 would let nobody in"),
+        ("", "token_file = \"token\"", "token: expected one token"),
+        ("two secrets\n", "token_file = \"token\"", "token: expected one token"),
+        ("s\u{e9}cret\n", "token_file = \"token\"", "token: expected one token"),
+    ] {
+        std::fs::write(directory.path().join("token"), token)
+            .expect("a temporary directory can be written to");
+        std::fs::write(&path, format!("{http}{line}\n")).expect("a temporary directory can be written to");
+        let error = the_error(load(&Sources { file: Some(path.clone()), ..Sources::default() })).to_string();
+        assert!(error.contains("tidewire.toml:3:1: ") && error.contains(words), "{words}: {error}");
+        assert!(!error.contains("secrets") && !error.contains("cret\n"), "{error}");
+    }
+}
+
+/// What is warned of in a file with these lines, with its line and column.
+fn warnings_of(text: &str) -> Vec<String> {
+    let (directory, path) = file(text);
+    let secret = "0123456789abcdef0123456789abcdef";
+    for (name, mode, text) in [
+        ("closed", 0o640, secret),
+        ("readable", 0o644, secret),
+        ("writable", 0o602, secret),
+        ("users", 0o644, "# nobody\n"),
+    ] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("a temporary directory can be written to");
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is the test's own file");
+    }
+    let loaded = load_with_warnings(&Sources { file: Some(path), ..Sources::default() });
+    let (_, warnings) = loaded.unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
+    warnings.iter().map(|warning| format!("{}: {}", warning.place, warning.text)).collect()
+}
+
+#[test]
+fn what_should_be_otherwise_is_a_warning_at_its_line() {
+    let jwt = "[auth.jwt]\nalgorithms = [\"HS256\", \"ES256\"]\nsecret_file = \"closed\"\n";
+    for (text, expected) in [
+        ("[auth.http]\nurl = \"https://users.example/\"\n", None),
+        ("[auth.http]\nurl = \"http://127.0.0.1:9000/\"\n", None),
+        ("[auth.http]\nurl = \"http://[::1]:9000/\"\n", None),
+        ("[auth.http]\nurl = \"http://localhost/\"\n", None),
+        (
+            "[auth.http]\nurl = \"http://users.example:9000/\"\n",
+            Some(("2:1", "users.example is asked without TLS, and passwords travel")),
+        ),
+        ("[auth.http]\nurl = \"http://[2001:db8::1]/\"\n", Some(("2:1", "[2001:db8::1] is asked"))),
+        ("[auth.http]\nurl = \"http://localhost.example/\"\n", Some(("2:1", "localhost.example is asked"))),
+        ("[auth.jwt]\njwks_url = \"https://issuer.example/\"\n", None),
+        ("[auth.jwt]\njwks_url = \"http://127.0.0.1/\"\n", None),
+        (
+            "[auth.jwt]\njwks_url = \"http://192.0.2.7/\"\n",
+            Some(("2:1", "192.0.2.7 is asked without TLS, and everybody on the way")),
+        ),
+        (
+            &format!("{jwt}jwks_url = \"https://issuer.example/\"\n"),
+            Some(("2:1", "HS256 beside public keys")),
+        ),
+        (&jwt.replace(", \"ES256\"", ""), None),
+        (&jwt.replace(", \"ES256\"", "").replace("closed", "readable"), Some(("3:1", "readable: everybody"))),
+        (
+            "[auth.http]\nurl = \"https://users.example/\"\ntoken_file = \"writable\"\n",
+            Some(("3:1", "chmod o= ")),
+        ),
+        ("[auth.http]\nurl = \"https://users.example/\"\ntoken_file = \"closed\"\n", None),
+        ("[auth]\npassword_file = \"users\"\n", Some(("2:1", "users: everybody on this machine"))),
+        ("[auth]\nscram_file = \"users\"\n", Some(("2:1", "users: everybody on this machine"))),
+    ] {
+        let warnings = warnings_of(text);
+        let is_it = |(place, words): (&str, &str)| {
+            warnings.len() == 1
+                && warnings[0].contains(&format!("tidewire.toml:{place}: "))
+                && warnings[0].contains(words)
+        };
+        assert!(expected.map_or(warnings.is_empty(), is_it), "{text}: {warnings:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::jwt::is_web;
 use super::{JwtConfig, Span};
 
 /// Who may connect.
@@ -68,6 +69,23 @@ fn default_timeout() -> Span {
 
 fn default_cache_ttl() -> Span {
     Span(Duration::from_secs(60))
+}
+
+impl HttpAuthConfig {
+    /// What is wrong as far as it can be seen without reading files, each with its key within `[auth.http]`.
+    pub(super) fn faults(&self) -> Vec<(&'static str, &'static str)> {
+        let mut faults = Vec::new();
+        if !is_web(&self.url) {
+            faults.push((
+                "url",
+                "use a URL such as \"https://users.example/mqtt\", without a name and a password in it",
+            ));
+        }
+        if self.timeout.0.is_zero() {
+            faults.push(("timeout", "0 would let nobody in: give it some time, such as \"5s\""));
+        }
+        faults
+    }
 }
 
 impl AuthConfig {

@@ -82,10 +82,7 @@ impl Config {
         let Some(http) = &self.auth.http else { return Ok(None) };
         let fault = |key: &str, text: String| AuthFault { key: format!("auth.http.{key}"), text };
         let uri = http.url.parse().map_err(|_| fault("url", "it is no URL".to_owned()))?;
-        let bearer = of(&http.token_file, "auth.http.token_file", |path| {
-            std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-        })?;
-        let bearer = bearer.map(|text| text.trim().into());
+        let bearer = of(&http.token_file, "auth.http.token_file", load_token)?;
         let service = Service::new(self.fetch(http.timeout.0)?, uri, bearer, http.cache_ttl.0);
         service.map(Some).map_err(|error| fault("url", error.to_string()))
     }
@@ -106,6 +103,18 @@ fn of<T, E: std::fmt::Display>(
 ) -> Result<Option<T>, AuthFault> {
     let fault = |error: E| AuthFault { key: key.to_owned(), text: error.to_string() };
     path.as_deref().map(load).transpose().map_err(fault)
+}
+
+/// A token as a header of HTTP can carry it. (RFC 6750, section 2.1)
+fn load_token(path: &Path) -> Result<Box<str>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let token = text.trim_ascii();
+    match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(token.into()),
+        false => {
+            Err(format!("{}: expected one token, of letters, digits and signs of ASCII", path.display()))
+        }
+    }
 }
 
 fn load_acl(path: &Path) -> Result<Acl, String> {

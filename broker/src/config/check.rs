@@ -1,7 +1,5 @@
 //! What is wrong with a configuration although it can be read.
 
-use std::time::SystemTime;
-
 use tidewire_protocols::topic::TopicName;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -78,11 +76,8 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     for (key, text) in config.auth.jwt.iter().flat_map(|jwt| jwt.faults()) {
         fault(&format!("auth.jwt.{key}"), text);
     }
-    if let Some(http) = &config.auth.http
-        && !http.url.starts_with("http://")
-        && !http.url.starts_with("https://")
-    {
-        fault("auth.http.url", "use a URL such as \"https://users.example/mqtt\"".into());
+    for (key, text) in config.auth.http.iter().flat_map(|http| http.faults()) {
+        fault(&format!("auth.http.{key}"), text.into());
     }
     if let Err(AuthFault { key, text }) = config.policy() {
         fault(&key, text);
@@ -169,17 +164,6 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
 fn is_log_filter(part: &str) -> bool {
     let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
     level.parse::<LevelFilter>().is_ok() && level.parse::<usize>().is_err()
-}
-
-/// What can be used and should not be, each with the key it belongs to.
-pub fn warnings(config: &Config) -> Vec<(String, String)> {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
-    let of_listener = |(index, listener): (usize, &ListenerConfig)| {
-        let found = listener.tls.as_ref().map(|tls| tls.warnings(now)).unwrap_or_default();
-        found.into_iter().map(move |TlsFault { key, text }| (format!("listeners[{index}].tls.{key}"), text))
-    };
-    config.listeners.iter().enumerate().flat_map(of_listener).collect()
 }
 
 /// Whether the first is bound to all addresses of both families, and the second to the same port.

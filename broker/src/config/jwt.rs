@@ -223,7 +223,7 @@ impl JwtConfig {
 }
 
 /// Whether it is the URL of a web server. A password in it would be shown wherever the configuration is.
-fn is_web(url: &str) -> bool {
+pub(super) fn is_web(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else { return false };
     let has_password = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
     matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some() && !has_password

@@ -16,6 +16,7 @@ mod proxies;
 mod queues;
 mod storage;
 mod units;
+mod warnings;
 
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ use tidewire_protocols::mqtt::Qos;
 
 pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
 pub use self::authority::AuthFault;
-pub use self::check::{check, warnings};
+pub use self::check::check;
 pub use self::compression::{Compression, CompressionSettings};
 pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
@@ -35,6 +36,7 @@ pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
+pub use self::warnings::warnings;
 use crate::session::{OutboxLimits, Overflow};
 
 /// The whole configuration.
