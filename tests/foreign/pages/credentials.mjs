@@ -2,8 +2,8 @@
 // {attempts: [{url, by, token, user, domain}]} -> for each attempt and library {client, by, heard, others}, or
 // {client, by, refused}.
 //
-// Who is let in publishes to itself, at users/<user>/box, which is what it has heard, and then to somebody else, which
-// others tells the outcome of. A cookie is for the page's host, or for all hosts of its domain.
+// Who is let in publishes to itself, at users/<user>/box, and says what it hears there; then to somebody else, and says
+// what comes of that. A cookie is for the page's host, or for all hosts of its domain.
 
 const OTHERS = 'users/somebody else/box';
 
@@ -16,7 +16,6 @@ const places = {
   query: (url, token) => ({ url: `${url}?access_token=${token}` }),
   subprotocol: (url, token) => ({ url, subprotocols: [`bearer.${token}`] }),
   password: (url, token) => ({ url, password: token }),
-  nothing: url => ({ url }),
 };
 
 export async function play({ attempts }, say) {

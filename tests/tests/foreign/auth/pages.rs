@@ -23,6 +23,10 @@ fn a_page_is_let_in_by_a_token_wherever_it_stands() {
         assert_eq!(page.says(), let_in("MQTT.js", by));
         assert_eq!(page.says(), let_in("stompjs", by));
     }
+    for attempt in attempts {
+        let token = attempt["token"].as_str().expect("it has one");
+        assert!(!stage.broker.log().contains(token), "the log shows the token of {}", attempt["by"]);
+    }
 }
 
 #[test]
@@ -35,6 +39,7 @@ fn a_page_is_told_that_its_token_is_wrong() {
         assert_eq!(page.says(), json!({"client": "MQTT.js", "by": by, "refused": 0x86}));
         assert_eq!(page.says(), json!({"client": "stompjs", "by": by, "refused": "access refused"}));
     }
+    assert!(!stage.broker.log().contains(&token), "a token that is refused is in the log");
 }
 
 /// A browser sends a cookie of the domain whichever of its pages asks, which need not be the one whom it is for.
