@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tidewire_tests::binary::binary;
 
 use super::token::{SECRET, Token};
+use crate::authority::Authority;
 use crate::broker::Broker;
 use crate::client::{Client, Protocol};
 use crate::peer::DrivenPeer;
@@ -25,6 +26,38 @@ algorithms = ["HS256"]
 leeway = "0s"
 "#;
 
+/// Listeners that speak TLS and ask for certificates, with the files that [`tls_files`] makes.
+pub(crate) const SECURE: &str = r#"
+[[listeners]]
+name = "wss"
+bind = "127.0.0.1:8080"
+transport = "ws"
+protocols = ["mqtt", "stomp"]
+[listeners.tls]
+cert = "server.pem"
+key = "server.key"
+client_ca = "ca.pem"
+client_auth = "optional"
+
+[[listeners]]
+name = "tls"
+bind = "127.0.0.1:1883"
+transport = "tcp"
+protocols = ["mqtt", "stomp"]
+[listeners.tls]
+cert = "server.pem"
+key = "server.key"
+client_ca = "ca.pem"
+client_auth = "optional"
+
+# What starts the broker waits for a third.
+[[listeners]]
+name = "plain"
+bind = "127.0.0.1:61613"
+transport = "tcp"
+protocols = ["stomp"]
+"#;
+
 /// The password of every user.
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -34,7 +67,7 @@ pub(crate) fn house(settings: &str, rules: &str) -> Stage {
 }
 
 /// The same with a file `passwd` of these users, and further files.
-pub(crate) fn furnished(settings: &str, rules: &str, users: &[&str], files: &[(&str, &str)]) -> Stage {
+pub(crate) fn furnished(settings: &str, rules: &str, users: &[&str], files: &[(&str, String)]) -> Stage {
     let folder = tempfile::tempdir().expect("a temporary directory can be made");
     let mut paths = Vec::new();
     if !users.is_empty() {
@@ -42,12 +75,19 @@ pub(crate) fn furnished(settings: &str, rules: &str, users: &[&str], files: &[(&
         users.iter().for_each(|user| set_password(&file, user));
         paths.push(file);
     }
-    for (name, text) in files.iter().chain(&[("secret", SECRET), ("acl.toml", rules)]) {
+    let own = [("secret", SECRET.to_owned()), ("acl.toml", rules.to_owned())];
+    for (name, text) in files.iter().chain(&own) {
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("a temporary directory can be written to");
         paths.push(path);
     }
     Stage::of(Broker::configured(settings, &paths))
+}
+
+/// The files that [`SECURE`] names: whom the authority has certified may come in.
+pub(crate) fn tls_files(authority: &Authority) -> [(&'static str, String); 3] {
+    let [certificate, key] = authority.server();
+    [("ca.pem", authority.pem()), ("server.pem", certificate), ("server.key", key)]
 }
 
 /// Puts a user into a file of users, by the command for that.

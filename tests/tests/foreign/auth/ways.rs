@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::house::{PASSWORD, credentials, furnished};
+use super::house::{PASSWORD, SECURE, credentials, furnished, tls_files};
 use super::token::Token;
 use crate::authority::Authority;
 use crate::client::{
@@ -81,10 +81,7 @@ fn by_a_token() {
 #[test]
 fn over_tls_by_a_password_or_a_certificate() {
     let authority = Authority::new();
-    let [certificate, key] = authority.server();
-    let files = [("ca.pem", authority.pem()), ("server.pem", certificate), ("server.key", key)];
-    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
-    let stage = furnished(&(SECURE.to_owned() + SETTINGS), RULES, &["alice"], &files);
+    let stage = furnished(&(SECURE.to_owned() + SETTINGS), RULES, &["alice"], &tls_files(&authority));
     let (wss, tcp) = (stage.broker.websocket(), stage.broker.mqtt());
     let papers = Papers::new(&authority);
     for (client, url) in [
@@ -184,35 +181,4 @@ acl_file = "acl.toml"
 [auth.jwt]
 secret_file = "secret"
 algorithms = ["HS256"]
-"#;
-
-const SECURE: &str = r#"
-[[listeners]]
-name = "wss"
-bind = "127.0.0.1:8080"
-transport = "ws"
-protocols = ["mqtt", "stomp"]
-[listeners.tls]
-cert = "server.pem"
-key = "server.key"
-client_ca = "ca.pem"
-client_auth = "optional"
-
-[[listeners]]
-name = "tls"
-bind = "127.0.0.1:1883"
-transport = "tcp"
-protocols = ["mqtt", "stomp"]
-[listeners.tls]
-cert = "server.pem"
-key = "server.key"
-client_ca = "ca.pem"
-client_auth = "optional"
-
-# What starts the broker waits for a third.
-[[listeners]]
-name = "plain"
-bind = "127.0.0.1:61613"
-transport = "tcp"
-protocols = ["stomp"]
 "#;
