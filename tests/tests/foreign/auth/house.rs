@@ -8,58 +8,10 @@ use serde_json::{Value, json};
 use tidewire_tests::binary::binary;
 
 use super::token::{SECRET, Token};
-use crate::authority::Authority;
 use crate::broker::Broker;
 use crate::client::{Client, Protocol};
 use crate::peer::DrivenPeer;
 use crate::stage::Stage;
-
-/// Takes tokens, and tells a client one second before its time is over.
-pub(crate) const TOKENS: &str = r#"
-[auth]
-anonymous = false
-acl_file = "acl.toml"
-expiry_notice = "1s"
-[auth.jwt]
-secret_file = "secret"
-algorithms = ["HS256"]
-leeway = "0s"
-"#;
-
-/// Listeners that speak TLS and ask for certificates, with the files that [`tls_files`] makes.
-pub(crate) const SECURE: &str = r#"
-[[listeners]]
-name = "wss"
-bind = "127.0.0.1:8080"
-transport = "ws"
-protocols = ["mqtt", "stomp"]
-[listeners.tls]
-cert = "server.pem"
-key = "server.key"
-client_ca = "ca.pem"
-client_auth = "optional"
-
-[[listeners]]
-name = "tls"
-bind = "127.0.0.1:1883"
-transport = "tcp"
-protocols = ["mqtt", "stomp"]
-[listeners.tls]
-cert = "server.pem"
-key = "server.key"
-client_ca = "ca.pem"
-client_auth = "optional"
-
-# What starts the broker waits for a third.
-[[listeners]]
-name = "plain"
-bind = "127.0.0.1:61613"
-transport = "tcp"
-protocols = ["stomp"]
-"#;
-
-/// The password of every user.
-pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A broker with these settings, the secret of its tokens and these rules.
 pub(crate) fn house(settings: &str, rules: &str) -> Stage {
@@ -84,12 +36,6 @@ pub(crate) fn furnished(settings: &str, rules: &str, users: &[&str], files: &[(&
     Stage::of(Broker::configured(settings, &paths))
 }
 
-/// The files that [`SECURE`] names: whom the authority has certified may come in.
-pub(crate) fn tls_files(authority: &Authority) -> [(&'static str, String); 3] {
-    let [certificate, key] = authority.server();
-    [("ca.pem", authority.pem()), ("server.pem", certificate), ("server.key", key)]
-}
-
 /// Puts a user into a file of users, by the command for that.
 pub(crate) fn set_password(file: &Path, user: &str) {
     let mut command = Command::new(binary());
@@ -100,15 +46,15 @@ pub(crate) fn set_password(file: &Path, user: &str) {
     assert!(command.wait().is_ok_and(|status| status.success()), "{user} is not put into the file");
 }
 
-/// Lets a client in by a token, which it gives as its password.
-pub(crate) fn enter(stage: &Stage, client: Client, token: &Token) -> DrivenPeer {
-    stage.enter_with(client, credentials(client, "whoever the token names", &token.text))
-}
-
 /// Takes a user out of a file of users, by the command for that.
 pub(crate) fn delete_user(file: &Path, user: &str) {
     let status = Command::new(binary()).arg("passwd").arg(file).args([user, "--delete"]).status();
     assert!(status.is_ok_and(|status| status.success()), "{user} is not taken out of the file");
+}
+
+/// Lets a client in by a token, which it gives as its password.
+pub(crate) fn enter(stage: &Stage, client: Client, token: &Token) -> DrivenPeer {
+    stage.enter_with(client, credentials(client, "whoever the token names", &token.text))
 }
 
 /// Options of a driver's `connect` command.
@@ -123,3 +69,18 @@ pub(crate) fn credentials(client: Client, user: &str, password: &str) -> Value {
 pub(crate) fn parse(text: &str) -> Value {
     serde_json::from_str(text).expect("the broker says it in JSON")
 }
+
+/// The password of every user.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Takes tokens, and tells a client one second before its time is over.
+pub(crate) const TOKENS: &str = r#"
+[auth]
+anonymous = false
+acl_file = "acl.toml"
+expiry_notice = "1s"
+[auth.jwt]
+secret_file = "secret"
+algorithms = ["HS256"]
+leeway = "0s"
+"#;

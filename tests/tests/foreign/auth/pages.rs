@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::house::{SECURE, TOKENS, furnished, house, tls_files};
+use super::house::{TOKENS, furnished, house};
+use super::papers::{SECURE, tls_files};
 use super::token::Token;
 use crate::authority::Authority;
 use crate::web::Page;
@@ -60,7 +61,7 @@ fn a_page_is_let_in_by_tokens_over_http_2() {
     assert_eq!(origins, [origins[0]; 6], "one connection carries them all");
 }
 
-/// A browser sends a cookie of the domain whichever of its pages asks, which need not be the one whom it is for.
+/// A browser sends a cookie of the domain whichever page of it asks, be it one that the cookie is not for.
 #[test]
 fn a_cookie_counts_for_pages_of_the_same_host_only() {
     let stage = house(&(LISTENERS.to_owned() + TOKENS), RULES);

@@ -25,8 +25,8 @@ fn stompjs_outlives_three_tokens() {
     outlives_three_tokens(STOMPJS);
 }
 
-/// All the while it is sent messages, and loses none: whatever else the client tells than what it was to receive, that it
-/// is closed most of all, is a failure.
+/// All the while it is sent messages, and loses none. Whatever else the client tells is a failure, that it is closed most
+/// of all.
 fn outlives_three_tokens(client: Client) {
     let stage = house(TOKENS, RULES);
     let mut publisher = enter(&stage, MQTTJS_5, &Token::new("bob", LONG));

@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::house::{PASSWORD, SECURE, credentials, furnished, tls_files};
+use super::house::{PASSWORD, credentials, furnished};
+use super::papers::{Papers, SECURE, tls_files};
 use super::token::Token;
 use crate::authority::Authority;
 use crate::client::{
@@ -129,40 +129,6 @@ fn hears_itself(client: Client, peer: &mut dyn Peer) {
     peer.publish(&Publication::new(BOX, &payload.bytes).qos(1)).expect("it is published");
     let message = peer.receive().expect("it is heard");
     assert!(message.topic == BOX && message.carries(&payload), "{}: {message:?}", client.name);
-}
-
-/// What alice has to show, and whom she trusts: as text for the drivers in Node, as files for the others.
-struct Papers {
-    ca: String,
-    certificate: String,
-    key: String,
-    folder: TempDir,
-}
-
-impl Papers {
-    fn new(authority: &Authority) -> Self {
-        let ([certificate, key], ca) = (authority.client("alice"), authority.pem());
-        let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        for (name, text) in [("ca", &ca), ("cert", &certificate), ("key", &key)] {
-            std::fs::write(folder.path().join(name), text).expect("a temporary directory can be written to");
-        }
-        Self { ca, certificate, key, folder }
-    }
-
-    /// The option of a driver's `connect` command that holds them; the authority alone, or the client's own as well.
-    fn option(&self, client: Client, is_certified: bool) -> (&'static str, Value) {
-        let file = |name: &str| json!(self.folder.path().join(name));
-        let (option, [ca, cert, key]) = match client.library {
-            Library::MqttJs | Library::StompJs => {
-                ("web", [&self.ca, &self.certificate, &self.key].map(|text| json!(text)))
-            }
-            _ => ("tls", ["ca", "cert", "key"].map(file)),
-        };
-        match is_certified {
-            true => (option, json!({"ca": ca, "cert": cert, "key": key})),
-            false => (option, json!({"ca": ca})),
-        }
-    }
 }
 
 const BOX: &str = "users/alice/box";
