@@ -1,4 +1,4 @@
-// Drives MQTT.js: MQTT 3.1, 3.1.1 and 5.0, over whatever the URL says (ws://, mqtt://).
+// Drives MQTT.js: MQTT 3.1, 3.1.1 and 5.0, over whatever the URL says (ws://, mqtt://, mqtts://).
 //
 //   connect     {url, version: "3.1" | "3.1.1" | "5", client_id, clean, session_expiry, topic_alias_maximum,
 //               user_name, password, authentication: {method, data}, web}
@@ -8,7 +8,8 @@
 //   traffic     {} -> traffic {extensions, read, written}, of the WebSocket
 //   disconnect  {} -> closed
 //
-// `web` is told of in web_socket.mjs; its certificates are for mqtts:// as well. Each message: message {topic, payload, qos, retain, dup, properties}.
+// `web` is told of in web_socket.mjs; its certificates are for mqtts:// as well.
+// Each message: message {topic, payload, qos, retain, dup, properties}.
 
 import mqtt from 'mqtt';
 import { openWebSocket, traffic } from './web_socket.mjs';

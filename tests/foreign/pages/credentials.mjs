@@ -2,8 +2,8 @@
 // {attempts: [{url, by, token, user, domain}]} -> for each attempt and library {client, by, heard, others}, or
 // {client, by, refused}.
 //
-// Who is let in publishes to itself, at users/<user>/box, which is what it has heard, and then to somebody else, which
-// others tells the outcome of. A cookie is for the page's host, or for all hosts of its domain.
+// Who is let in publishes to itself, at users/<user>/box, and says what it hears there; then to somebody else, and says
+// what comes of that. A cookie is for the page's host, or for all hosts of its domain.
 
 const OTHERS = 'users/somebody else/box';
 
@@ -16,10 +16,14 @@ const places = {
   query: (url, token) => ({ url: `${url}?access_token=${token}` }),
   subprotocol: (url, token) => ({ url, subprotocols: [`bearer.${token}`] }),
   password: (url, token) => ({ url, password: token }),
-  nothing: url => ({ url }),
 };
 
 export async function play({ attempts }, say) {
+  const [{ url: first }] = attempts;
+  if (first.startsWith('wss:')) {
+    // A browser opens a WebSocket over HTTP/2 only where it has such a connection already. (RFC 8441)
+    await fetch(first.replace(/^wss/, 'https'), { mode: 'no-cors', credentials: 'include' });
+  }
   for (const { by, url, token, user, domain } of attempts) {
     const place = places[by](url, token, domain);
     await say({ client: 'MQTT.js', by, ...await enterByMqtt(place, user) });

@@ -2,6 +2,7 @@
 
 mod house;
 mod pages;
+mod papers;
 mod reload;
 mod renewal;
 mod rights;

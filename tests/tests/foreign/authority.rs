@@ -35,9 +35,8 @@ impl Authority {
         self.issue(params)
     }
 
-    fn issue(&self, mut params: CertificateParams) -> [String; 2] {
+    fn issue(&self, params: CertificateParams) -> [String; 2] {
         let key = new_key();
-        params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.0).expect("it can be signed");
         [certificate.pem(), key.serialize_pem()]
     }

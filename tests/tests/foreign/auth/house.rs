@@ -13,28 +13,13 @@ use crate::client::{Client, Protocol};
 use crate::peer::DrivenPeer;
 use crate::stage::Stage;
 
-/// Takes tokens, and tells a client one second before its time is over.
-pub(crate) const TOKENS: &str = r#"
-[auth]
-anonymous = false
-acl_file = "acl.toml"
-expiry_notice = "1s"
-[auth.jwt]
-secret_file = "secret"
-algorithms = ["HS256"]
-leeway = "0s"
-"#;
-
-/// The password of every user.
-pub(crate) const PASSWORD: &str = "correct horse";
-
 /// A broker with these settings, the secret of its tokens and these rules.
 pub(crate) fn house(settings: &str, rules: &str) -> Stage {
     furnished(settings, rules, &[], &[])
 }
 
 /// The same with a file `passwd` of these users, and further files.
-pub(crate) fn furnished(settings: &str, rules: &str, users: &[&str], files: &[(&str, &str)]) -> Stage {
+pub(crate) fn furnished(settings: &str, rules: &str, users: &[&str], files: &[(&str, String)]) -> Stage {
     let folder = tempfile::tempdir().expect("a temporary directory can be made");
     let mut paths = Vec::new();
     if !users.is_empty() {
@@ -42,7 +27,8 @@ pub(crate) fn furnished(settings: &str, rules: &str, users: &[&str], files: &[(&
         users.iter().for_each(|user| set_password(&file, user));
         paths.push(file);
     }
-    for (name, text) in files.iter().chain(&[("secret", SECRET), ("acl.toml", rules)]) {
+    let own = [("secret", SECRET.to_owned()), ("acl.toml", rules.to_owned())];
+    for (name, text) in files.iter().chain(&own) {
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("a temporary directory can be written to");
         paths.push(path);
@@ -60,15 +46,15 @@ pub(crate) fn set_password(file: &Path, user: &str) {
     assert!(command.wait().is_ok_and(|status| status.success()), "{user} is not put into the file");
 }
 
-/// Lets a client in by a token, which it gives as its password.
-pub(crate) fn enter(stage: &Stage, client: Client, token: &Token) -> DrivenPeer {
-    stage.enter_with(client, credentials(client, "whoever the token names", &token.text))
-}
-
 /// Takes a user out of a file of users, by the command for that.
 pub(crate) fn delete_user(file: &Path, user: &str) {
     let status = Command::new(binary()).arg("passwd").arg(file).args([user, "--delete"]).status();
     assert!(status.is_ok_and(|status| status.success()), "{user} is not taken out of the file");
+}
+
+/// Lets a client in by a token, which it gives as its password.
+pub(crate) fn enter(stage: &Stage, client: Client, token: &Token) -> DrivenPeer {
+    stage.enter_with(client, credentials(client, "whoever the token names", &token.text))
 }
 
 /// Options of a driver's `connect` command.
@@ -83,3 +69,18 @@ pub(crate) fn credentials(client: Client, user: &str, password: &str) -> Value {
 pub(crate) fn parse(text: &str) -> Value {
     serde_json::from_str(text).expect("the broker says it in JSON")
 }
+
+/// The password of every user.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Takes tokens, and tells a client one second before its time is over.
+pub(crate) const TOKENS: &str = r#"
+[auth]
+anonymous = false
+acl_file = "acl.toml"
+expiry_notice = "1s"
+[auth.jwt]
+secret_file = "secret"
+algorithms = ["HS256"]
+leeway = "0s"
+"#;

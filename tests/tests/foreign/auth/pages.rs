@@ -4,24 +4,25 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::house::{TOKENS, house};
+use super::house::{TOKENS, furnished, house};
+use super::papers::{SECURE, tls_files};
 use super::token::Token;
+use crate::authority::Authority;
 use crate::web::Page;
 
 #[test]
 fn a_page_is_let_in_by_a_token_wherever_it_stands() {
     let stage = house(TOKENS, RULES);
     let url = stage.broker.websocket_url();
-    let attempts: Vec<_> = PLACES
-        .map(|by| {
-            let user = format!("user of the {by}");
-            json!({"by": by, "url": url, "token": Token::new(&user, LIFETIME).text, "user": user})
-        })
-        .into();
+    let attempts = PLACES.map(|by| attempt(by, &url));
     let page = Page::open("credentials", &json!({"attempts": attempts}));
     for by in PLACES {
         assert_eq!(page.says(), let_in("MQTT.js", by));
         assert_eq!(page.says(), let_in("stompjs", by));
+    }
+    for attempt in attempts {
+        let token = attempt["token"].as_str().expect("it has one");
+        assert!(!stage.broker.log().contains(token), "the log shows the token of {}", attempt["by"]);
     }
 }
 
@@ -35,25 +36,48 @@ fn a_page_is_told_that_its_token_is_wrong() {
         assert_eq!(page.says(), json!({"client": "MQTT.js", "by": by, "refused": 0x86}));
         assert_eq!(page.says(), json!({"client": "stompjs", "by": by, "refused": "access refused"}));
     }
+    assert!(!stage.broker.log().contains(&token), "a token that is refused is in the log");
 }
 
-/// A browser sends a cookie of the domain whichever of its pages asks, which need not be the one whom it is for.
+/// Of the WebSockets on one connection each is for whom its own token names.
+#[test]
+fn a_page_is_let_in_by_tokens_over_http_2() {
+    let authority = Authority::new();
+    let (settings, files) = (SECURE.replace(WEB, &format!("{WEB}\nhttp2 = true")), tls_files(&authority));
+    let stage = furnished(&(settings + TOKENS), RULES, &[], &files);
+    let url = format!("wss://{}/", stage.broker.websocket());
+    let places = ["query", "subprotocol", "password"];
+    let [_, (_, certificate), _] = files;
+    let attempts = places.map(|by| attempt(by, &url));
+    let page = Page::open("credentials", &json!({"certificate": certificate, "attempts": attempts}));
+    for by in places {
+        assert_eq!(page.says(), let_in("MQTT.js", by));
+        assert_eq!(page.says(), let_in("stompjs", by));
+    }
+    let log = stage.broker.log();
+    let connected = log.lines().filter(|line| line.contains(" connected "));
+    let origins: Vec<_> =
+        connected.filter_map(|line| line.split(" from ").nth(1)?.split(' ').next()).collect();
+    assert_eq!(origins, [origins[0]; 6], "one connection carries them all");
+}
+
+/// A browser sends a cookie of the domain whichever page of it asks, be it one that the cookie is not for.
 #[test]
 fn a_cookie_counts_for_pages_of_the_same_host_only() {
     let stage = house(&(LISTENERS.to_owned() + TOKENS), RULES);
     let (any, listed, same) = (stage.broker.websocket(), stage.broker.mqtt(), stage.broker.stomp());
     let token = Token::new("alice", LIFETIME).text;
-    let attempt = |host: &str, port: u16| {
+    let of_domain = |host: &str, port: u16| {
         json!({
             "by": "cookie", "url": format!("ws://{host}:{port}/"), "token": token, "user": "alice",
             "domain": "tidewire.test",
         })
     };
     let attempts = [
-        attempt(PAGES, any.port()),
-        attempt(ELSEWHERE, any.port()),
-        attempt(ELSEWHERE, listed.port()),
-        attempt(ELSEWHERE, same.port()),
+        of_domain(PAGES, any.port()),
+        of_domain(ELSEWHERE, any.port()),
+        of_domain(ELSEWHERE, listed.port()),
+        of_domain(ELSEWHERE, same.port()),
     ];
     let page = Page::open("credentials", &json!({"host": PAGES, "attempts": attempts}));
     let refused = |client: &str, how: Value| json!({"client": client, "by": "cookie", "refused": how});
@@ -68,6 +92,12 @@ fn a_cookie_counts_for_pages_of_the_same_host_only() {
     }
 }
 
+/// As a user whom nobody else is.
+fn attempt(by: &str, url: &str) -> Value {
+    let user = format!("user of the {by}");
+    json!({"by": by, "url": url, "token": Token::new(&user, LIFETIME).text, "user": user})
+}
+
 /// What a page says that is the user its token names: it may publish to itself and to nobody else.
 fn let_in(client: &str, by: &str) -> Value {
     let others = if client == "MQTT.js" { json!(0x87) } else { json!("access refused") };
@@ -79,6 +109,8 @@ const PLACES: [&str; 4] = ["cookie", "query", "subprotocol", "password"];
 /// Where the page is, and another host of the same domain.
 const PAGES: &str = "pages.tidewire.test";
 const ELSEWHERE: &str = "broker.tidewire.test";
+/// What makes a listener one for WebSockets.
+const WEB: &str = r#"transport = "ws""#;
 const LIFETIME: Duration = Duration::from_secs(600);
 
 const RULES: &str = r#"

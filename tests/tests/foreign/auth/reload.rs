@@ -72,6 +72,42 @@ fn rules_that_are_changed_take_subscriptions_away_and_no_connection() {
     }
 }
 
+/// What was stored for them meanwhile included.
+#[test]
+fn rules_that_are_changed_hold_for_sessions_that_wait() {
+    let stage = stage(&["alice"]);
+    let waits = [MQTTJS_5, MQTTJS_311];
+    let enter_again = |client: Client| {
+        let mut options = credentials(client, "alice", PASSWORD);
+        options["client_id"] = client.name.into();
+        options["clean"] = false.into();
+        options["session_expiry"] = 60.into();
+        stage.enter_with(client, options)
+    };
+    for client in waits {
+        let mut peer = enter_again(client);
+        ["alarms/#", "news/#"].into_iter().for_each(|filter| peer.subscribe(filter));
+        peer.disconnect();
+    }
+    let mut publisher = enter(&stage, MQTTJS_5, "alice");
+    let mut publish = |topic: &str| {
+        publisher.publish(&Publication::new(topic, "anything").qos(1)).expect("it may still be published");
+    };
+    publish("alarms/1");
+    publish("news/1");
+    write(&stage, "acl.toml", &RULES.replacen("\"alarms/#\", ", "", 1));
+    reload(&stage);
+    publish("alarms/2");
+    publish("news/2");
+    for client in waits {
+        let mut peer = enter_again(client);
+        for topic in ["news/1", "news/2"] {
+            assert_eq!(peer.message().topic, topic, "{}", client.name);
+        }
+        is_served(&mut peer, "alice");
+    }
+}
+
 #[test]
 fn what_is_wrong_in_a_file_is_told_with_its_place_and_changes_nothing() {
     let stage = stage(&["alice"]);

@@ -25,8 +25,8 @@ fn stompjs_outlives_three_tokens() {
     outlives_three_tokens(STOMPJS);
 }
 
-/// All the while it is sent messages, and loses none: whatever else the client tells than what it was to receive, that it
-/// is closed most of all, is a failure.
+/// All the while it is sent messages, and loses none. Whatever else the client tells is a failure, that it is closed most
+/// of all.
 fn outlives_three_tokens(client: Client) {
     let stage = house(TOKENS, RULES);
     let mut publisher = enter(&stage, MQTTJS_5, &Token::new("bob", LONG));
@@ -60,7 +60,7 @@ fn outlives_three_tokens(client: Client) {
                 (topic, text) => panic!("{topic}: {text}"),
             }
         }
-        assert!(renewed >= 3 && numbers > 100, "{renewed} renewals, {numbers} numbers");
+        assert!(renewed >= 3 && numbers > 30, "{renewed} renewals, {numbers} numbers");
     });
 }
 
@@ -87,7 +87,8 @@ fn who_does_not_renew_itself_is_disconnected_when_its_token_ends() {
         let token = Token::new("alice", SHORT);
         let mut peer = enter(&stage, client, &token);
         let events = peer.ending();
-        assert!(token.is_over(), "{} is disconnected too early", client.name);
+        let overdue = token.overdue();
+        assert!(overdue.is_some_and(|late| late < SHORT), "{} is disconnected {overdue:?} late", client.name);
         assert_eq!(events.last().map(|event| &event["event"]), Some(&json!("closed")));
         let expected = told.as_array().expect("it is one");
         assert_eq!(events.len(), expected.len() + 1, "{events:?}");
@@ -95,6 +96,35 @@ fn who_does_not_renew_itself_is_disconnected_when_its_token_ends() {
             let expected = expected.as_object().expect("it is one");
             assert!(expected.iter().all(|(key, value)| &event[key] == value), "{}: {event}", client.name);
         }
+    }
+}
+
+#[test]
+fn mqtt_js_goes_on_when_its_new_token_is_refused() {
+    let stage = house(TOKENS, RULES);
+    for client in [MQTTJS_5, MQTTJS_311] {
+        let mut peer = enter(&stage, client, &Token::new("alice", LONG));
+        peer.subscribe("$auth/result");
+        for token in [Token::forged("alice", LONG), Token::new("bob", LONG)] {
+            let published = peer.publish(&Publication::new("$auth/token", &token.text).qos(1));
+            // PUBACK of 3.1.1 has no words for it.
+            assert_eq!(published.is_err_and(|told| told.contains("Not authorized")), client.version == "5");
+            assert_eq!(parse(&peer.message().text())["result"], "refused", "{}", client.name);
+        }
+        let token = Token::new("alice", LONG);
+        peer.publish(&Publication::new("$auth/token", &token.text)).expect("it is taken");
+        assert_eq!(parse(&peer.message().text())["expires_at"], token.expires_at, "{}", client.name);
+    }
+}
+
+/// What is denied over STOMP ends the connection, as `stomp.denied` says.
+#[test]
+fn stompjs_is_told_when_its_new_token_is_refused() {
+    let stage = house(TOKENS, RULES);
+    for token in [Token::forged("alice", LONG), Token::new("bob", LONG)] {
+        let mut peer = enter(&stage, STOMPJS, &Token::new("alice", LONG));
+        let published = peer.publish(&Publication::new("$auth/token", &token.text));
+        assert!(published.is_err_and(|told| told.contains("access refused")));
     }
 }
 

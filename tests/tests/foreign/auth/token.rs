@@ -40,9 +40,9 @@ impl Token {
         Self { text, expires_at }
     }
 
-    /// Whether its time is over.
-    pub(crate) fn is_over(&self) -> bool {
-        since_epoch().as_secs() >= self.expires_at
+    /// For how long it has been over, if it is.
+    pub(crate) fn overdue(&self) -> Option<Duration> {
+        since_epoch().checked_sub(Duration::from_secs(self.expires_at))
     }
 }
 

@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::house::{PASSWORD, credentials, furnished};
+use super::papers::{Papers, SECURE, tls_files};
 use super::token::Token;
 use crate::authority::Authority;
 use crate::client::{
@@ -81,10 +81,7 @@ fn by_a_token() {
 #[test]
 fn over_tls_by_a_password_or_a_certificate() {
     let authority = Authority::new();
-    let [certificate, key] = authority.server();
-    let files = [("ca.pem", authority.pem()), ("server.pem", certificate), ("server.key", key)];
-    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
-    let stage = furnished(&(SECURE.to_owned() + SETTINGS), RULES, &["alice"], &files);
+    let stage = furnished(&(SECURE.to_owned() + SETTINGS), RULES, &["alice"], &tls_files(&authority));
     let (wss, tcp) = (stage.broker.websocket(), stage.broker.mqtt());
     let papers = Papers::new(&authority);
     for (client, url) in [
@@ -134,40 +131,6 @@ fn hears_itself(client: Client, peer: &mut dyn Peer) {
     assert!(message.topic == BOX && message.carries(&payload), "{}: {message:?}", client.name);
 }
 
-/// What alice has to show, and whom she trusts: as text for the drivers in Node, as files for the others.
-struct Papers {
-    ca: String,
-    certificate: String,
-    key: String,
-    folder: TempDir,
-}
-
-impl Papers {
-    fn new(authority: &Authority) -> Self {
-        let ([certificate, key], ca) = (authority.client("alice"), authority.pem());
-        let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        for (name, text) in [("ca", &ca), ("cert", &certificate), ("key", &key)] {
-            std::fs::write(folder.path().join(name), text).expect("a temporary directory can be written to");
-        }
-        Self { ca, certificate, key, folder }
-    }
-
-    /// The option of a driver's `connect` command that holds them; the authority alone, or the client's own as well.
-    fn option(&self, client: Client, is_certified: bool) -> (&'static str, Value) {
-        let file = |name: &str| json!(self.folder.path().join(name));
-        let (option, [ca, cert, key]) = match client.library {
-            Library::MqttJs | Library::StompJs => {
-                ("web", [&self.ca, &self.certificate, &self.key].map(|text| json!(text)))
-            }
-            _ => ("tls", ["ca", "cert", "key"].map(file)),
-        };
-        match is_certified {
-            true => (option, json!({"ca": ca, "cert": cert, "key": key})),
-            false => (option, json!({"ca": ca})),
-        }
-    }
-}
-
 const BOX: &str = "users/alice/box";
 
 const RULES: &str = r#"
@@ -184,35 +147,4 @@ acl_file = "acl.toml"
 [auth.jwt]
 secret_file = "secret"
 algorithms = ["HS256"]
-"#;
-
-const SECURE: &str = r#"
-[[listeners]]
-name = "wss"
-bind = "127.0.0.1:8080"
-transport = "ws"
-protocols = ["mqtt", "stomp"]
-[listeners.tls]
-cert = "server.pem"
-key = "server.key"
-client_ca = "ca.pem"
-client_auth = "optional"
-
-[[listeners]]
-name = "tls"
-bind = "127.0.0.1:1883"
-transport = "tcp"
-protocols = ["mqtt", "stomp"]
-[listeners.tls]
-cert = "server.pem"
-key = "server.key"
-client_ca = "ca.pem"
-client_auth = "optional"
-
-# What starts the broker waits for a third.
-[[listeners]]
-name = "plain"
-bind = "127.0.0.1:61613"
-transport = "tcp"
-protocols = ["stomp"]
 "#;
