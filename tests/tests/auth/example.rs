@@ -22,8 +22,8 @@ use crate::PATIENCE;
 fn block(language: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/security.md");
     let text = std::fs::read_to_string(path).expect("the document is there");
-    let blocks = text.split(&format!("```{language}\n")).skip(1);
-    let last = blocks.last().and_then(|rest| rest.split("```").next());
+    let begin = format!("```{language}\n");
+    let last = text.rsplit_once(&begin).and_then(|(_, rest)| rest.split("```").next());
     last.expect("the document has such a block").to_owned()
 }
 
