@@ -1,5 +1,5 @@
-//! Which refusals are written into the log: so many a second and no more, since whoever is refused may come again at once,
-//! and must not fill the disk.
+//! Which refusals are written into the log: so many a second and no more, since whoever is refused may come
+//! again at once, and must not fill the disk.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +10,8 @@ use crate::clock::Now;
 /// Lines that refusals get in one second, all of them together.
 pub const LINES_PER_SECOND_MAX: u32 = 100;
 
-/// See the module. Each second has its lines; what they are not enough for is counted, and said with the next line that
-/// there is. It locks nothing.
+/// See the module. Each second has its lines; what they are not enough for is counted, and said with the next
+/// line that there is. It locks nothing.
 #[derive(Debug, Default)]
 pub struct RefusalLog {
     /// When the first refusal was; seconds count from there.
@@ -77,7 +77,8 @@ mod tests {
 
     use super::*;
 
-    /// Judges so many refusals at that time; returns how many are written, and how many before them were said not to be.
+    /// Judges so many refusals at that time; returns how many are written, and how many before them were said
+    /// not to be.
     fn judge(log: &RefusalLog, now: Now, refusals: u32) -> (u32, u32) {
         let (mut written, mut unlogged_before) = (0, 0);
         for _ in 0..refusals {

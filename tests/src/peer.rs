@@ -145,7 +145,8 @@ impl Peer {
         Ok(Self::over(stream))
     }
 
-    /// A peer and the broker's end of its connection, upgraded already, without TLS: for a test that serves it itself.
+    /// A peer and the broker's end of its connection, upgraded already, without TLS: for a test that serves
+    /// it itself.
     pub async fn direct(wire: Wire) -> (Self, tidewire::net::Stream) {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let far = Socket::from(far);

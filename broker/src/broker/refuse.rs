@@ -1,5 +1,5 @@
-//! Telling the log and the counters that something was refused. Whoever refuses calls this once, and says to the client
-//! what its protocol has words for.
+//! Telling the log and the counters that something was refused. Whoever refuses calls this once, and says to
+//! the client what its protocol has words for.
 
 use std::fmt::Display;
 

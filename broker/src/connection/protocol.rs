@@ -32,8 +32,9 @@ pub trait Protocol: Send {
     /// done that itself.
     fn handle_closed(&mut self, turn: &mut Turn<'_>);
 
-    /// The stream that carries the protocol ends the connection, for `reason`: the peer broke WebSocket's rules, or does
-    /// not answer there. Says so in the protocol's own words and lets go of the session; `close` follows.
+    /// The stream that carries the protocol ends the connection, for `reason`: the peer broke WebSocket's
+    /// rules, or does not answer there. Says so in the protocol's own words and lets go of the session;
+    /// `close` follows.
     fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow;
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.

@@ -82,7 +82,8 @@ impl Context<'_, '_, '_> {
         self.acknowledge(PacketType::PubRec, packet_id, reason);
     }
 
-    /// Publishes, and returns what an acknowledgement says about it. What is refused is noted, whether there is one or not.
+    /// Publishes, and returns what an acknowledgement says about it. What is refused is noted, whether there
+    /// is one or not.
     fn publish(
         &mut self,
         publish: &Publish<'_>,

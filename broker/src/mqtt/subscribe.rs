@@ -40,7 +40,8 @@ impl Context<'_, '_, '_> {
         Ok(())
     }
 
-    /// The name of the first reason for which something was refused, where the client wants to know. [MQTT-3.1.2-29]
+    /// The name of the first reason for which something was refused, where the client wants to know.
+    /// [MQTT-3.1.2-29]
     fn explanation(&self, refused: Option<ReasonCode>) -> PropertiesBuf {
         let mut properties = PropertiesBuf::default();
         if let Some(reason) = refused.filter(|_| self.client.wants_reasons && self.client.version.is_v5()) {

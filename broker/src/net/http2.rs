@@ -81,7 +81,8 @@ pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<L
     }
 }
 
-/// Answers the first requests of an HTTP/2 connection with this refusal, and then ends it: there is no room for it.
+/// Answers the first requests of an HTTP/2 connection with this refusal, and then ends it: there is no room
+/// for it.
 pub(super) async fn refuse(socket: Socket, limits: &Limits, refused: Refusal) {
     let answered = Notify::new();
     let service = service_fn(|request: Request<Incoming>| {

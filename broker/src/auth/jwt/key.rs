@@ -61,7 +61,7 @@ pub enum KeyError {
     #[error("it is no JWK set, as in {{\"keys\":[…]}}")]
     NotJwkSet,
     /// A JWK set without a key that verifies tokens; why the first one does not.
-    #[error("no key of the set verifies tokens; of the first one: {0}")]
+    #[error("no key of the set verifies tokens ({0})")]
     NoUsableKey(String),
 }
 

@@ -198,7 +198,7 @@ async fn fewer_rights(wire: Wire) {
     ann.hears(publish("a/1", "x")).await.hears(publish("b/1", "x")).await.hears_nothing().await;
     ann.says(publish("b/1", "y").qos1(1)).await;
     ann.hears(pub_ack(1).because(ReasonCode::NotAuthorized).explained()).await;
-    ann.says(subscribe("a/2", 0)).await.hears(sub_ack(&[0x87])).await;
+    ann.says(subscribe("a/2", 0)).await.hears(sub_ack(&[0x87]).explained()).await;
 }
 
 async fn stomp_fewer_rights(wire: Wire) {

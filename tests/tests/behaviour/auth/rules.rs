@@ -58,7 +58,7 @@ async fn first_match(wire: Wire) {
     ann.subscribes(subscribe("devices/ann/#", 1).and("open/+/a", 1)).await;
     ann.says(subscribe("devices/#", 0).and("#", 0).and("open/secret/x", 0).and("$share/g/devices/bob", 0))
         .await;
-    ann.hears(sub_ack(&[0x87, 0x87, 0x87, 0x87])).await;
+    ann.hears(sub_ack(&[0x87, 0x87, 0x87, 0x87]).explained()).await;
     bob.says(publish("devices/ann/x", "y").qos1(1)).await.hears(denied(1)).await;
     bob.says(publish("other", "y").qos1(2)).await.hears(denied(2)).await;
     bob.publishes(publish("open/x/a", "y").qos1(3)).await;
@@ -123,7 +123,10 @@ async fn retained(wire: Wire) {
 async fn queues(wire: Wire) {
     let world = world(wire, &users());
     let (mut ann, mut bob) = (mqtt(&world, ann()).await, mqtt(&world, bob()).await);
-    bob.says(subscribe("$queue/work", 1).and("$queue/other", 1)).await.hears(sub_ack(&[0x87, 0x87])).await;
+    bob.says(subscribe("$queue/work", 1).and("$queue/other", 1))
+        .await
+        .hears(sub_ack(&[0x87, 0x87]).explained())
+        .await;
     bob.publishes(publish("$queue/work", "x").qos1(1)).await;
     bob.says(publish("$queue/other", "x").qos1(2)).await;
     bob.hears(pub_ack(2).because(ReasonCode::NotAuthorized).explained()).await;

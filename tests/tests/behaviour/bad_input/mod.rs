@@ -1,11 +1,11 @@
-//! What bad input gets: the table of the broker's promises, row by row, in every version of both protocols, over every
-//! wire. A test's name says the three: `bad_input::table::<row>::<protocol>::<wire>`.
+//! What bad input gets: the table of the broker's promises, row by row, in every version of both protocols,
+//! over every wire. A test's name says the three: `bad_input::table::<row>::<protocol>::<wire>`.
 //!
 //! * `table`: what is wrong on a connection; `upgrade`: what is wrong with one that is not there yet
 //! * `play`: what each row is held to; `speech`: the protocols' words for it
 //!
-//! Each refusal costs its own client and nobody else, is counted once under its reason, is one line in the log, and says
-//! why to an MQTT 5 client that did not ask to be spared.
+//! Each refusal costs its own client and nobody else, is counted once under its reason, is one line in the
+//! log, and says why to an MQTT 5 client that did not ask to be spared.
 
 /// Makes the tests of one row in one protocol, over every wire.
 macro_rules! every_wire {

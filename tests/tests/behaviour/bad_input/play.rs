@@ -139,7 +139,8 @@ pub(super) fn world(wire: Wire, change: impl FnOnce(&mut Config)) -> World {
     })
 }
 
-/// Holds that one refusal was counted, under `reason`, and that one line says so, with the client where it is known.
+/// Holds that one refusal was counted, under `reason`, and that one line says so, with the client where it is
+/// known.
 pub(super) fn is_noted(world: &World, log: &Log, reason: RefusalReason, client_id: Option<&str>) {
     let refused = &world.broker.counters.refused;
     let counts = RefusalReason::ALL.map(|reason| (reason.name(), refused.value(reason)));
@@ -205,7 +206,8 @@ struct Bystanders {
 }
 
 impl Bystanders {
-    /// They subscribe to one another, and to what nobody may publish; one message is on its way when the bad input comes.
+    /// They subscribe to one another, and to what nobody may publish; one message is on its way when the bad
+    /// input comes.
     async fn gather(world: &World) -> Self {
         let (mut bob, mut carol) = (world.client("bob").await, world.client("carol").await);
         bob.subscribes(subscribe("carol", 1).and(LOCKED_OUT, 1)).await;

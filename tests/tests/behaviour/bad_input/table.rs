@@ -1,5 +1,6 @@
-//! The table of what bad input gets. Columns: when it is said; what is said in MQTT and in STOMP; what MQTT 5, MQTT 3.1.1
-//! and STOMP answer; how the connection ends, over WebSocket with which code; what it counts as.
+//! The table of what bad input gets. Columns: when it is said; what is said in MQTT and in STOMP; what
+//! MQTT 5, MQTT 3.1.1 and STOMP answer; how the connection ends, over WebSocket with which code; what it
+//! counts as.
 
 use tidewire::config::{Config, Denied};
 use tidewire::counters::RefusalReason;
@@ -59,7 +60,7 @@ rows! {
     a_broken_rule_of_web_socket, by all over web_sockets: Row {
         mqtt: Below(RESERVED_BIT),
         stomp: Below(RESERVED_BIT),
-        answers: (Disconnect(MalformedPacket), Silence, Error("a reserved bit is set that no extension gives a meaning")),
+        answers: (Disconnect(MalformedPacket), Silence, Error(RESERVED)),
         ends: Closed(1002),
         counts: RefusalReason::Malformed,
         ..USUAL
@@ -68,7 +69,7 @@ rows! {
         when: When::Unread,
         mqtt: Below(RESERVED_BIT),
         stomp: Below(RESERVED_BIT),
-        answers: (Silence, Silence, Error("a reserved bit is set that no extension gives a meaning")),
+        answers: (Silence, Silence, Error(RESERVED)),
         ends: Closed(1002),
         counts: RefusalReason::Malformed,
         ..USUAL
@@ -83,7 +84,8 @@ rows! {
         ..USUAL
     };
     what_is_forbidden_with_a_code_of_its_own, by all over every_wire: Row {
-        mqtt: Made(|version, _| [b"\x30\x06\x00\x03t/#".as_slice(), if version.is_v5() { b"\0" } else { b"x" }].concat()),
+        // The last byte is the length of the properties, and in 3.1.1 the payload.
+        mqtt: Bytes(b"\x30\x06\x00\x03t/#\0"),
         stomp: Bytes(b"SEND\ndestination:nowhere\n\n\0"),
         answers: (Disconnect(ReasonCode::TopicNameInvalid), Silence, Error("unknown destination")),
         ends: Closed(1000),
@@ -135,7 +137,11 @@ rows! {
             words.with(Property::RequestProblemInformation(wants_reasons)).bytes(version)
         }),
         stomp: Bytes(b"CONNECT\naccept-version:1.2\nhost:test\nclient-id:alice\nlogin:mallory\n\n\0"),
-        answers: (ConnAck(ReasonCode::BadUserNameOrPassword), ConnAck(ReasonCode::BadUserNameOrPassword), Error("access refused")),
+        answers: (
+            ConnAck(ReasonCode::BadUserNameOrPassword),
+            ConnAck(ReasonCode::BadUserNameOrPassword),
+            Error("access refused"),
+        ),
         ends: Closed(1000),
         counts: RefusalReason::Credentials,
         ..USUAL
@@ -216,6 +222,8 @@ const DENIED: Row = Row { ends: Stays, counts: RefusalReason::NotAuthorized, ..U
 
 /// In text, a byte that UTF-8 does not have. All frames have the mask 0, which leaves them as they are.
 const NO_TEXT: &[u8] = b"\x81\x81\0\0\0\0\xFF";
+/// What is said to the next.
+const RESERVED: &str = "a reserved bit is set that no extension gives a meaning";
 /// A frame with a reserved bit that no extension uses.
 const RESERVED_BIT: &[u8] = b"\xA2\x81\0\0\0\0x";
 /// The head of a frame of a terabyte.

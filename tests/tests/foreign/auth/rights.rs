@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::house::{TOKENS, enter, house, parse};
 use super::token::Token;
 use crate::client::{Client, MQTTJS_5, MQTTJS_311, STOMPJS};
-use crate::peer::{Peer, Publication};
+use crate::peer::{DrivenPeer, Peer, Publication};
 
 #[test]
 fn mqtt_js_loses_what_its_new_token_does_not_allow() {
@@ -28,31 +28,51 @@ fn stompjs_loses_what_its_new_token_does_not_allow() {
 fn loses_what_is_not_allowed(client: Client, removed: &Value) {
     let stage = house(TOKENS, RULES);
     let mut publisher = enter(&stage, MQTTJS_5, &Token::new("bob", LIFETIME));
-    let all = json!({"acl": {"subscribe": ["news/#", "alarms/#"]}});
-    let mut subscriber = enter(&stage, client, &Token::with("alice", LIFETIME, all));
+    let mut subscriber = enter(&stage, client, &allowing(&ALL));
     for filter in ["$auth/result", "news/#", "alarms/#"] {
         subscriber.subscribe(filter);
     }
-    let mut publish = |topic: &str, payload: &str| {
-        publisher.publish(&Publication::new(topic, payload).qos(1)).expect("it is published");
-    };
-    for topic in ["news/1", "alarms/1"] {
-        publish(topic, "before");
-        assert_eq!(subscriber.message().topic, topic);
-    }
+    publishes(&mut publisher, &["news/1", "alarms/1"]);
+    hears(&mut subscriber, &["news/1", "alarms/1"]);
 
-    let fewer = Token::with("alice", LIFETIME, json!({"acl": {"subscribe": ["news/#"]}}));
-    subscriber.publish(&Publication::new("$auth/token", &fewer.text)).expect("it is taken");
-    let result = subscriber.message();
-    assert_eq!(result.topic, "$auth/result");
-    let accepted = json!({"result": "accepted", "expires_at": fewer.expires_at, "removed": removed});
-    assert_eq!(parse(&result.text()), accepted);
-    publish("alarms/2", "it is not for alice any more");
-    publish("news/2", "after");
-    let message = subscriber.message();
-    assert_eq!((message.topic.as_str(), message.text()), ("news/2", "after".to_owned()));
+    renews(&mut subscriber, &allowing(&["news/#"]), removed);
+    publishes(&mut publisher, &["alarms/2", "news/2"]);
+    hears(&mut subscriber, &["news/2"]);
+
+    // What is gone does not come back by itself when it is allowed again.
+    renews(&mut subscriber, &allowing(&ALL), &json!([]));
+    publishes(&mut publisher, &["alarms/3", "news/3"]);
+    hears(&mut subscriber, &["news/3"]);
+    subscriber.subscribe("alarms/#");
+    publishes(&mut publisher, &["alarms/4"]);
+    hears(&mut subscriber, &["alarms/4"]);
 }
 
+fn allowing(filters: &[&str]) -> Token {
+    Token::with("alice", LIFETIME, json!({"acl": {"subscribe": filters}}))
+}
+
+fn renews(peer: &mut DrivenPeer, token: &Token, removed: &Value) {
+    peer.publish(&Publication::new("$auth/token", &token.text)).expect("it is taken");
+    let result = peer.message();
+    assert_eq!(result.topic, "$auth/result");
+    let accepted = json!({"result": "accepted", "expires_at": token.expires_at, "removed": removed});
+    assert_eq!(parse(&result.text()), accepted);
+}
+
+fn publishes(peer: &mut DrivenPeer, topics: &[&str]) {
+    for topic in topics {
+        peer.publish(&Publication::new(*topic, "news").qos(1)).expect("it is published");
+    }
+}
+
+fn hears(peer: &mut DrivenPeer, topics: &[&str]) {
+    for topic in topics {
+        assert_eq!(peer.message().topic, *topic);
+    }
+}
+
+const ALL: [&str; 2] = ["news/#", "alarms/#"];
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// What others may is in their tokens.
