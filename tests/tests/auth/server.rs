@@ -33,13 +33,16 @@ pub(crate) struct Server {
 }
 
 struct Shared {
-    reply: Mutex<Box<dyn Fn(&Question) -> Reply + Send>>,
+    reply: Mutex<Answering>,
     questions: Mutex<Vec<Question>>,
     /// How many questions have come.
     count: watch::Sender<usize>,
     /// Whether questions are answered; while they are not, they wait.
     answers: watch::Sender<bool>,
 }
+
+/// Makes an answer of a question.
+type Answering = Box<dyn Fn(&Question) -> Reply + Send>;
 
 /// What it was asked.
 #[derive(Clone, Debug)]
@@ -177,13 +180,10 @@ pub(crate) async fn nobody() -> Uri {
 }
 
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    match tls {
-        None => speak(stream, shared).await,
-        // Who does not trust the certificate hangs up.
-        Some(tls) => match tls.accept(stream).await {
-            Ok(stream) => speak(stream, shared).await,
-            Err(_) => (),
-        },
+    let Some(tls) = tls else { return speak(stream, shared).await };
+    // Who does not trust the certificate hangs up.
+    if let Ok(stream) = tls.accept(stream).await {
+        speak(stream, shared).await;
     }
 }
 
