@@ -1,7 +1,7 @@
 //! The built-in authority. It asks whoever is configured, in this order:
 //!
 //! ```text
-//!   certificate ──▶ token ──▶ password file ──▶ web service ──▶ anonymous, where nothing was given
+//!   token ──▶ certificate ──▶ password file ──▶ web service ──▶ anonymous, where nothing was given
 //! ```
 //!
 //! A token that is refused is refused; a name and password that the file does not know are for the service to judge.
@@ -36,16 +36,17 @@ impl Gate {
 }
 
 impl Authority for Gate {
-    /// A client is who its certificate says. One that says in CONNECT to be somebody else has not proved that.
+    /// Where there is a token, its bearer is who that says, whatever else is given. Else a client is who its certificate
+    /// says; one that says in CONNECT to be somebody else has not proved that.
     fn authenticate(&self, credentials: Credentials) -> Check {
         let policy = self.policy.load();
+        if let (Some(tokens), Some(token)) = (&policy.tokens, token(&policy, &credentials)) {
+            return tokens.examine(token, credentials.now_secs);
+        }
         let certified = credentials.arrival.certified.as_ref();
         let user_name = credentials.user_name.as_deref();
         if let Some(user) = certified.filter(|user| user_name.is_none_or(|user_name| user_name == &***user)) {
             return Vouched { user: Some(user.clone()), method: Method::Certificate, claims: None }.into();
-        }
-        if let (Some(tokens), Some(token)) = (&policy.tokens, token(&policy, &credentials)) {
-            return tokens.examine(token, credentials.now_secs);
         }
         let has_password = user_name.is_some() || credentials.password.is_some();
         let has_token = policy.service.is_some() && credentials.arrival.token.is_some();

@@ -39,7 +39,7 @@ pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 pub use self::publish::PublishRefused;
 pub use self::refuse::Refused;
-pub use self::rights::TOKEN_TOPIC;
+pub use self::rights::{TOKEN_TOPIC, guard};
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 pub use self::visitors::{Visit, Visitors};

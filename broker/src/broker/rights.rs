@@ -42,8 +42,7 @@ impl Broker {
     /// Has each delivery to a session looked at from now on if `is_partial`, that is if some subscription is for more than
     /// its client may have; or no longer.
     pub fn guard(&self, session: &Session, rights: &Rights, is_partial: bool) {
-        let watch = if is_partial { rights.watch() } else { None };
-        let guard = watch.map(|watch| -> Guard { Box::new(move |topic| watch.may_receive(topic)) });
+        let guard = if is_partial { guard(rights) } else { None };
         session.lock().deliver.set_guard(guard);
     }
 
@@ -109,6 +108,12 @@ impl Broker {
             self.offer_once(turn, session, &publication, options, CommitId::NONE);
         }
     }
+}
+
+/// What looks at each delivery to a client, where it has rules.
+pub fn guard(rights: &Rights) -> Option<Guard> {
+    let watch = rights.watch()?;
+    Some(Box::new(move |topic| watch.may_receive(topic)))
 }
 
 /// Whether a filter is one that anybody may subscribe to: what the broker has to say to the client itself.

@@ -13,7 +13,7 @@ use super::deliver::{MqttDeliver, Terms};
 use super::refuse::Refusal;
 use super::{Client, Context, Mqtt, State};
 use crate::auth::{Arrival, Vouched};
-use crate::broker::{Connected, NewConnection, Standing};
+use crate::broker::{self, Connected, NewConnection, Standing};
 use crate::message::{AttributesBuf, Publication, SessionId};
 use crate::pace::Pace;
 use crate::random;
@@ -148,6 +148,9 @@ impl Mqtt {
             deflating: self.link.deflating(),
             aliases: OutboundAliases::new(wishes.topic_alias_maximum.min(config.mqtt.topic_alias_maximum)),
         };
+        // From the first moment on: what waits for the session, or is subscribed to, may be more than the client may have.
+        let guard = broker::guard(&standing.rights);
+        let has_rules = guard.is_some();
         let connected = self.broker.connect(
             turn,
             NewConnection {
@@ -165,6 +168,7 @@ impl Mqtt {
                     if let Some(deliver) = state.deliver_as::<MqttDeliver>() {
                         deliver.attach(terms);
                     }
+                    state.deliver.set_guard(guard);
                 },
             },
         );
@@ -193,8 +197,7 @@ impl Mqtt {
             enhanced,
             renewal: None,
         });
-        if present {
-            // What it had may be more than its client may have now.
+        if has_rules {
             let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
             Context { broker, link, replies, turn, client: &mut client }.review();
         }

@@ -142,12 +142,11 @@ impl Context<'_, '_, '_> {
 impl Mqtt {
     /// Looks whether an answer has come, and whether rights are to be looked at anew.
     pub(super) fn hear(&mut self, turn: &mut Turn<'_>) -> Result<(), Refusal> {
-        let wants_review = self.link.take_review();
         let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
         match &mut self.state {
             State::Authenticating(_) => self.hear_answer(turn),
             State::Connected(client) => {
-                if wants_review {
+                if link.take_review() {
                     client.standing.reconsider(broker.authority.as_ref()).map_err(Refusal::revoked)?;
                     Context { broker, link, replies, turn, client }.review_and_tell();
                 }

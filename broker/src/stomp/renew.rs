@@ -88,10 +88,9 @@ impl Context<'_, '_, '_> {
 impl Stomp {
     /// Looks whether an answer has come, and whether rights are to be looked at anew.
     pub(super) fn hear(&mut self, turn: &mut Turn<'_>) -> Result<(), Refusal> {
-        let wants_review = self.link.take_review();
         match &mut self.state {
             State::Waiting(_) => return self.hear_answer(turn),
-            State::Connected(client) if wants_review => {
+            State::Connected(client) if self.link.take_review() => {
                 client.standing.reconsider(self.broker.authority.as_ref())?;
                 if let Some(mut context) = self.context(turn) {
                     context.review();

@@ -93,6 +93,11 @@ impl Context<'_, '_, '_> {
         let transaction =
             self.client.transactions.open.remove(name.as_str()).ok_or_else(|| unknown(&name))?;
         let publications: Vec<_> = transaction.sends.iter().map(|message| message.publication()).collect();
+        // It may have been allowed when it was sent, and be so no longer.
+        let rights = &mut self.client.standing.rights;
+        if !publications.iter().all(|publication| rights.may_publish(publication.topic, publication.retain)) {
+            return self.denied("send what is in transaction", &name);
+        }
         record(self.broker, self.turn, self.client, &transaction.acks).ok_or_else(|| {
             let body = format!("Transaction {name} acknowledges a message that does not wait for it.");
             Refusal::new("unknown message", body)

@@ -25,6 +25,7 @@ conversations_everywhere! {
     fewer_rights_take_just_what_is_no_longer_allowed => fewer_rights;
     fewer_rights_in_stomp => stomp_fewer_rights;
     who_returns_with_fewer_rights_finds_less => returns;
+    a_transaction_is_held_to_the_rights_at_its_end => transaction;
     a_will_that_may_not_be_published_any_more_is_withdrawn => will;
 }
 
@@ -265,6 +266,17 @@ async fn will(wire: Wire) {
             false => bob.hears_nothing().await,
         };
     }
+}
+
+async fn transaction(wire: Wire) {
+    let world = tokens(wire);
+    let all = rules(json!({"all": ["a/#"]}));
+    let few = rules(json!({"all": ["a/1"]}));
+    let mut ann = stomp(&world, &format!("passcode:{}\n", token_with("ann", 60, all))).await;
+    ann.says("BEGIN\ntransaction:t\n\n^SEND\ndestination:/topic/a/2\ntransaction:t\n\nx^").await;
+    ann.says(&format!("SEND\ndestination:/auth/token\nreceipt:1\n\n{}^", token_with("ann", 120, few))).await;
+    ann.hears_receipt("1").await;
+    ann.says("COMMIT\ntransaction:t\n\n^").await.is_refused("access refused", 1000).await;
 }
 
 /// [`password_line`] users have no time that ends.
