@@ -22,6 +22,8 @@ use crate::turn::Turn;
 pub struct NewConnection<M, A> {
     /// Protocol and client identifier.
     pub key: SessionKey,
+    /// The user, unless it is anonymous: nobody is given what another user's session holds.
+    pub user: Option<Arc<str>>,
     /// The number of a session that has to be made.
     pub id: SessionId,
     /// Whether a session that is there is ended first. [MQTT-3.1.2-4]
@@ -70,7 +72,7 @@ impl Broker {
         M: Fn() -> Box<dyn Deliver>,
         A: FnOnce(&mut SessionState),
     {
-        let NewConnection { key, mut id, clean_start, expiry_secs, will, link, make, attach } = request;
+        let NewConnection { key, user, mut id, clean_start, expiry_secs, will, link, make, attach } = request;
         loop {
             let (session, made) = self.registry.find_or_insert(&key, || {
                 let limits = self.config.session.outbox_limits();
@@ -78,7 +80,8 @@ impl Broker {
             });
             // A session that does not outlive its connection ends now that this one takes that one's place.
             // [MQTT50-U-3.1.4-4]
-            if !made && (clean_start || !session.is_persistent()) {
+            let is_own = session.belongs_to(user.as_ref());
+            if !made && (clean_start || !session.is_persistent() || !is_own) {
                 self.end_session(turn, &session, session.lock());
                 self.registry.remove(&session);
                 continue;

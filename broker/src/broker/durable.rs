@@ -32,9 +32,14 @@ pub struct DurableRequest<'a> {
     pub selection: Option<Arc<Selection>>,
 }
 
-/// The name of the queue of a client's durable subscription.
-pub fn durable_queue(client_id: &str, name: &str) -> String {
+/// The name of the queue of a client's durable subscription. Those of one user are not another's, whatever client
+/// identifiers they use.
+pub fn durable_queue(user: Option<&str>, client_id: &str, name: &str) -> String {
     let mut queue = DURABLE.to_owned();
+    if let Some(user) = user {
+        encode(user, &mut queue);
+        queue.push('@');
+    }
     encode(client_id, &mut queue);
     queue.push('/');
     encode(name, &mut queue);

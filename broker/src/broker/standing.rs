@@ -128,8 +128,13 @@ impl Standing {
     }
 
     /// The user, unless it is anonymous.
-    pub fn user(&self) -> Option<&str> {
-        self.known.identity.user().map(|user| &**user)
+    pub fn user(&self) -> Option<&Arc<str>> {
+        self.known.identity.user()
+    }
+
+    /// The same, for logs.
+    pub fn user_name(&self) -> Option<&str> {
+        self.user().map(|user| &**user)
     }
 
     /// When its time is over, in seconds since the Unix epoch.

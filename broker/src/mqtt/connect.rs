@@ -155,6 +155,7 @@ impl Mqtt {
             turn,
             NewConnection {
                 key: SessionKey { protocol: ProtocolKind::Mqtt, client_id: Arc::clone(&client_id) },
+                user: standing.user().cloned(),
                 id: self.broker.new_session_id(),
                 clean_start: connect.clean_start,
                 expiry_secs,
@@ -176,7 +177,7 @@ impl Mqtt {
             Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
         })?;
         tracing::info!(
-            link = %self.link, %client_id, user = standing.user(), version = ?connect.version, present, keep_alive,
+            link = %self.link, %client_id, user = standing.user_name(), version = ?connect.version, present, keep_alive,
             expiry_secs, "connected"
         );
         self.broker.note_login(&self.link, &standing);

@@ -29,8 +29,8 @@ mod will;
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -62,6 +62,8 @@ pub const EXPIRY_NEVER: u32 = u32::MAX;
 pub struct Session {
     id: SessionId,
     key: SessionKey,
+    /// Whose it is, once a connection has said so.
+    owner: OnceLock<Option<Arc<str>>>,
     expiry_secs: AtomicU32,
     is_stored: AtomicBool,
     sequence: Arc<AtomicU64>,
@@ -131,6 +133,7 @@ impl Session {
         Self {
             id,
             key,
+            owner: OnceLock::new(),
             expiry_secs: AtomicU32::new(expiry_secs),
             is_stored: AtomicBool::new(false),
             sequence,
@@ -159,6 +162,12 @@ impl Session {
     /// Its protocol and client identifier.
     pub fn key(&self) -> &SessionKey {
         &self.key
+    }
+
+    /// Whether it is this user's, or anonymous clients' where there is none. It becomes so for whoever asks first: one that
+    /// was there before this process began is not known to be anybody's.
+    pub fn belongs_to(&self, user: Option<&Arc<str>>) -> bool {
+        self.owner.get_or_init(|| user.cloned()).as_ref() == user
     }
 
     /// Whether it is a durable subscription: what it is offered goes into a queue.

@@ -131,6 +131,7 @@ impl Stomp {
             turn,
             NewConnection {
                 key: SessionKey { protocol: ProtocolKind::Stomp, client_id: Arc::clone(&session_name) },
+                user: standing.user().cloned(),
                 id: session_id,
                 clean_start: true,
                 expiry_secs: 0,
@@ -145,7 +146,7 @@ impl Stomp {
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
         tracing::info!(
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
-            user = standing.user(), "connected"
+            user = standing.user_name(), "connected"
         );
         self.broker.note_login(&self.link, &standing);
         self.decoder.set_version(version);

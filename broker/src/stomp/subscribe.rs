@@ -174,7 +174,7 @@ impl Context<'_, '_, '_> {
                 (filter.to_buf(), true)
             }
             Some(name) => {
-                let queue = durable_queue(self.client_id()?, name);
+                let queue = self.durable_queue(name)?;
                 let selection = wanted.selection.clone();
                 let durable = DurableRequest { queue: &queue, subscription: request, selection };
                 let is_new = broker.bind_durable(self.turn, &durable).map_err(refused)?;
@@ -221,6 +221,10 @@ impl Context<'_, '_, '_> {
         }
     }
 
+    fn durable_queue(&self, name: &str) -> Result<String, Refusal> {
+        Ok(durable_queue(self.client.standing.user_name(), self.client_id()?, name))
+    }
+
     fn client_id(&self) -> Result<&str, Refusal> {
         let body = "A durable subscription belongs to a client: name it with client-id:… in CONNECT.";
         let client_id = self.client.client_id.as_deref();
@@ -242,7 +246,7 @@ impl Context<'_, '_, '_> {
         }
         let has_ended = match &durable {
             Some(name) => {
-                let queue = durable_queue(self.client_id()?, name);
+                let queue = self.durable_queue(name)?;
                 self.broker.end_durable(self.turn, &queue)
             }
             None => false,

@@ -4,6 +4,7 @@ mod login;
 mod reload;
 mod renewal;
 mod rules;
+mod sessions;
 mod upgrade;
 
 use tidewire_tests::mqtt::{ConnectWords, MqttPeer};
