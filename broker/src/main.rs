@@ -16,7 +16,7 @@ use tidewire::clock::Clock;
 use tidewire::config::{
     Bind, Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load_with_warnings,
 };
-use tidewire::memory::{self, Ceiling};
+use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -192,7 +192,7 @@ fn watch_memory(broker: &Arc<Broker>) -> Option<JoinHandle<()>> {
     let available = memory::available();
     let ceiling = Ceiling::choose(configured, available)?;
     let mib = |bytes: u64| bytes >> 20;
-    if memory::resident().is_none() {
+    if Process.resident().is_none() {
         tracing::warn!(
             "the system does not say how much memory is in use, so that limits.memory_max does nothing"
         );
@@ -204,7 +204,7 @@ fn watch_memory(broker: &Arc<Broker>) -> Option<JoinHandle<()>> {
         tracing::warn!(available_mib, ceiling_mib, "limits.memory_max is more than the process may have");
     }
     let broker = Arc::clone(broker);
-    Some(tokio::spawn(async move { broker.watch_memory(ceiling, memory::resident).await }))
+    Some(tokio::spawn(async move { broker.watch_memory(ceiling, Process).await }))
 }
 
 /// Opens the store that the configuration asks for, and says what it promises.

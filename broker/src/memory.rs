@@ -8,11 +8,12 @@
 //!
 //! Ways back begin lower than ways there, so that a broker at a mark does not change its mind with every message.
 
+mod allocator;
 mod process;
 
 use std::time::Duration;
 
-pub use self::process::{available, resident};
+pub use self::process::{Process, available};
 
 /// How much room there is; later ones are less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,15 @@ pub enum Room {
     Short,
     /// None: nobody more is let in.
     Full,
+}
+
+/// Where memory is looked at: the process's own, or what a test says.
+pub trait Usage: Send {
+    /// Bytes that are resident; `None` where nobody can say.
+    fn resident(&self) -> Option<u64>;
+
+    /// Asks for what is free and resident all the same to be given back to the system. It may take a while until it is.
+    fn give_back(&self) {}
 }
 
 /// Bytes of resident memory that the process is to stay below.

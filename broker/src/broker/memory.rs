@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Broker;
-use crate::memory::{Ceiling, Room};
+use crate::memory::{Ceiling, Room, Usage};
 use crate::session::Link;
 
 /// Connections that go on at once, when there is room again: together they bring less than is noticed until the next do.
@@ -106,12 +106,15 @@ impl Memory {
 }
 
 impl Broker {
-    /// Looks at intervals how many bytes of memory are `resident`, and does what is to be done about it, for as long as it
-    /// is polled. Where nobody can say, there is room.
-    pub async fn watch_memory(&self, ceiling: Ceiling, mut resident: impl FnMut() -> Option<u64>) {
+    /// Looks at intervals how much memory is in use, and does what is to be done about it, for as long as it is polled.
+    /// Where nobody can say, there is room.
+    pub async fn watch_memory(&self, ceiling: Ceiling, usage: impl Usage) {
         loop {
-            let bytes = resident().unwrap_or(0);
+            let bytes = usage.resident().unwrap_or(0);
             let room = self.note_resident(ceiling, bytes);
+            if room > Room::Ample {
+                usage.give_back();
+            }
             let has_held = self.memory.release();
             let pause = if has_held { RELEASE_PAUSE } else { ceiling.pause(bytes, room) };
             tokio::time::sleep(pause).await;

@@ -3,12 +3,23 @@
 use std::fs;
 use std::path::{Component, Path};
 
-/// Bytes of the process that are resident, program text included; `None` where the system does not say so.
-pub fn resident() -> Option<u64> {
-    // proc_pid_statm(5): the second number counts resident pages.
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    pages.checked_mul(rustix::param::page_size() as u64)
+use super::{Usage, allocator};
+
+/// The process itself. What is resident includes the program's text.
+#[derive(Clone, Copy, Debug)]
+pub struct Process;
+
+impl Usage for Process {
+    fn resident(&self) -> Option<u64> {
+        // The second number counts resident pages. (proc_pid_statm(5))
+        let statm = fs::read_to_string("/proc/self/statm").ok()?;
+        let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+        pages.checked_mul(rustix::param::page_size() as u64)
+    }
+
+    fn give_back(&self) {
+        allocator::tidy_all();
+    }
 }
 
 /// Bytes that the process may have: the machine's memory, or what its control groups allow, if that is less. `None` where
@@ -69,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_process_is_resident_and_within_its_bounds() {
-        let (resident, available) = (resident().unwrap(), available().unwrap());
+        let (resident, available) = (Process.resident().unwrap(), available().unwrap());
         assert!(resident > 1 << 20 && resident < available, "{resident} of {available} bytes");
     }
 

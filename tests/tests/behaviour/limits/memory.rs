@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tidewire::config::{Config, ProtocolName, Span};
 use tidewire::counters::RefusalReason;
-use tidewire::memory::Ceiling;
+use tidewire::memory::{Ceiling, Usage};
 use tidewire_protocols::mqtt::{Property, ReasonCode, Version};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{MqttPeer, PingReq, PingResp, Say, connect, pub_ack, publish, subscribe};
@@ -45,6 +45,14 @@ struct Bounded {
     resident: Arc<AtomicU64>,
 }
 
+struct Told(Arc<AtomicU64>);
+
+impl Usage for Told {
+    fn resident(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed))
+    }
+}
+
 impl Bounded {
     fn new(wire: Wire) -> Self {
         Self::with(wire, |_| ())
@@ -52,11 +60,9 @@ impl Bounded {
 
     fn with(wire: Wire, change: impl FnOnce(&mut Config)) -> Self {
         let (world, resident) = (World::with(wire, change), Arc::new(AtomicU64::new(0)));
-        let (broker, watched) = (Arc::clone(&world.broker), Arc::clone(&resident));
+        let (broker, told) = (Arc::clone(&world.broker), Told(Arc::clone(&resident)));
         let ceiling = Ceiling::choose(Some(CEILING), None).expect("it is not 0");
-        tokio::spawn(async move {
-            broker.watch_memory(ceiling, || Some(watched.load(Ordering::Relaxed))).await;
-        });
+        tokio::spawn(async move { broker.watch_memory(ceiling, told).await });
         Self { world, resident }
     }
 
