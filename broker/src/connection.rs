@@ -40,6 +40,8 @@ const READS_PER_TURN: usize = 3;
 /// Bytes behind which a connection reads no more until others have had their turns: whoever they go to can write them while
 /// they are in the cache, and what comes next need not wait in a backlog.
 const READ_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of one read while memory is short: what has to wait may be as much for each connection.
+const SHORT_READ_BYTES: usize = 4 * 1024;
 /// Memory a connection keeps for output between writes, so that an idle one holds next to nothing.
 const OUTPUT_KEPT_BYTES: usize = 1024;
 /// How long a connection that ends may take to send its last words, and its peer to close in return.
@@ -216,6 +218,7 @@ impl Connection {
         if self.has_more {
             return (Input::Part, handle(self.protocol.as_mut(), turn, &mut self.tail, &[]));
         }
+        let size_max = if self.broker.memory.is_short() { SHORT_READ_BYTES } else { usize::MAX };
         for read in 0..READS_PER_TURN {
             if read > 0 && (*size > READ_BYTES_MAX || !self.may_read()) {
                 break;
@@ -227,7 +230,7 @@ impl Connection {
                 protocol.note_text(is_text);
                 handle(protocol.as_mut(), turn, tail, bytes)
             };
-            match stream.poll_receive(cx, turn_now, &mut handle_bytes) {
+            match stream.poll_receive(cx, turn_now, size_max, &mut handle_bytes) {
                 Poll::Pending if read == 0 => return (Input::Nothing, Flow::Continue),
                 Poll::Pending => return (Input::All, Flow::Continue),
                 Poll::Ready(Received::Bytes(Flow::Continue)) => {}

@@ -16,6 +16,11 @@ impl Counter {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
+    /// So much and no other, for gauges.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     /// Less by `amount`, for gauges.
     pub fn subtract(&self, amount: u64) {
         self.0.fetch_sub(amount, Ordering::Relaxed);
@@ -40,6 +45,10 @@ pub struct Counters {
     pub banned: Counter,
     /// WebSocket connections that keep a context for compression from message to message.
     pub deflate_contexts: Counter,
+    /// Bytes of memory that the process has resident, as they were last looked at; 0 where that is not watched.
+    pub resident_bytes: Counter,
+    /// How often there was so little memory left that clients which publish had to wait.
+    pub memory_shortages: Counter,
     /// Panics that were caught: each ended one connection, or one entry of the schedule.
     pub panics: Counter,
     /// Publishes for which a client's rules were walked.

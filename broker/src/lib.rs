@@ -30,6 +30,7 @@ pub mod connection;
 pub mod counters;
 mod excerpt;
 mod keyed_list;
+pub mod memory;
 pub mod message;
 pub mod mqtt;
 pub mod net;

@@ -28,13 +28,14 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 26] = [
+const LAYERS: [(&str, &[&str]); 27] = [
     ("address", &[]),
     ("auth", &["excerpt"]),
     ("clock", &[]),
     ("counters", &[]),
     ("excerpt", &[]),
     ("keyed_list", &[]),
+    ("memory", &[]),
     ("output", &[]),
     ("pace", &[]),
     ("random", &[]),
@@ -57,6 +58,7 @@ const LAYERS: [(&str, &[&str]); 26] = [
             "clock",
             "config",
             "counters",
+            "memory",
             "message",
             "output",
             "queue",

@@ -12,6 +12,7 @@ mod consume;
 mod durable;
 mod enqueue;
 mod follow_up;
+mod memory;
 mod publish;
 mod refuse;
 mod restore;
@@ -37,6 +38,7 @@ pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
+pub use self::memory::Memory;
 pub use self::publish::PublishRefused;
 pub use self::refuse::Refused;
 pub use self::rights::{TOKEN_TOPIC, guard};
@@ -78,6 +80,8 @@ pub struct Broker {
     pub arrivals: Arrivals,
     /// Addresses from which too many logins have failed.
     pub bans: Bans,
+    /// Whether there is room in memory, and who waits for it.
+    pub memory: Memory,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -101,6 +105,7 @@ impl Broker {
         Self {
             arrivals: Arrivals::new(rate, burst, clock.clone()),
             bans: Bans::new(limits),
+            memory: Memory::default(),
             config,
             clock,
             authority,
@@ -171,6 +176,7 @@ impl Broker {
 
     /// Takes a connection off the list.
     pub fn remove_link(&self, link: &Link) {
+        self.memory.let_go(link);
         self.links.remove(&link.id());
     }
 

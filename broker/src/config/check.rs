@@ -3,7 +3,7 @@
 use tidewire_protocols::topic::TopicName;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{AuthFault, Bind, Config, ListenerConfig, Redirect, Transport};
+use super::{AuthFault, Bind, Config, ListenerConfig, Redirect, Size, Transport};
 use crate::tls::{ClientAuth, TlsFault};
 
 /// Every fault, each with the key it belongs to; empty when there is none.
@@ -122,6 +122,12 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     if (1..1 << 10).contains(&bytes_rate_max) {
         let text = format!("{bytes_rate_max} is out of range: use 0 for no limit, or at least 1KiB");
         fault("limits.publish_bytes_rate_max", text);
+    }
+    if let Some(Size(memory_max)) = config.limits.memory_max
+        && (1..32 << 20).contains(&memory_max)
+    {
+        let text = format!("{memory_max} is out of range: use 0 for no limit, or at least 32MiB");
+        fault("limits.memory_max", text);
     }
     let ranges = [
         ("limits.handshake_size_max", config.limits.handshake_size_max.0, 8 << 10, 1 << 20),

@@ -14,6 +14,10 @@ const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// Resident memory of the process: near it clients that publish have to wait, and at it nobody more is let in. 0: any
+    /// amount; absent: three quarters of what the process may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_max: Option<Size>,
     /// Connections on all listeners together.
     pub connections_max: usize,
     /// Connections from one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
@@ -95,6 +99,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            memory_max: None,
             connections_max: 100_000,
             connections_per_address_max: 100_000,
             connections_per_user_max: 100_000,

@@ -52,8 +52,9 @@ pub trait Protocol: Send {
     /// [`is_paced`](Self::is_paced). Until then the connection is not read from.
     fn takes_input(&self, held_bytes_max: usize) -> bool;
 
-    /// Whether the client publishes faster than it may. It is not read from until the time that
-    /// [`poll_timeout`](Self::poll_timeout) names, and that it is not heard meanwhile says nothing about it.
+    /// Whether the client has to wait before it publishes more: it does so faster than it may, or memory is short. It is
+    /// not read from until the time that [`poll_timeout`](Self::poll_timeout) names, or until its
+    /// [`Link`](crate::session::Link) is woken, and that it is not heard meanwhile says nothing about it.
     fn is_paced(&self) -> bool {
         false
     }

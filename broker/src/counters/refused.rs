@@ -35,13 +35,15 @@ pub enum RefusalReason {
     Redirected,
     /// The server cannot do it at present: its disk takes nothing.
     Unavailable,
+    /// The memory that there may be is full.
+    Memory,
     /// Anything else.
     Other,
 }
 
 impl RefusalReason {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Malformed,
         Self::Protocol,
         Self::TooLarge,
@@ -57,6 +59,7 @@ impl RefusalReason {
         Self::ShuttingDown,
         Self::Redirected,
         Self::Unavailable,
+        Self::Memory,
         Self::Other,
     ];
 
@@ -78,6 +81,7 @@ impl RefusalReason {
             Self::ShuttingDown => "shutting_down",
             Self::Redirected => "redirected",
             Self::Unavailable => "unavailable",
+            Self::Memory => "memory",
             Self::Other => "other",
         }
     }

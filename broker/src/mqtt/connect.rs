@@ -194,6 +194,7 @@ impl Mqtt {
             packet_size_max: wishes.packet_size_max,
             aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
             pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
+            is_held: false,
             unreleased: 0,
             enhanced,
             renewal: None,

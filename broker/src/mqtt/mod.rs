@@ -7,7 +7,7 @@
 //!                                   where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what comes in; `time` what falls due; `deliver`
+//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what comes in; `hold` has it wait; `time` handles what falls due; `deliver`
 //! is the half that lives in the session and writes what goes out; `refuse` says no.
 
 mod acknowledge;
@@ -16,6 +16,7 @@ mod authenticate;
 mod connect;
 mod deliver;
 mod disconnect;
+mod hold;
 mod layout;
 mod publish;
 mod refuse;
@@ -88,6 +89,8 @@ struct Client {
     aliases: InboundAliases,
     /// How fast it may publish, where that is limited.
     pace: Pace,
+    /// What it publishes next waits for memory.
+    is_held: bool,
     /// QoS 2 publishes that came on this connection and that the client has not released yet.
     unreleased: u32,
     /// The authentication method of its CONNECT [MQTT-4.12.1-1], and a re-authentication that is under way.
@@ -122,6 +125,9 @@ impl Mqtt {
             (State::Greeting { .. }, Packet::Connect(connect)) => {
                 if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
                     return Err(Refusal::banned(secs));
+                }
+                if self.broker.memory.is_full() {
+                    return Err(Refusal::memory_full());
                 }
                 self.handle_connect(turn, connect, bytes)
             }
@@ -256,6 +262,9 @@ impl Protocol for Mqtt {
                 return (used, Flow::Yield);
             }
             let rest = &input[used..];
+            if self.holds(rest) {
+                return (used, Flow::Yield);
+            }
             let result = match self.handle_plain_acks(turn, rest) {
                 Some((size, result)) => {
                     used += size;
@@ -278,6 +287,7 @@ impl Protocol for Mqtt {
     }
 
     fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
+        self.resume(turn.now.instant);
         let refusal = match self.link.signal() {
             None => match self.hear(turn) {
                 Ok(()) => return Flow::Continue,
@@ -339,7 +349,7 @@ impl Protocol for Mqtt {
     }
 
     fn is_paced(&self) -> bool {
-        matches!(&self.state, State::Connected(client) if client.pace.is_ahead())
+        matches!(&self.state, State::Connected(client) if client.pace.is_ahead() || client.is_held)
     }
 
     fn takes_text(&self) -> bool {

@@ -60,6 +60,11 @@ impl Refusal {
         Self::new(ReasonCode::Banned, detail)
     }
 
+    pub(super) fn memory_full() -> Self {
+        let detail = "the server's memory is full; try again later";
+        Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::Memory)
+    }
+
     pub(super) fn taken_over() -> Self {
         Self::new(ReasonCode::SessionTakenOver, "another connection uses this client identifier")
     }

@@ -104,13 +104,14 @@ impl<'a> Admission<'a> {
     /// Notes why there is no way in.
     pub(super) fn note_refusal(&self, refusal: &Refusal) {
         let status = refusal.status;
-        let reason = match status {
+        let of_status = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => RefusalReason::TooMany,
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => RefusalReason::TooLarge,
             StatusCode::REQUEST_TIMEOUT => RefusalReason::Timeout,
             StatusCode::UNAUTHORIZED => RefusalReason::Credentials,
             _ => RefusalReason::Upgrade,
         };
+        let reason = refusal.kind.unwrap_or(of_status);
         let detail = &format_args!("HTTP {}: {}", status.as_u16(), refusal.reason);
         let listener = Some(&*self.listener.name);
         self.broker.note_refusal(self.link, &Refused { reason, listener, client_id: None, detail });

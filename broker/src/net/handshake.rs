@@ -11,6 +11,8 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use tidewire_protocols::websocket::deflate::{Agreed, Policy, negotiate};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::counters::RefusalReason;
+
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -21,18 +23,32 @@ pub struct Refusal {
     /// How long the client's address is refused whatever it asks for, where that is known; rounded up to seconds in
     /// Retry-After. (RFC 9110, section 10.2.3)
     pub retry_after: Option<Duration>,
+    /// What it counts as, where its status does not say so.
+    pub kind: Option<RefusalReason>,
 }
 
 impl Refusal {
     /// A refusal of what is asked for.
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), retry_after: None }
+        Self { status, reason: reason.into(), retry_after: None, kind: None }
     }
 
     /// A refusal that will stand so long.
     pub fn for_now(reason: impl Into<String>, retry_after: Duration) -> Self {
         let retry_after = Some(retry_after);
         Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, reason) }
+    }
+
+    /// There are as many connections as there may be.
+    pub(super) fn no_place() -> Self {
+        let reason = "as many connections are open as there may be; try again later";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+    }
+
+    /// There is no memory for one more connection.
+    pub(super) fn memory_full() -> Self {
+        let reason = "the server's memory is full; try again later";
+        Self { kind: Some(RefusalReason::Memory), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, reason) }
     }
 }
 
@@ -173,7 +189,7 @@ fn choose_compression(headers: &HeaderMap, policy: Option<Policy>) -> Result<Opt
 
 /// The answer to a request that is refused.
 pub(super) fn refusal(refusal: Refusal, version: Version) -> Response<Full<Bytes>> {
-    let Refusal { status, reason, retry_after } = refusal;
+    let Refusal { status, reason, retry_after, kind: _ } = refusal;
     let mut response = Response::new(Full::new(Bytes::from(reason + "\n")));
     *response.status_mut() = status;
     insert(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");

@@ -25,7 +25,6 @@ use super::admission::Admission;
 use super::begun::{Begun, compression_policy};
 use super::handshake::{Agreement, Refusal, Site as _, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
-use super::open::no_place;
 use super::site::ListenerSite;
 use crate::auth::Arrival;
 use crate::broker::Visit;
@@ -189,7 +188,7 @@ fn try_begin(
     site: &ListenerSite<'_>,
     mut request: Request<Incoming>,
 ) -> Result<(Agreed, Response<Full<Bytes>>), Refusal> {
-    let place = Place::take(&carrier.state).ok_or_else(no_place)?;
+    let place = Place::take(&carrier.state)?;
     site.admission.enter()?;
     let (agreement, answer) = examine(&request, site)?;
     let upgrade = hyper::upgrade::on(&mut request);

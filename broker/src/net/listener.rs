@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::bind::Acceptor;
+use super::handshake::Refusal;
 use super::http2;
 use super::open::{Opened, OpenedKind, Opening};
 use super::{Bound, Raw, Stream};
@@ -79,12 +80,17 @@ pub(super) struct ListenerState {
 pub(super) struct Place(Arc<ListenerState>);
 
 impl Place {
-    /// `None` when the listener or the broker serves as many as it may.
-    pub(super) fn take(site: &Arc<ListenerState>) -> Option<Self> {
+    /// # Errors
+    ///
+    /// The listener or the broker serves as many as it may, or memory is full.
+    pub(super) fn take(site: &Arc<ListenerState>) -> Result<Self, Refusal> {
+        if site.broker.memory.is_full() {
+            return Err(Refusal::memory_full());
+        }
         let place = Self(Arc::clone(site));
         let has_room = site.served.fetch_add(1, Ordering::Relaxed) < site.config.max_connections
             && site.broker.link_count() < site.broker.config.limits.connections_max;
-        has_room.then_some(place)
+        if has_room { Ok(place) } else { Err(Refusal::no_place()) }
     }
 }
 
@@ -111,19 +117,22 @@ pub(super) struct Served {
 }
 
 fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
-    let place = Place::take(site);
-    let (has_place, origin) = (place.is_some(), raw.origin());
-    let link = match has_place {
-        true => site.broker.new_link(origin),
+    let (place, refused) = match Place::take(site) {
+        Ok(place) => (Some(place), None),
+        Err(refusal) => (None, Some(refusal)),
+    };
+    let origin = raw.origin();
+    let link = match refused {
+        None => site.broker.new_link(origin),
         // Not on the list, which is for those that are served.
-        false => Arc::new(Link::new(0, origin, site.broker.now().instant)),
+        Some(_) => Arc::new(Link::new(0, origin, site.broker.now().instant)),
     };
     tracing::debug!(listener = %site.config.name, %link, "connection");
     let listed = Listed::new(&site.broker, link);
     let site = Arc::clone(site);
     Attending::Opening(Box::pin(async move {
         let (broker, listener, tls) = (&site.broker, &site.config, site.tls.as_deref());
-        let opened = Opening { broker, listener, tls, link: &listed.link, has_place }.open(raw).await;
+        let opened = Opening { broker, listener, tls, link: &listed.link, refused }.open(raw).await;
         let Opened { kind, visit } = opened?;
         match kind {
             OpenedKind::One(stream, protocol) => Some(listed.begin_serving(stream, protocol, visit, place)),

@@ -56,8 +56,8 @@ pub(super) struct Opening<'a> {
     pub(super) listener: &'a ListenerConfig,
     pub(super) tls: Option<&'a LiveTls>,
     pub(super) link: &'a Arc<Link>,
-    /// Whether the listener has a place for it; if not, it is told so.
-    pub(super) has_place: bool,
+    /// Why there is no place for it, if there is none; it is told so.
+    pub(super) refused: Option<Refusal>,
 }
 
 /// Why a connection is not served.
@@ -119,7 +119,7 @@ impl Opening<'_> {
         }
         let peer = raw.peer_address().map(|address| address.ip());
         let admission = Admission::new(self.broker, self.listener, self.link, peer);
-        let admitted = if self.has_place { admission.enter() } else { Err(no_place()) };
+        let admitted = self.refused.clone().map_or_else(|| admission.enter(), Err);
         // Over WebSocket it is told why, in HTTP.
         if let (Err(refusal), Transport::Tcp) = (&admitted, self.listener.transport) {
             admission.note_refusal(refusal);
@@ -247,12 +247,6 @@ impl Opening<'_> {
         let arrival = admission.arrival();
         Begun { broker: self.broker, listener: self.listener, link: self.link, arrival }
     }
-}
-
-/// What a client hears that there is no room for.
-pub(super) fn no_place() -> Refusal {
-    let reason = "as many connections are open as there may be; try again later";
-    Refusal::new(hyper::StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
 /// Answers an HTTP request that came without TLS, whatever it asks for.

@@ -57,17 +57,18 @@ impl Stream {
         Self::WebSocket(Box::new(WebSocket::new(socket, terms, takes_text, now)))
     }
 
-    /// Reads what has arrived, up to a bound, and has `handle` handle it where it lies; its second argument says whether
-    /// the bytes came as text.
+    /// Reads what has arrived, up to `size_max` bytes and what a thread's buffer holds, and has `handle` handle it where it
+    /// lies; its second argument says whether the bytes came as text.
     pub fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,
+        size_max: usize,
         handle: &mut dyn FnMut(&[u8], bool) -> Flow,
     ) -> Poll<Received> {
         match self {
-            Self::Plain(stream) => stream.poll_receive(cx, handle),
-            Self::WebSocket(stream) => stream.poll_receive(cx, now, handle),
+            Self::Plain(stream) => stream.poll_receive(cx, size_max, handle),
+            Self::WebSocket(stream) => stream.poll_receive(cx, now, size_max, handle),
         }
     }
 
@@ -126,11 +127,15 @@ impl PlainStream {
     fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
+        size_max: usize,
         handle: &mut dyn FnMut(&[u8], bool) -> Flow,
     ) -> Poll<Received> {
-        SCRATCH.with_borrow_mut(|scratch| match ready!(poll_read(&mut self.socket, cx, scratch)) {
-            Some(size) => Poll::Ready(Received::Bytes(handle(&scratch[..size], false))),
-            None => Poll::Ready(Received::End),
+        SCRATCH.with_borrow_mut(|scratch| {
+            let scratch = &mut scratch[..size_max.min(SCRATCH_BYTES)];
+            match ready!(poll_read(&mut self.socket, cx, scratch)) {
+                Some(size) => Poll::Ready(Received::Bytes(handle(&scratch[..size], false))),
+                None => Poll::Ready(Received::End),
+            }
         })
     }
 

@@ -18,7 +18,7 @@ use tokio::io::AsyncWrite;
 
 use super::Socket;
 use super::framing::{Framing, give_back, lend};
-use super::stream::{Received, SCRATCH, poll_end, poll_read};
+use super::stream::{Received, SCRATCH, SCRATCH_BYTES, poll_end, poll_read};
 use crate::connection::{Close, CloseCode, Flow};
 use crate::counters::RefusalReason;
 use crate::output::Output;
@@ -114,6 +114,7 @@ impl WebSocket {
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,
+        size_max: usize,
         handle: &mut dyn FnMut(&[u8], bool) -> Flow,
     ) -> Poll<Received> {
         if !self.unread.is_empty() || self.decoder.has_more() {
@@ -126,6 +127,7 @@ impl WebSocket {
             return Poll::Ready(received);
         }
         SCRATCH.with_borrow_mut(|scratch| {
+            let scratch = &mut scratch[..size_max.min(SCRATCH_BYTES)];
             let Some(size) = ready!(poll_read(&mut self.socket, cx, scratch)) else {
                 return Poll::Ready(Received::End);
             };

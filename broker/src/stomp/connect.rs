@@ -171,6 +171,7 @@ impl Stomp {
             subscriptions: HashMap::new(),
             transactions: Transactions::default(),
             pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
+            is_held: false,
             known: None,
             renewal: None,
         }));

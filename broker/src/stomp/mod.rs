@@ -16,6 +16,7 @@ mod deliver;
 mod destination;
 mod headers;
 mod heart_beat;
+mod hold;
 mod known;
 mod refuse;
 mod renew;
@@ -100,6 +101,8 @@ struct Client {
     transactions: Transactions,
     /// How fast it may send, where that is limited.
     pace: Pace,
+    /// What it sends next waits for memory.
+    is_held: bool,
     /// What the head of the last SEND says.
     known: Option<Box<KnownHead>>,
     /// It has proved itself anew, and somebody is being asked about it; no frame is handled meanwhile.
@@ -168,6 +171,9 @@ impl Stomp {
                     Command::Connect | Command::Stomp => {
                         if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
                             return Err(Refusal::banned(secs));
+                        }
+                        if self.broker.memory.is_full() {
+                            return Err(Refusal::memory_full());
                         }
                         self.handle_connect(turn, frame, bytes)
                     }
@@ -283,7 +289,7 @@ impl Protocol for Stomp {
             if rest.is_empty() {
                 return (used, Flow::Continue);
             }
-            if self.is_paced() {
+            if self.is_paced() || self.holds(rest) {
                 return (used, Flow::Yield);
             }
             let result = match self.handle_known(turn, rest) {
@@ -320,6 +326,7 @@ impl Protocol for Stomp {
     }
 
     fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
+        self.resume(turn.now.instant);
         let refusal = match self.link.signal() {
             None => match self.hear(turn) {
                 Ok(()) => return Flow::Continue,
@@ -386,7 +393,7 @@ impl Protocol for Stomp {
     }
 
     fn is_paced(&self) -> bool {
-        matches!(&self.state, State::Connected(client) if client.pace.is_ahead())
+        matches!(&self.state, State::Connected(client) if client.pace.is_ahead() || client.is_held)
     }
 
     fn takes_text(&self) -> bool {

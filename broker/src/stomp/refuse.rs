@@ -75,6 +75,11 @@ impl Refusal {
         Self::new("banned", format!("Too many logins from this address failed. Try again in {secs} s."))
     }
 
+    pub(super) fn memory_full() -> Self {
+        Self::new("memory full", "The server's memory is full. Try again later.")
+            .because(RefusalReason::Memory)
+    }
+
     pub(super) fn shutting_down() -> Self {
         let (code, kind) = (CloseCode::GoingAway, RefusalReason::ShuttingDown);
         let body = "The server is being stopped. Connect again later.";

@@ -30,11 +30,12 @@ impl Stomp {
                 let refusal = Refusal::new("connect timeout", "Nobody could say in time who you are.");
                 Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::Timeout)))
             }
-            // While it is ahead of its rate, or somebody is asked about it, or its replies wait for the disk, or too much
+            // While it is ahead of its rate, or waits for memory, or somebody is asked about it, or its replies wait for the disk, or too much
             // else does, the client is not read from, and so cannot be heard.
             State::Connected(client)
                 if client.heart_beats.is_silent(now)
                     && (client.pace.is_ahead()
+                        || client.is_held
                         || client.renewal.is_some()
                         || self.replies.wait_for_store(turn.durable())
                         || self.broker.store().is_congested()) =>

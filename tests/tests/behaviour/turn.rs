@@ -48,7 +48,7 @@ async fn turns(count: usize, message_len: usize) -> Vec<Vec<usize>> {
                 Flow::Continue
             };
             let now = std::time::Instant::now();
-            let received = poll_fn(|cx| stream.poll_receive(cx, now, &mut handle)).await;
+            let received = poll_fn(|cx| stream.poll_receive(cx, now, usize::MAX, &mut handle)).await;
             assert!(matches!(received, Received::Bytes(Flow::Continue)));
             turns.push(pieces);
         }

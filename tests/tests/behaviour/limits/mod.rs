@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod bans;
+mod memory;
 mod pace;
 
 use std::net::IpAddr;
