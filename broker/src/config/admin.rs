@@ -44,13 +44,14 @@ impl AdminConfig {
         (!self.bind.is_empty()).then(listener)
     }
 
-    /// The token that requests have to carry, if there is one.
+    /// The token that requests have to carry, if there is one, and an admin listener.
     ///
     /// # Errors
     ///
     /// See [`AdminToken::load`].
     pub fn token(&self) -> Result<Option<AdminToken>, String> {
-        self.token_file.as_deref().map(AdminToken::load).transpose()
+        let file = self.token_file.as_deref().filter(|_| !self.bind.is_empty());
+        file.map(AdminToken::load).transpose()
     }
 
     /// What is wrong, each with its key within `[admin]`; `listeners` are bound besides.

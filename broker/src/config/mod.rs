@@ -38,6 +38,7 @@ pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
+pub(crate) use self::warnings::is_loopback_host;
 pub use self::warnings::warnings;
 use crate::session::{OutboxLimits, Overflow};
 

@@ -36,12 +36,13 @@ fn plain_urls(auth: &AuthConfig) -> impl Iterator<Item = (&'static str, String)>
     ];
     asked.into_iter().filter_map(|(key, url, text)| {
         let url: Uri = url?.parse().ok()?;
-        let host = url.host().filter(|host| url.scheme_str() == Some("http") && !is_loopback(host))?;
+        let host = url.host().filter(|host| url.scheme_str() == Some("http") && !is_loopback_host(host))?;
         Some((key, format!("{host} is asked without TLS, and {text}: use https")))
     })
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host's name or address, as URLs have it, is this machine.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
     let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
     address.map_or(host.eq_ignore_ascii_case("localhost"), |address| address.to_canonical().is_loopback())
 }
