@@ -3,6 +3,7 @@
 //! **Start here.** The layers, from the wire inwards; each knows only those below it:
 //!
 //! ```text
+//!   admin        HTTP for those who run the broker             beside the others
 //!   net          listeners, WebSocket upgrade, streams          bytes come and go
 //!   connection   the loop: read, handle, commit, write          one task per network connection
 //!   mqtt  stomp  packets and frames become requests             two implementations of `connection::Protocol`
@@ -22,6 +23,7 @@
 //! said*), and then leaves the same way.
 
 pub mod address;
+pub mod admin;
 pub mod auth;
 pub mod broker;
 pub mod clock;

@@ -1,5 +1,6 @@
 //! The daemon `tidewire`.
 
+mod ctl;
 mod passwd;
 mod reload;
 mod store_command;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
+use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::{
@@ -49,6 +51,8 @@ enum Command {
     Config(ConfigArgs),
     /// Add or change a user; asks for the password on the terminal, or reads it from standard input.
     Passwd(passwd::Arguments),
+    /// Tell a broker that runs what to do, over its admin listener.
+    Ctl(ctl::Arguments),
     /// Look at a store that no broker has open, and copy it.
     Store(store_command::Arguments),
 }
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
             Err(error) => complain(&error.to_string()),
         }),
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
+        Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
     }
 }
@@ -135,14 +140,24 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
             Err(error) => return complain(&error.to_string()),
         }
     }
+    let (admin, access) = match bind_admin(&broker.config, &mut passed) {
+        Ok(bound) => bound,
+        Err(text) => return complain(&text),
+    };
     for name in passed.left() {
         tracing::warn!(name, "a socket was passed that no listener takes (bind = \"systemd:NAME\")");
     }
     let Ok(mut signals) = Signals::new() else {
         return complain("cannot listen for signals");
     };
-    let reload = Arc::new(Reload::new(sources, Arc::clone(&broker), gate, &bound));
+    let reload = Arc::new(Reload::new(sources, Arc::clone(&broker), gate, Arc::clone(&access), &bound));
     let (stop, stopped) = watch::channel(false);
+    let admin = admin.map(|bound| {
+        tracing::info!("listening on {}", url("http", &bound, "admin"));
+        let (broker, reload) = (Arc::clone(&broker), Arc::clone(&reload));
+        let admin = Admin::new(broker, access, reload, stopped.clone(), bound.address());
+        tokio::spawn(admin::serve(Arc::new(admin), bound))
+    });
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);
         async move { broker.run_schedule().await }
@@ -181,6 +196,11 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
     if let Some(watch) = watch {
         watch.abort();
     }
+    if let Some(admin) = admin {
+        // It tells of the stop until then. Once it has ended, its socket's file is gone.
+        admin.abort();
+        let _ = admin.await;
+    }
     broker.store().close();
     tracing::info!("stopped");
     ExitCode::SUCCESS
@@ -205,6 +225,19 @@ fn watch_memory(broker: &Arc<Broker>) -> Option<JoinHandle<()>> {
     }
     let broker = Arc::clone(broker);
     Some(tokio::spawn(async move { broker.watch_memory(ceiling, Process).await }))
+}
+
+/// Binds the admin listener, if there is to be one, and reads its token.
+fn bind_admin(
+    config: &Config,
+    passed: &mut net::Passed,
+) -> Result<(Option<net::Bound>, Arc<Access>), String> {
+    let token = config.admin.token().map_err(|text| format!("admin.token_file: {text}"))?;
+    let bound = config.admin.listener().map(|listener| net::bind_or_take(listener, passed)).transpose();
+    let bound = bound.map_err(|error| {
+        format!("{error}: set admin.bind to another address, or to \"\" to do without the admin listener")
+    })?;
+    Ok((bound, Arc::new(Access::new(token))))
 }
 
 /// Opens the store that the configuration asks for, and says what it promises.
@@ -289,11 +322,14 @@ fn describe(bound: &net::Bound) -> String {
         (Transport::Tcp, [ProtocolName::Stomp]) => "stomp",
         (Transport::Tcp, _) => "tcp",
     };
-    let (scheme, name, protocols) =
-        (if is_secure { secure(scheme) } else { scheme }, &bound.config.name, protocols.join(" and "));
+    let scheme = if is_secure { secure(scheme) } else { scheme };
+    url(scheme, bound, &format!("{}: {}", bound.config.name, protocols.join(" and ")))
+}
+
+fn url(scheme: &str, bound: &net::Bound, what: &str) -> String {
     match Bind::parse(&bound.config.bind) {
-        Some(Bind::Unix(_)) => format!("{scheme} at {bound} ({name}: {protocols})"),
-        _ => format!("{scheme}://{bound} ({name}: {protocols})"),
+        Some(Bind::Unix(_)) => format!("{scheme} at {bound} ({what})"),
+        _ => format!("{scheme}://{bound} ({what})"),
     }
 }
 

@@ -1,27 +1,34 @@
-//! What SIGHUP does: settings are read again, and those that can change while connections are served take effect,
+//! What SIGHUP and `tidewire ctl reload` do: settings are read again, and those that can change while connections are served take effect,
 //! wholly or not at all.
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+use tidewire::admin::{self, Access};
 use tidewire::auth::{Gate, Policy};
 use tidewire::broker::Broker;
-use tidewire::config::{ConfigError, Sources, load_with_warnings};
+use tidewire::config::{AdminToken, Config, ConfigError, ListenerConfig, Sources, load_with_warnings};
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
 
-/// What a reload reaches: users, rules and keys of tokens, and the listeners' certificates, keys, authorities and
-/// revocation lists.
+/// What a reload reaches: users, rules and keys of tokens, the listeners' certificates, keys, authorities and revocation
+/// lists, and the admin listener's token.
 pub(crate) struct Reload {
     sources: Sources,
     broker: Arc<Broker>,
     gate: Arc<Gate>,
+    access: Arc<Access>,
     listeners: Vec<Listener>,
+    /// Two at once would put in force now what the one has read, now what the other has.
+    turn: Mutex<()>,
 }
 
 /// What is ready to be put in force.
 struct Ready<'r> {
     tls: Vec<(&'r LiveTls, Prepared)>,
     policy: Policy,
+    /// The admin listener's, unless that itself has changed: what an address needs is asked of the one that is bound.
+    access: Option<Option<AdminToken>>,
     warnings: Vec<ConfigError>,
 }
 
@@ -33,61 +40,104 @@ struct Listener {
 
 impl Reload {
     /// For a broker that was started from these sources and has bound these listeners.
-    pub(crate) fn new(sources: Sources, broker: Arc<Broker>, gate: Arc<Gate>, bound: &[Bound]) -> Self {
+    pub(crate) fn new(
+        sources: Sources,
+        broker: Arc<Broker>,
+        gate: Arc<Gate>,
+        access: Arc<Access>,
+        bound: &[Bound],
+    ) -> Self {
         let listener = |bound: &Bound| Listener {
             name: bound.config.name.clone(),
             bind: bound.config.bind.clone(),
             tls: bound.tls.clone(),
         };
-        Self { sources, broker, gate, listeners: bound.iter().map(listener).collect() }
+        let listeners = bound.iter().map(listener).collect();
+        Self { sources, broker, gate, access, listeners, turn: Mutex::new(()) }
     }
 
-    /// Reads everything again. Where something is wrong, what was before stays. Says in the log what came of it.
-    pub(crate) fn run(&self) {
-        match self.prepare() {
-            Ok(Ready { tls, policy, warnings }) => {
-                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-                let listeners = tls.len();
-                tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
-                self.gate.install(policy);
-                self.broker.reconsider_all();
-                tracing::info!(
-                    listeners,
-                    "reloaded: users, rules, certificates, keys, authorities and revocation lists"
-                );
+    /// Reads everything again. Where something is wrong, what was before stays. Says in the log what came of it, and
+    /// returns the same. One that comes meanwhile waits.
+    pub(crate) fn run(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
+        let _turn = self.turn.lock();
+        let Ready { tls, policy, access, warnings } = self.prepare().inspect_err(|errors| {
+            for error in errors {
+                tracing::error!("not reloaded, what was before stays: {error}");
             }
-            Err(errors) => {
-                for error in errors {
-                    tracing::error!("not reloaded, what was before stays: {error}");
-                }
-            }
+        })?;
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let listeners = tls.len();
+        tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
+        if let Some(token) = access {
+            self.access.install(token);
         }
+        self.gate.install(policy);
+        self.broker.reconsider_all();
+        tracing::info!(
+            listeners,
+            "reloaded: users, rules, certificates, keys, authorities and revocation lists"
+        );
+        Ok(warnings)
     }
 
     fn prepare(&self) -> Result<Ready<'_>, Vec<ConfigError>> {
-        let (config, warnings) = load_with_warnings(&self.sources)?;
+        let (config, mut warnings) = load_with_warnings(&self.sources)?;
         let policy = config.policy().map_err(|fault| vec![fault.into()])?;
-        let mut prepared = Vec::new();
+        let mut tls = Vec::new();
         for listener in &self.listeners {
-            let is_same = |now: &&tidewire::config::ListenerConfig| {
-                now.name == listener.name && now.bind == listener.bind
-            };
-            let settings = config.listeners.iter().find(is_same).map(|now| &now.tls);
-            match (&listener.tls, settings) {
-                (Some(live), Some(Some(settings))) => {
-                    let ready = live.prepare(settings).map_err(|fault| {
-                        let place = format!("listener \"{}\"", listener.name);
-                        vec![ConfigError { place, text: fault.to_string(), excerpt: None }]
-                    })?;
-                    prepared.push((live.as_ref(), ready));
-                }
-                (None, Some(None)) => {}
-                _ => tracing::warn!(
-                    listener = %listener.name,
-                    "the listener itself has changed, which takes a restart"
-                ),
+            match listener.prepare(&config).map_err(|error| vec![error])? {
+                Change::Tls(live, prepared) => tls.push((live, prepared)),
+                Change::None => {}
+                Change::Listener => warnings.push(takes_a_restart(&listener.place())),
             }
         }
-        Ok(Ready { tls: prepared, policy, warnings })
+        let access = if config.admin.bind == self.broker.config.admin.bind {
+            Some(config.admin.token().map_err(|text| vec![fault("admin.token_file", text)])?)
+        } else {
+            warnings.push(takes_a_restart("admin.bind"));
+            None
+        };
+        Ok(Ready { tls, policy, access, warnings })
     }
+}
+
+impl admin::Reload for Reload {
+    fn reload(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
+        self.run()
+    }
+}
+
+/// What a reload makes of a listener.
+enum Change<'r> {
+    Tls(&'r LiveTls, Prepared),
+    None,
+    /// It is another one now, or is gone, or speaks TLS where it did not.
+    Listener,
+}
+
+impl Listener {
+    fn prepare(&self, config: &Config) -> Result<Change<'_>, ConfigError> {
+        let is_same = |now: &&ListenerConfig| now.name == self.name && now.bind == self.bind;
+        let settings = config.listeners.iter().find(is_same).map(|now| &now.tls);
+        match (&self.tls, settings) {
+            (Some(live), Some(Some(settings))) => match live.prepare(settings) {
+                Ok(prepared) => Ok(Change::Tls(live, prepared)),
+                Err(tls_fault) => Err(fault(&self.place(), tls_fault.to_string())),
+            },
+            (None, Some(None)) => Ok(Change::None),
+            _ => Ok(Change::Listener),
+        }
+    }
+
+    fn place(&self) -> String {
+        format!("listener \"{}\"", self.name)
+    }
+}
+
+fn fault(place: &str, text: String) -> ConfigError {
+    ConfigError { place: place.to_owned(), text, excerpt: None }
+}
+
+fn takes_a_restart(place: &str) -> ConfigError {
+    fault(place, "the listener itself has changed, which takes a restart".to_owned())
 }

@@ -1,14 +1,17 @@
-//! Asks other servers over HTTP: published keys, and a service that knows the users.
+//! Asks other servers over HTTP: published keys, a service that knows the users, and a broker's admin listener.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Method, Request, Response, StatusCode, Uri, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::UnixStream;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -21,8 +24,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// See the module. Connections are kept for the next question.
 #[derive(Clone, Debug)]
 pub struct Fetch {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    way: Way,
     timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Web(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Unix(PathBuf),
 }
 
 /// Why there is no answer.
@@ -60,7 +69,12 @@ impl Fetch {
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector);
-        Ok(Self { client, timeout })
+        Ok(Self { way: Way::Web(client), timeout })
+    }
+
+    /// Asks whoever listens on this Unix socket, whatever host a question is for.
+    pub fn over_unix(path: PathBuf, timeout: Duration) -> Self {
+        Self { way: Way::Unix(path), timeout }
     }
 
     /// What is there.
@@ -69,7 +83,7 @@ impl Fetch {
     ///
     /// [`FetchError`].
     pub async fn get(&self, uri: &Uri) -> Result<Bytes, FetchError> {
-        self.ask(Request::builder().method(Method::GET).uri(uri).body(Full::default())).await
+        self.ask_for_ok(Request::builder().method(Method::GET).uri(uri).body(Full::default())).await
     }
 
     /// The answer to a question in JSON, which carries `bearer` as its token where there is one.
@@ -83,29 +97,82 @@ impl Fetch {
         question: Vec<u8>,
         bearer: Option<&str>,
     ) -> Result<Bytes, FetchError> {
-        let mut request = Request::builder().method(Method::POST).uri(uri);
-        request = request.header(header::CONTENT_TYPE, "application/json");
-        if let Some(bearer) = bearer {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
-        }
-        self.ask(request.body(Full::from(question))).await
+        self.ask_for_ok(json_request(uri, question, bearer)).await
     }
 
-    async fn ask(&self, request: hyper::http::Result<Request<Full<Bytes>>>) -> Result<Bytes, FetchError> {
+    /// The same, with what the answer's status is; that may be any.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`], but for [`FetchError::Status`].
+    pub async fn post_json_whatever_comes(
+        &self,
+        uri: &Uri,
+        question: Vec<u8>,
+        bearer: Option<&str>,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
+        self.ask(json_request(uri, question, bearer), |_| true).await
+    }
+
+    async fn ask_for_ok(
+        &self,
+        request: hyper::http::Result<Request<Full<Bytes>>>,
+    ) -> Result<Bytes, FetchError> {
+        // A redirect is not followed: who is asked says the configuration.
+        self.ask(request, |status| status == StatusCode::OK).await.map(|(_, body)| body)
+    }
+
+    async fn ask(
+        &self,
+        request: hyper::http::Result<Request<Full<Bytes>>>,
+        is_wanted: impl Fn(StatusCode) -> bool,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
         let failed = |error: &dyn std::error::Error| FetchError::Failed(with_sources(error));
         let mut request = request.map_err(|error| failed(&error))?;
         request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
         let asked = async {
-            let response = self.client.request(request).await.map_err(|error| failed(&error))?;
-            // A redirect is not followed: who is asked says the configuration.
-            if response.status() != StatusCode::OK {
-                return Err(FetchError::Status(response.status()));
+            let response = match &self.way {
+                Way::Web(client) => client.request(request).await.map_err(|error| failed(&error))?,
+                Way::Unix(path) => send(path, request).await.map_err(|error| failed(error.as_ref()))?,
+            };
+            let status = response.status();
+            if !is_wanted(status) {
+                return Err(FetchError::Status(status));
             }
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            Ok(body.map_err(|error| failed(error.as_ref()))?.to_bytes())
+            Ok((status, body.map_err(|error| failed(error.as_ref()))?.to_bytes()))
         };
         tokio::time::timeout(self.timeout, asked).await.unwrap_or(Err(FetchError::Timeout(self.timeout)))
     }
+}
+
+fn json_request(
+    uri: &Uri,
+    question: Vec<u8>,
+    bearer: Option<&str>,
+) -> hyper::http::Result<Request<Full<Bytes>>> {
+    let mut request = Request::builder().method(Method::POST).uri(uri);
+    request = request.header(header::CONTENT_TYPE, "application/json");
+    if let Some(bearer) = bearer {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+    }
+    request.body(Full::from(question))
+}
+
+/// Sends a request over a connection of its own to a Unix socket.
+async fn send(
+    path: &Path,
+    mut request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(UnixStream::connect(path).await?)).await?;
+    // It ends with the answer, or when nobody waits for that any more.
+    tokio::spawn(connection);
+    // What a server expects that is no proxy: the host in a header, and only the path in the first line.
+    let uri = std::mem::take(request.uri_mut());
+    let host = uri.authority().map_or("localhost", |authority| authority.as_str());
+    request.headers_mut().insert(header::HOST, host.parse()?);
+    *request.uri_mut() = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?;
+    Ok(sender.send_request(request).await?)
 }
 
 /// hyper's errors say little themselves, and the rest in their sources.

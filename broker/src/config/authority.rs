@@ -106,7 +106,7 @@ fn of<T, E: std::fmt::Display>(
 }
 
 /// A token as a header of HTTP can carry it. (RFC 6750, section 2.1)
-fn load_token(path: &Path) -> Result<Box<str>, String> {
+pub(super) fn load_token(path: &Path) -> Result<Box<str>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let token = text.trim_ascii();
     match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -82,6 +82,9 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     if let Err(AuthFault { key, text }) = config.policy() {
         fault(&key, text);
     }
+    for (key, text) in config.admin.faults(&config.listeners) {
+        fault(&format!("admin.{key}"), text);
+    }
     if config.mqtt.redirect != Redirect::None && config.mqtt.server_reference.is_none() {
         fault(
             "mqtt.redirect",

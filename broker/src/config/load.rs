@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::{Config, check, warnings};
@@ -25,8 +25,15 @@ pub struct Sources {
     pub overrides: Vec<String>,
 }
 
+impl Sources {
+    /// The file's name, as errors give it.
+    fn name(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new("embedded default"))
+    }
+}
+
 /// What is wrong, with the place where it can be put right.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ConfigError {
     /// File, line and column, the environment variable, or the key.
     pub place: String,
@@ -63,11 +70,44 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
 ///
 /// See [`load`].
 pub fn load_with_warnings(sources: &Sources) -> Result<(Config, Vec<ConfigError>), Vec<ConfigError>> {
+    let Read { config, text, origins } = read(sources)?;
+    let file_name = sources.name();
+    let locate = |(key, fault): (String, String)| match origins.iter().rev().find(|(set, _)| *set == key) {
+        Some((_, origin)) => at(origin, fault),
+        None => locate_in_file(file_name, &text, &key, fault),
+    };
+    let faults = check(&config);
+    if faults.is_empty() {
+        let warnings = warnings(&config).into_iter().map(locate).collect();
+        return Ok((config, warnings));
+    }
+    Err(faults.into_iter().map(locate).collect())
+}
+
+/// Reads and merges a configuration, no more: for who wants a setting of a broker that runs, whatever else is wrong by now.
+///
+/// # Errors
+///
+/// What keeps it from being read.
+pub fn load_unchecked(sources: &Sources) -> Result<Config, Vec<ConfigError>> {
+    read(sources).map(|read| read.config)
+}
+
+/// A configuration that was read and not checked.
+struct Read {
+    config: Config,
+    /// The file's text.
+    text: String,
+    /// Keys that were set outside the file, each with where, as errors name it.
+    origins: Vec<(String, String)>,
+}
+
+fn read(sources: &Sources) -> Result<Read, Vec<ConfigError>> {
     let text = match &sources.file {
         Some(path) => std::fs::read_to_string(path).map_err(|error| vec![at(path.display(), error)])?,
         None => String::new(),
     };
-    let file_name = sources.file.as_deref().unwrap_or(Path::new("embedded default"));
+    let file_name = sources.name();
     // The file alone first: an error in it is shown at its line, which a merged table no longer knows.
     let mut config = parse_file(file_name, &text).map_err(|error| vec![error])?;
     let mut table: Table = text.parse().map_err(|error| vec![at(file_name.display(), error)])?;
@@ -83,17 +123,9 @@ pub fn load_with_warnings(sources: &Sources) -> Result<(Config, Vec<ConfigError>
         let tls = config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
         tls.for_each(|tls| tls.resolve(directory));
         config.auth.resolve(directory);
+        config.admin.resolve(directory);
     }
-    let locate = |(key, fault): (String, String)| match origins.iter().rev().find(|(set, _)| *set == key) {
-        Some((_, origin)) => at(origin, fault),
-        None => locate_in_file(file_name, &text, &key, fault),
-    };
-    let faults = check(&config);
-    if faults.is_empty() {
-        let warnings = warnings(&config).into_iter().map(locate).collect();
-        return Ok((config, warnings));
-    }
-    Err(faults.into_iter().map(locate).collect())
+    Ok(Read { config, text, origins })
 }
 
 /// One setting from outside the file.

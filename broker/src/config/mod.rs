@@ -3,6 +3,7 @@
 //! Durations are written `"10s"`, sizes `"64KiB"`. A file names only what differs from the defaults below; see
 //! [`load`] for where else settings come from, and [`check`] for what is wrong though it can be read.
 
+mod admin;
 mod auth;
 mod authority;
 mod check;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
+pub use self::admin::{AdminConfig, AdminToken};
 pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
 pub use self::authority::AuthFault;
 pub use self::check::check;
@@ -30,12 +32,13 @@ pub use self::compression::{Compression, CompressionSettings};
 pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
 pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
-pub use self::load::{ConfigError, Sources, load, load_with_warnings};
+pub use self::load::{ConfigError, Sources, load, load_unchecked, load_with_warnings};
 pub use self::network::Network;
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
+pub(crate) use self::warnings::is_loopback_host;
 pub use self::warnings::warnings;
 use crate::session::{OutboxLimits, Overflow};
 
@@ -61,6 +64,8 @@ pub struct Config {
     pub queues: QueuesConfig,
     /// What survives.
     pub storage: StorageConfig,
+    /// The admin listener.
+    pub admin: AdminConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -282,6 +287,7 @@ impl Default for Config {
             stomp: StompConfig::default(),
             queues: QueuesConfig::default(),
             storage: StorageConfig::default(),
+            admin: AdminConfig::default(),
             log: LogConfig::default(),
         }
     }

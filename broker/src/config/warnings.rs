@@ -19,8 +19,10 @@ pub fn warnings(config: &Config) -> Vec<(String, String)> {
         found.into_iter().map(move |TlsFault { key, text }| (format!("listeners[{index}].tls.{key}"), text))
     };
     let mut warnings: Vec<_> = config.listeners.iter().enumerate().flat_map(of_listener).collect();
-    let of_auth = plain_urls(&config.auth).chain(open_files(&config.auth)).chain(two_kinds(&config.auth));
+    let of_auth = plain_urls(&config.auth).chain(two_kinds(&config.auth));
     warnings.extend(of_auth.map(|(key, text)| (format!("auth.{key}"), text)));
+    warnings.extend(open_files(config).map(|(key, text)| (key.to_owned(), text)));
+    warnings.extend(config.admin.warning().map(|(key, text)| (format!("admin.{key}"), text)));
     warnings
 }
 
@@ -34,23 +36,26 @@ fn plain_urls(auth: &AuthConfig) -> impl Iterator<Item = (&'static str, String)>
     ];
     asked.into_iter().filter_map(|(key, url, text)| {
         let url: Uri = url?.parse().ok()?;
-        let host = url.host().filter(|host| url.scheme_str() == Some("http") && !is_loopback(host))?;
+        let host = url.host().filter(|host| url.scheme_str() == Some("http") && !is_loopback_host(host))?;
         Some((key, format!("{host} is asked without TLS, and {text}: use https")))
     })
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host's name or address, as URLs have it, is this machine.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
     let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
     address.map_or(host.eq_ignore_ascii_case("localhost"), |address| address.to_canonical().is_loopback())
 }
 
 /// Files with secrets that are no secret on this machine.
-fn open_files(auth: &AuthConfig) -> impl Iterator<Item = (&'static str, String)> {
+fn open_files(config: &Config) -> impl Iterator<Item = (&'static str, String)> {
+    let auth = &config.auth;
     let files = [
-        ("password_file", auth.password_file.as_deref()),
-        ("scram_file", auth.scram_file.as_deref()),
-        ("jwt.secret_file", auth.jwt.as_ref().and_then(|jwt| jwt.secret_file.as_deref())),
-        ("http.token_file", auth.http.as_ref().and_then(|http| http.token_file.as_deref())),
+        ("auth.password_file", auth.password_file.as_deref()),
+        ("auth.scram_file", auth.scram_file.as_deref()),
+        ("auth.jwt.secret_file", auth.jwt.as_ref().and_then(|jwt| jwt.secret_file.as_deref())),
+        ("auth.http.token_file", auth.http.as_ref().and_then(|http| http.token_file.as_deref())),
+        ("admin.token_file", config.admin.token_file.as_deref()),
     ];
     let is_open = |path: &&Path| is_open_to_others(path).unwrap_or_default();
     files.into_iter().filter_map(move |(key, path)| {

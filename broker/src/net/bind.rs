@@ -10,6 +10,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::listener::poll_accept;
 use super::unix_socket::{self, SocketFile};
 use super::{Passed, Raw};
 use crate::config::{Bind, ListenerConfig, ProtocolName, Transport};
@@ -128,6 +129,15 @@ fn bind_port(config: &ListenerConfig, address: SocketAddr) -> io::Result<TcpList
 }
 
 impl Bound {
+    /// The next connection, as it comes.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses one, for want of file handles as a rule; a later one may succeed.
+    pub async fn accept(&self) -> io::Result<Raw> {
+        std::future::poll_fn(|cx| poll_accept(&self.acceptors, &mut 0, cx)).await
+    }
+
     /// The address it got, with the port the system chose where 0 was asked for; none on a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
         self.acceptors.iter().find_map(Acceptor::address)

@@ -57,7 +57,11 @@ pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<
 }
 
 /// The next connection of any; `next` is the one to be asked first, so that a busy one does not keep others waiting.
-fn poll_accept(acceptors: &[Acceptor], next: &mut usize, cx: &mut Context<'_>) -> Poll<io::Result<Raw>> {
+pub(super) fn poll_accept(
+    acceptors: &[Acceptor],
+    next: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Raw>> {
     for _ in acceptors {
         let acceptor = &acceptors[*next % acceptors.len()];
         *next = next.wrapping_add(1);

@@ -1,0 +1,92 @@
+//! `tidewire ctl`: tells a broker that runs what to do, over its admin listener.
+
+mod endpoint;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use hyper::StatusCode;
+use serde::Deserialize;
+use tidewire::config::ConfigError;
+
+use self::endpoint::{Endpoint, Reply};
+use crate::{complain, say};
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// Print the broker's answer as it is, in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Where the broker is.
+#[derive(Args)]
+struct Place {
+    /// The admin listener, as http://127.0.0.1:8081 or unix:/path; without it, where the configuration has it.
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// A file with its token; without it, the configuration's.
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The configuration that the broker runs with; without it and a URL, the embedded default.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Read users, rules, keys and certificates again, without dropping a connection: exit 0, or 1 with what is wrong and
+    /// its place; then all is as before.
+    Reload,
+}
+
+/// Runs it.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let asked = Endpoint::find(&arguments.place).and_then(|endpoint| match arguments.action {
+        Action::Reload => endpoint.post("/api/v1/reload").and_then(|reply| match arguments.json {
+            true => print(&reply),
+            false => reloaded(&endpoint, &reply),
+        }),
+    });
+    asked.unwrap_or_else(|error| complain(&error))
+}
+
+/// The answer as it is.
+fn print(reply: &Reply) -> Result<ExitCode, String> {
+    say(&String::from_utf8_lossy(&reply.body));
+    Ok(if reply.status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a reload came to.
+#[derive(Deserialize)]
+struct Report {
+    reloaded: bool,
+    #[serde(default)]
+    warnings: Vec<ConfigError>,
+    #[serde(default)]
+    errors: Vec<ConfigError>,
+}
+
+/// Says it in the words of the daemon's log.
+fn reloaded(endpoint: &Endpoint, reply: &Reply) -> Result<ExitCode, String> {
+    if !matches!(reply.status, StatusCode::OK | StatusCode::UNPROCESSABLE_ENTITY) {
+        return Err(endpoint.explain(reply));
+    }
+    let Ok(report) = serde_json::from_slice::<Report>(&reply.body) else {
+        return Err(endpoint.explain(reply));
+    };
+    if !report.reloaded {
+        let errors: Vec<_> = report.errors.iter().map(ToString::to_string).collect();
+        return Err(errors.join("\n"));
+    }
+    for warning in &report.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    Ok(say("reloaded\n"))
+}
