@@ -31,6 +31,8 @@ name = "services"
 bind = "127.0.0.1:0"
 transport = "tcp"
 protocols = ["stomp"]
+[admin]
+bind = ""
 "#;
 
 fn tidewire(arguments: &[&str]) -> Command {

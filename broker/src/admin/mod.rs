@@ -61,3 +61,6 @@ impl Admin {
         Self { broker, access, reload, stopping, address, refusals: RefusalLog::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Instant;
 
-use tidewire_tests::binary::binary;
+use tidewire_tests::binary::{WITHOUT_ADMIN, binary};
 use tidewire_tests::mqtt::connect;
 use tokio::net::TcpStream;
 
@@ -40,6 +40,7 @@ struct Daemon {
 
 impl Daemon {
     fn start(mut command: Command) -> Self {
+        let command = command.envs(WITHOUT_ADMIN);
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the program can be run");
         let stderr = BufReader::new(process.stderr.take().expect("the pipe was asked for"));
@@ -124,7 +125,7 @@ async fn sighup_reloads_certificates_and_drops_nobody() {
     let renewed = authority.server(&["localhost"]);
     folder.serves(&renewed);
     daemon.signal("-HUP");
-    daemon.says("reloaded: certificates");
+    daemon.says("reloaded: users, rules, certificates");
     assert_eq!(shown().await, renewed.der);
     pings(&mut old).await;
     drop(old);
