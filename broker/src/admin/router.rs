@@ -5,8 +5,7 @@ use std::sync::Arc;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::{Method, Request, StatusCode, header};
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Admin;
 use super::answer::{Answer, Refused, json, text};
@@ -127,12 +126,8 @@ fn check_method(route: Route, method: &Method) -> Result<(), Refused> {
     }
 }
 
-/// What is asked for takes no arguments. One that would be passed over might be one that somebody relies on.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-/// Reads the body of a request that takes no arguments.
+/// Reads the body of a request that takes no arguments: nothing, or `{}`. One that was passed over might be one that
+/// somebody relies on.
 async fn read_nothing<B>(body: B) -> Result<(), Refused>
 where
     B: Body<Data = Bytes>,
@@ -145,11 +140,9 @@ where
         false => Refused::new(StatusCode::BAD_REQUEST, "the body ends too soon"),
     })?;
     let body = body.to_bytes();
-    if body.trim_ascii().is_empty() {
-        return Ok(());
-    }
-    match serde_json::from_slice::<Nothing>(&body) {
-        Ok(Nothing {}) => Ok(()),
-        Err(error) => Err(Refused::new(StatusCode::BAD_REQUEST, format!("the body: {error}"))),
+    let is_empty = |object: Map<String, Value>| object.is_empty();
+    match body.trim_ascii().is_empty() || serde_json::from_slice(&body).is_ok_and(is_empty) {
+        true => Ok(()),
+        false => Err(Refused::new(StatusCode::BAD_REQUEST, "this takes no arguments: send {} or nothing")),
     }
 }
