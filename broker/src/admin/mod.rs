@@ -61,6 +61,3 @@ impl Admin {
         Self { broker, access, reload, stopping, address, refusals: RefusalLog::default() }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,9 @@
 //! A reload that is asked for by `tidewire ctl`, of a daemon that runs.
 
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -82,8 +84,10 @@ const UNIX: &str = "bind = \"unix:FOLDER/admin.sock\"";
 const PORT: &str = "bind = \"127.0.0.1:0\"";
 const WITH_TOKEN: &str = "bind = \"127.0.0.1:0\"\ntoken_file = \"token\"";
 
+/// A file that is nobody else's, so that no reload warns of it.
 fn write(path: &Path, text: &str) {
     std::fs::write(path, text).expect("a temporary directory can be written to");
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).expect("it is the test's own file");
 }
 
 /// The only users from the next reload on; each one's password is the name.
@@ -233,7 +237,7 @@ fn only_who_has_the_token_may_and_it_can_be_changed() {
     }
     assert_eq!(reload(Some(&token)).1, "reloaded\n");
     assert_eq!(house.ctl(&["reload", "--url", &url]).1, "reloaded\n", "the configuration names the file");
-    std::fs::copy(&other, &token).expect("the file can be copied");
+    write(&house.path("token"), "another-token-of-this-test");
     write(&house.path("old"), TOKEN);
     let old = of_file("old");
     assert_eq!(reload(Some(&old)).1, "reloaded\n");
