@@ -6,6 +6,9 @@ use std::time::SystemTime;
 /// What makes all of them.
 const BUILD: &str = "cargo build --release --workspace --bins --examples";
 
+/// The environment of a broker without an admin listener: the default's port is one for all that run at once.
+pub const WITHOUT_ADMIN: [(&str, &str); 1] = [("TIDEWIRE_ADMIN__BIND", "")];
+
 /// `TIDEWIRE_BIN`, or what `cargo build --release` makes beside the test's own binary.
 pub fn binary() -> PathBuf {
     let binary = std::env::var_os("TIDEWIRE_BIN").map_or_else(|| release().join("tidewire"), PathBuf::from);

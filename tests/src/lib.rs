@@ -6,6 +6,7 @@
 
 pub mod binary;
 pub mod carrier;
+pub mod daemon;
 pub mod kept;
 pub mod log;
 pub mod mqtt;

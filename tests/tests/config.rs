@@ -194,6 +194,12 @@ fn every_fault_is_shown_at_its_line() {
         ("auth", "scram_file = \"nowhere.scram\"", "nowhere.scram"),
         ("auth.http", "url = \"users.example\"", "https://users.example/mqtt"),
         ("auth.http", "url = \"https://ann:secret@users.example/\"", "without a name and a password"),
+        ("admin", "bind = \"0.0.0.0:8081\"", "admin.token_file"),
+        ("admin", "bind = \"systemd:admin\"", "admin.token_file"),
+        ("admin", "bind = \"localhost:8081\"", "\"127.0.0.1:8081\" nor \"unix:/path\""),
+        ("admin", "bind = \"127.0.0.1:8080\"", "bound by the listener \"ws\" already"),
+        ("admin", "token_file = \"nowhere.token\"", "nowhere.token"),
+        ("admin", "token = \"secret\"", "did you mean \"token_file\""),
         ("mqtt", "redirect = \"server-moved\"", "mqtt.server_reference"),
         ("queues", "length_max = 0", "at least 1"),
         ("queues", "bytes_max = \"0B\"", "at least 1"),
@@ -227,6 +233,42 @@ fn a_service_has_time_to_answer_and_a_token_to_be_sent() {
         assert!(error.contains("tidewire.toml:3:1: ") && error.contains(words), "{words}: {error}");
         assert!(!error.contains("secrets") && !error.contains("cret\n"), "{error}");
     }
+}
+
+#[test]
+fn the_admin_listener_has_a_token_where_others_reach_it() {
+    let (directory, path) = file("");
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("a temporary directory can be written to");
+    };
+    for (token, bind, words) in [
+        ("fifteen-bytes-x\n", "127.0.0.1:8081", Some("too short: use at least 16")),
+        ("two tokens, and long ones\n", "127.0.0.1:8081", Some("token: expected one token")),
+        (" sixteen-bytes-xy\n", "127.0.0.1:8081", None),
+        ("sixteen-bytes-xy", "0.0.0.0:8081", None),
+        ("sixteen-bytes-xy", "systemd:admin", None),
+        ("short", "", None),
+    ] {
+        write("token", token);
+        write("tidewire.toml", &format!("[admin]\nbind = \"{bind}\"\ntoken_file = \"token\"\n"));
+        let loaded = load(&Sources { file: Some(path.clone()), ..Sources::default() });
+        match words {
+            Some(words) => {
+                let error = the_error(loaded).to_string();
+                assert!(error.contains("tidewire.toml:3:1: ") && error.contains(words), "{words}: {error}");
+                assert!(!error.contains(token.trim()), "{error}");
+            }
+            None => {
+                let config = loaded.unwrap_or_else(|errors| panic!("{bind}: {errors:?}"));
+                let printed = format!("{:?}{:?}", config.admin, config.admin.token());
+                assert!(!printed.contains("sixteen"), "{printed}");
+            }
+        }
+    }
+    for bind in ["", "unix:/run/tidewire/admin.sock", "[::1]:8081", "127.0.0.1:0"] {
+        load_text(&format!("[admin]\nbind = \"{bind}\"\n")).expect("it is right");
+    }
+    assert_eq!(load_text("[log]\n").expect("it is right").admin.bind, "127.0.0.1:8081");
 }
 
 /// What is warned of in a file with these lines, with its line and column.
@@ -281,6 +323,12 @@ fn what_should_be_otherwise_is_a_warning_at_its_line() {
         ("[auth.http]\nurl = \"https://users.example/\"\ntoken_file = \"closed\"\n", None),
         ("[auth]\npassword_file = \"users\"\n", Some(("2:1", "users: everybody on this machine"))),
         ("[auth]\nscram_file = \"users\"\n", Some(("2:1", "users: everybody on this machine"))),
+        ("[admin]\ntoken_file = \"closed\"\n", None),
+        ("[admin]\ntoken_file = \"readable\"\n", Some(("2:1", "readable: everybody"))),
+        (
+            "[admin]\nbind = \"192.0.2.7:8081\"\ntoken_file = \"closed\"\n",
+            Some(("2:1", "192.0.2.7:8081 is served without TLS")),
+        ),
     ] {
         let warnings = warnings_of(text);
         let is_it = |(place, words): (&str, &str)| {

@@ -1,18 +1,14 @@
 //! The daemon as a process: its commands, what it says, and how it stops.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
 
+use tempfile::TempDir;
 use tidewire_protocols::mqtt::Version;
 use tidewire_tests::binary::binary;
+use tidewire_tests::daemon::{DEADLINE, Daemon};
 use tidewire_tests::mqtt::{Say, connect};
-
-/// How long anything may take.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Listeners on ports that the system chooses.
 const CONFIGURATION: &str = r#"
@@ -31,6 +27,8 @@ name = "services"
 bind = "127.0.0.1:0"
 transport = "tcp"
 protocols = ["stomp"]
+[admin]
+bind = ""
 "#;
 
 fn tidewire(arguments: &[&str]) -> Command {
@@ -59,79 +57,22 @@ fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A daemon that serves. Dropping it kills the process.
-struct Daemon {
-    /// Where its data is.
-    _directory: tempfile::TempDir,
-    process: Child,
-    lines: Receiver<String>,
-    heard: Vec<String>,
+/// A daemon that serves, and where its data is.
+fn serve() -> (TempDir, Daemon) {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join("tidewire.toml");
+    std::fs::write(&path, CONFIGURATION).expect("a temporary directory can be written to");
+    let mut command = tidewire(&["serve", "--config", path.to_str().expect("its name is UTF-8")]);
+    command.current_dir(directory.path());
+    let mut daemon = Daemon::start(command);
+    daemon.says("ready");
+    (directory, daemon)
 }
 
-impl Daemon {
-    fn serve() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let path = directory.path().join("tidewire.toml");
-        std::fs::write(&path, CONFIGURATION).expect("a temporary directory can be written to");
-        let mut process = tidewire(&["serve", "--config", path.to_str().expect("its name is UTF-8")])
-            .current_dir(directory.path())
-            .spawn()
-            .expect("the binary can be run");
-        let stderr = BufReader::new(process.stderr.take().expect("the pipe was asked for"));
-        let (say, lines) = mpsc::channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
-        let mut daemon = Self { _directory: directory, process, lines, heard: Vec::new() };
-        daemon.says("ready");
-        daemon
-    }
-
-    /// Waits for a line with these words, and returns it.
-    fn says(&mut self, words: &str) -> String {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.heard.push(line),
-                Err(error) => panic!("{error}: {words:?} is not among\n{}", self.heard.join("\n")),
-            }
-            if let Some(line) = self.heard.last().filter(|line| line.contains(words)) {
-                return line.clone();
-            }
-        }
-    }
-
-    /// The line with these words among those that were heard.
-    fn has_said(&self, words: &str) -> &str {
-        let line = self.heard.iter().find(|line| line.contains(words));
-        line.unwrap_or_else(|| panic!("{words:?} is not among\n{}", self.heard.join("\n")))
-    }
-
-    fn connect(&self, scheme: &str) -> TcpStream {
-        let (_, url) = self.has_said(&format!(" {scheme}://")).split_once("://").expect("an address");
-        let address: SocketAddr =
-            url.split(' ').next().and_then(|text| text.parse().ok()).expect("an address");
-        let stream = TcpStream::connect(address).expect("the daemon accepts");
-        stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
-        stream
-    }
-
-    fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "the signal is delivered");
-    }
-
-    fn ends(&mut self) -> ExitStatus {
-        // The pipe ends with the process.
-        while self.lines.recv_timeout(DEADLINE).is_ok() {}
-        self.process.wait().expect("the process is ours")
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // Either fails only when the process has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn connect_to(daemon: &Daemon, scheme: &str) -> TcpStream {
+    let stream = TcpStream::connect(daemon.address(scheme)).expect("the daemon accepts");
+    stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
+    stream
 }
 
 fn says(stream: &mut TcpStream, bytes: &[u8]) {
@@ -189,7 +130,7 @@ fn config_prints_what_reads_back_as_the_same() {
 
 #[test]
 fn serve_says_where_it_listens_and_what_it_promises() {
-    let daemon = Daemon::serve();
+    let (_directory, daemon) = serve();
     for words in [
         "listening on ws://127.0.0.1:",
         "(browsers: MQTT and STOMP)",
@@ -211,13 +152,18 @@ fn a_port_in_use_is_a_clear_error() {
     assert_eq!(code, Some(1));
     let words = format!("listener \"browsers\": cannot bind {address}: Address already in use");
     assert!(stderr.contains(&words), "{stderr}");
+    let text = CONFIGURATION.replace("bind = \"\"", &format!("bind = \"{address}\""));
+    let (code, _, stderr) = run_with(&text, &["serve", "--config", "FILE"]);
+    assert_eq!(code, Some(1));
+    let words = format!("listener \"admin\": cannot bind {address}: Address already in use");
+    assert!(stderr.contains(&words) && stderr.contains("set admin.bind to another address"), "{stderr}");
 }
 
 #[test]
 fn sigterm_tells_every_client_and_ends_well() {
-    let mut daemon = Daemon::serve();
+    let (_directory, mut daemon) = serve();
     let (mut mqtt, mut stomp, mut ws) =
-        (daemon.connect("mqtt"), daemon.connect("stomp"), daemon.connect("ws"));
+        (connect_to(&daemon, "mqtt"), connect_to(&daemon, "stomp"), connect_to(&daemon, "ws"));
     says(&mut mqtt, &connect("alice").bytes(Version::V5));
     // CONNACK's type, then its length and the rest.
     let mut head = [0; 2];
@@ -232,7 +178,7 @@ fn sigterm_tells_every_client_and_ends_well() {
           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v12.stomp\r\n\r\n",
     );
     hears(&mut ws, b"\r\n\r\n");
-    daemon.terminate();
+    daemon.signal("-TERM");
     let disconnect = hears_the_rest(&mut mqtt);
     assert_eq!(
         (disconnect[0], disconnect[2]),

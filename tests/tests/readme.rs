@@ -75,7 +75,7 @@ fn a_first_conversation() {
     let listener = format!(
         "listeners=[{{ name = \"ws\", bind = \"127.0.0.1:{port}\", transport = \"ws\", protocols = [\"mqtt\", \"stomp\"] }}]"
     );
-    let mut broker = Running::start(run, &["--set", &listener]);
+    let mut broker = Running::start(run, &["--set", &listener, "--set", "admin.bind="]);
     broker.await_log("ready");
     let url = format!("ws://127.0.0.1:{port}/");
     // Nobody can see from outside when the listener has subscribed, so what is said is retained.

@@ -145,6 +145,8 @@ anonymous = true
 {limits}
 [storage]
 sync = "{self.sync}"
+[admin]
+bind = ""
 [log]
 level = "warn"
 """

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use tidewire_tests::binary::binary;
+use tidewire_tests::binary::{WITHOUT_ADMIN, binary};
 
 use tidewire_tests::random::Random;
 
@@ -88,6 +88,7 @@ impl Daemon {
         let process = Command::new(binary())
             .args(["serve", "--config"])
             .arg(&self.configuration)
+            .envs(WITHOUT_ADMIN)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file can be opened twice"))
             .stderr(log)

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tidewire_tests::binary::binary;
+use tidewire_tests::binary::{WITHOUT_ADMIN, binary};
 
 /// A running broker. Dropping it kills the process; its log is shown when the test has failed.
 pub(crate) struct Broker {
@@ -107,6 +107,7 @@ impl Broker {
         let mut process = Command::new(binary())
             .args(["serve", "--config"])
             .arg(&configuration)
+            .envs(WITHOUT_ADMIN)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,18 +1,14 @@
 //! The daemon itself: SIGHUP, and sockets that it is given.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::Instant;
+use std::process::Command;
 
-use tidewire_tests::binary::binary;
+use tidewire_tests::binary::{WITHOUT_ADMIN, binary};
+use tidewire_tests::daemon::{Daemon, address};
 use tidewire_tests::mqtt::connect;
 use tokio::net::TcpStream;
 
 use crate::authority::{Authority, Folder};
-use crate::client::{Client, PATIENCE, connects, pings};
+use crate::client::{Client, connects, pings};
 
 /// Gives the sockets that it binds to the process that it becomes, as systemd does; says their addresses at first.
 const LAUNCHER: &str = r#"
@@ -31,54 +27,10 @@ os.environ.update(LISTEN_FDS=str(len(names)), LISTEN_FDNAMES=sys.argv[1], LISTEN
 os.execv(sys.argv[2], sys.argv[2:])
 "#;
 
-/// A process and what it says. Dropping it kills the process.
-struct Daemon {
-    process: Child,
-    lines: Receiver<String>,
-    heard: Vec<String>,
-}
-
-impl Daemon {
-    fn start(mut command: Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("the program can be run");
-        let stderr = BufReader::new(process.stderr.take().expect("the pipe was asked for"));
-        let (say, lines) = mpsc::channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
-        Self { process, lines, heard: Vec::new() }
-    }
-
-    /// Waits for a line with these words, and returns what stands behind them.
-    fn says(&mut self, words: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.heard.push(line),
-                Err(error) => panic!("{error}: {words:?} is not among\n{}", self.heard.join("\n")),
-            }
-            if let Some((_, rest)) = self.heard.last().and_then(|line| line.split_once(words)) {
-                return rest.to_owned();
-            }
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.process.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "the signal is delivered");
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // Either fails only when the process has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The address at the beginning of what was said.
-fn address(said: &str) -> SocketAddr {
-    said.split(' ').next().and_then(|text| text.parse().ok()).expect("an address is said")
+/// Runs it without what all daemons would share.
+fn start(mut command: Command) -> Daemon {
+    command.envs(WITHOUT_ADMIN);
+    Daemon::start(command)
 }
 
 const SECURE: &str = r#"
@@ -100,7 +52,7 @@ async fn sighup_reloads_certificates_and_drops_nobody() {
     let file = folder.write("tidewire.toml", SECURE);
     let mut command = Command::new(binary());
     command.arg("serve").arg("--config").arg(file).current_dir(folder.path(""));
-    let mut daemon = Daemon::start(command);
+    let mut daemon = start(command);
     let address = address(&daemon.says("listening on mqtts://"));
     daemon.says("ready");
     let shown = || async {
@@ -145,7 +97,7 @@ fn check_reports_an_expired_certificate_and_serve_warns_of_it() {
     assert!(said.contains("tidewire.toml:8:1: ") && said.contains("expired on Jan  1"), "{said}");
     let mut command = Command::new(binary());
     command.arg("serve").arg("--config").arg(file).current_dir(folder.path(""));
-    let mut daemon = Daemon::start(command);
+    let mut daemon = start(command);
     assert!(daemon.says("WARN").contains("expired on Jan  1"));
     daemon.says("ready");
 }
@@ -169,7 +121,7 @@ async fn sockets_of_systemd_are_taken_by_their_names() {
             .arg("--config")
             .arg(file)
             .current_dir(folder.path(""));
-        Daemon::start(command)
+        start(command)
     };
     let mut daemon =
         launch(&format!("{}{}{anonymous}", listener("stomp", "first"), listener("mqtt", "second")));

@@ -1,0 +1,4 @@
+//! The admin listener, and `tidewire ctl`, which asks it.
+
+mod limits;
+mod reload;
