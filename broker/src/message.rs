@@ -20,6 +20,12 @@ use crate::clock::Now;
 /// What the topic names of work queues begin with: `$queue/orders` is the queue `orders`.
 pub const QUEUE_PREFIX: &str = "$queue/";
 
+/// Whether clients may name a queue so, behind [`QUEUE_PREFIX`]: those that begin with `$` are the broker's own, such as
+/// those of durable subscriptions.
+pub fn is_client_queue(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('$')
+}
+
 /// Names a session for as long as the process runs; never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);

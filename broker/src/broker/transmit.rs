@@ -44,8 +44,9 @@ impl Broker {
         }
         record_settled(turn, session, &mut state);
         self.counters.dropped.add(state.outbox.take_lost());
-        let wanted = state.outbox.next_fetch();
+        let (wanted, denied) = (state.outbox.next_fetch(), state.outbox.take_denied());
         drop(state);
+        self.pass_on(turn, session, &denied);
         if let Some(sequences) = wanted {
             self.fetch_backlog(session, sequences);
         }

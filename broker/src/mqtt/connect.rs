@@ -14,7 +14,7 @@ use super::refuse::Refusal;
 use super::{Client, Context, Mqtt, State};
 use crate::auth::{Arrival, Vouched};
 use crate::broker::{self, Connected, NewConnection, Standing};
-use crate::message::{AttributesBuf, Publication, SessionId};
+use crate::message::{AttributesBuf, Publication, QUEUE_PREFIX, SessionId, is_client_queue};
 use crate::pace::Pace;
 use crate::random;
 use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, SessionState, Will};
@@ -215,6 +215,13 @@ impl Mqtt {
         if topic.level_count() > config.limits.topic_levels_max {
             return Err(Refusal::new(ReasonCode::TopicNameInvalid, "the will topic has too many levels"));
         }
+        let queue = topic.as_str().strip_prefix(QUEUE_PREFIX);
+        if queue.is_some_and(|queue| !is_client_queue(queue)) {
+            return Err(Refusal::new(
+                ReasonCode::TopicNameInvalid,
+                "the will topic names no queue of clients",
+            ));
+        }
         if will.qos > config.mqtt.maximum_qos() {
             return Err(Refusal::new(
                 ReasonCode::QosNotSupported,
@@ -241,7 +248,8 @@ impl Mqtt {
         // Whose it is says the session that publishes it.
         let mut publication = Publication::new(topic, will.payload, SessionId::BROKER);
         publication.qos = will.qos;
-        publication.retain = will.retain;
+        // A queue keeps each message, and no last one.
+        publication.retain = will.retain && queue.is_none();
         publication.attributes = crate::message::Attributes::of(&attributes);
         Ok(Will { message: Arc::clone(publication.keep()), delay_secs, expiry_secs })
     }

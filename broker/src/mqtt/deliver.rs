@@ -124,6 +124,11 @@ impl MqttDeliver {
         }
     }
 
+    /// Whether deliveries wait for their acknowledgement.
+    pub(super) fn has_inflight(&self) -> bool {
+        !self.inflight.is_empty()
+    }
+
     /// Notes a QoS 2 publish from the client.
     pub(super) fn receive(&mut self, packet_id: PacketId) -> Arrival {
         match self.received.insert(packet_id, true) {
@@ -233,7 +238,7 @@ impl Deliver for MqttDeliver {
             return Delivered::WindowClosed;
         }
         if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
-            return Delivered::Discarded;
+            return Delivered::Denied;
         }
         let needs_ack = options.qos != Qos::AtMostOnce;
         let mut number = 0;
@@ -269,8 +274,8 @@ impl Deliver for MqttDeliver {
         if !self.must_resend {
             return true;
         }
-        let Self { terms, inflight, quota, .. } = self;
-        let mut too_large = Vec::new();
+        let Self { terms, inflight, quota, guard, .. } = self;
+        let mut given_up = Vec::new();
         let mut is_done = true;
         for (packet_id, step) in inflight.iter_mut().filter(|(_, step)| !step.sent_here) {
             if output.len() >= READY_BYTES_MAX {
@@ -280,6 +285,12 @@ impl Deliver for MqttDeliver {
             match &step.state {
                 InflightState::Released => {
                     Ack::success(packet_id).encode(PacketType::PubRel, terms.version, &mut output.bytes);
+                }
+                // It was sent when its client might have it, or to another one.
+                InflightState::Sent(message)
+                    if guard.as_ref().is_some_and(|guard| !guard(message.publication().topic)) =>
+                {
+                    given_up.push(packet_id);
                 }
                 InflightState::Sent(_) if *quota == 0 => {
                     is_done = false;
@@ -300,13 +311,13 @@ impl Deliver for MqttDeliver {
                             step.holds_place = true;
                         }
                         // This connection's client takes less than the last one's. [MQTT-3.1.2-25]
-                        None => too_large.push(packet_id),
+                        None => given_up.push(packet_id),
                     }
                 }
             }
             step.sent_here = true;
         }
-        for packet_id in too_large {
+        for packet_id in given_up {
             let sequence = inflight.settle(packet_id).map_or(0, |step| step.options.sequence);
             settled.extend((sequence > 0).then_some(sequence));
         }

@@ -10,7 +10,7 @@ use super::deliver::{Arrival, MqttDeliver};
 use super::refuse::Refusal;
 use super::{Client, Context};
 use crate::broker::{PublishRefused, TOKEN_TOPIC};
-use crate::message::{Attributes, AttributesBuf, Publication};
+use crate::message::{Attributes, AttributesBuf, Publication, is_client_queue};
 use crate::store::Record;
 
 /// What a PUBLISH says besides topic and payload.
@@ -116,7 +116,7 @@ impl Context<'_, '_, '_> {
             return Ok(ReasonCode::NotAuthorized);
         }
         let mut publication = Publication::new(topic, publish.payload, session.id());
-        if publication.queue_name().is_some_and(|name| name.is_empty() || name.starts_with('$')) {
+        if publication.queue_name().is_some_and(|name| !is_client_queue(name)) {
             return Ok(ReasonCode::TopicNameInvalid);
         }
         publication.qos = publish.qos;

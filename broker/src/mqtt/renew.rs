@@ -5,7 +5,7 @@ use tidewire_protocols::mqtt::{PacketId, PacketType, Publish, Qos, ReasonCode};
 use tidewire_protocols::topic::TopicFilterBuf;
 
 use super::refuse::Refusal;
-use super::{Context, Mqtt, State};
+use super::{Context, Mqtt, MqttDeliver, State};
 use crate::auth::{Check, Denial, Judgement, Vouched};
 use crate::broker::{Answer, Asked, StandingDue};
 use crate::turn::Turn;
@@ -106,6 +106,9 @@ impl Context<'_, '_, '_> {
         let (mut denied, mut is_partial) = (Vec::new(), false);
         {
             let mut state = self.client.session.lock();
+            // What waits, or is sent again, may have come by subscriptions that are gone.
+            let deliver = state.deliver_as::<MqttDeliver>();
+            is_partial |= deliver.is_some_and(|deliver| deliver.has_inflight()) || !state.outbox.is_empty();
             for (filter, ..) in state.subscriptions.iter() {
                 match self.client.standing.judge_filter(filter) {
                     Judgement::Allowed => {}
@@ -123,12 +126,8 @@ impl Context<'_, '_, '_> {
                 self.broker.note_no_will(self.turn, &self.client.session);
             }
         }
-        // What still waits of a subscription that is gone must be looked at as well.
-        self.broker.guard(
-            &self.client.session,
-            &self.client.standing.rights,
-            is_partial || !denied.is_empty(),
-        );
+        is_partial |= !denied.is_empty();
+        self.broker.guard(&self.client.session, &self.client.standing.rights, is_partial);
         for filter in &denied {
             if let Err(error) = self.unsubscribe(filter.as_filter()) {
                 let client_id = &self.client.session.key().client_id;

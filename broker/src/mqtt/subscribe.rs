@@ -10,7 +10,7 @@ use super::Context;
 use super::refuse::Refusal;
 use crate::auth::Judgement;
 use crate::broker::{ConsumeRequest, SubscribeRefused, SubscribeRequest};
-use crate::message::QUEUE_PREFIX;
+use crate::message::{QUEUE_PREFIX, is_client_queue};
 use crate::queue::ConsumerTerms;
 use crate::router::SubscriptionOptions;
 use crate::session::SubscriptionKey;
@@ -144,7 +144,7 @@ impl Context<'_, '_, '_> {
         let queue = filter.filter().strip_prefix(QUEUE_PREFIX);
         let is_bad_queue = queue.is_some_and(|queue| {
             let is_shared = filter.share_name().is_some();
-            is_shared || filter.has_wildcard() || queue.is_empty() || queue.starts_with('$')
+            is_shared || filter.has_wildcard() || !is_client_queue(queue)
         });
         match is_bad_queue || filter.level_count() > self.broker.config.limits.topic_levels_max {
             true => Err(ReasonCode::TopicFilterInvalid),

@@ -119,6 +119,15 @@ fn consume(
                 state.note_fetched(consumer.id, false);
                 state.kill(place, DeadReason::TooLarge);
             }
+            // A durable subscription is for more than its client may have: nobody else is to have it either.
+            Delivered::Denied => {
+                state.note_fetched(consumer.id, false);
+                let Some(entry) = state.remove(place) else { continue };
+                state.forget_bytes(entry.weight());
+                if entry.is_stored {
+                    transmit.record(|| dequeued(&queue.name, place));
+                }
+            }
         }
     }
 }
@@ -173,7 +182,7 @@ fn browse(
             let options = base_options(consumer, message);
             match deliver.deliver(transmit.now, &publication, &options, ready) {
                 Delivered::WindowClosed | Delivered::SubscriptionClosed => return Pulled::Part,
-                Delivered::Sent | Delivered::Discarded => {}
+                Delivered::Sent | Delivered::Discarded | Delivered::Denied => {}
             }
         }
         slot.looked_to = *place;

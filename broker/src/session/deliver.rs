@@ -107,6 +107,8 @@ pub enum Delivered {
     SubscriptionClosed,
     /// It cannot go to this client at all (larger than the client takes, or its subscription is gone).
     Discarded,
+    /// It is not for this client: its rights say so.
+    Denied,
 }
 
 /// Looks at each delivery's topic: whether it is for the client at all.

@@ -104,7 +104,8 @@ pub enum Offered {
         /// Deliveries dropped in its favour.
         displaced: u64,
     },
-    /// Nobody is there to take it: QoS 0 without a connection, or the session is over, or the message has expired.
+    /// Nobody is there to take it: QoS 0 without a connection, or the session is over, or the message has expired, or is not
+    /// for the client.
     Absent,
     /// The outbox is full, and its policy is to drop.
     Dropped,
@@ -259,6 +260,10 @@ impl SessionState {
                 Delivered::Discarded => {
                     self.outbox.note_settled(options.sequence);
                     return Offered::Taken { displaced: 0 };
+                }
+                Delivered::Denied => {
+                    self.outbox.note_settled(options.sequence);
+                    return Offered::Absent;
                 }
                 Delivered::WindowClosed | Delivered::SubscriptionClosed => {}
             }

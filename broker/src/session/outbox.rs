@@ -1,12 +1,14 @@
 //! One session's deliveries that are not yet sent, in two stages: bytes for a client that keeps up, and behind them
 //! a bounded backlog of messages for clients that are away, slow, or at the end of their window.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::backlog::Backlog;
-use super::{AbsentDelivery, Deliver, Delivered, Delivery, Offered, Run};
+use super::{AbsentDelivery, Deliver, Delivered, Delivery, DeliveryOptions, Offered, Run};
 use crate::clock::Now;
-use crate::message::Qos;
+use crate::message::{Message, Qos};
 use crate::output::Output;
 use crate::store::{Answers, CommitId};
 
@@ -57,6 +59,8 @@ pub struct Outbox {
     settled: Vec<u64>,
     /// Messages that the store could not give back, and that are not counted yet.
     lost: u64,
+    /// Messages of shared subscriptions that are not for this client, until others have been asked.
+    denied: Vec<(Arc<Message>, DeliveryOptions)>,
 }
 
 impl Outbox {
@@ -70,6 +74,7 @@ impl Outbox {
             limits,
             settled: Vec::new(),
             lost: 0,
+            denied: Vec::new(),
         }
     }
 
@@ -166,6 +171,16 @@ impl Outbox {
         count
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.backlog.is_empty()
+    }
+
+    /// Takes what is not for this client, and may be for other members of its shared subscription.
+    pub fn take_denied(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
+        std::mem::take(&mut self.denied)
+    }
+
     /// Takes the number of messages that the store could not give back.
     pub fn take_lost(&mut self) -> u64 {
         std::mem::take(&mut self.lost)
@@ -201,7 +216,13 @@ impl Outbox {
                         self.remove(position);
                         continue;
                     }
-                    Delivered::Discarded => {}
+                    Delivered::Denied if next.options.share.is_some() => {
+                        if let Some(Delivery { message, options, .. }) = self.remove(position) {
+                            self.denied.push((message, options));
+                        }
+                        continue;
+                    }
+                    Delivered::Discarded | Delivered::Denied => {}
                 }
             }
             self.settle(position);

@@ -233,7 +233,7 @@ impl Deliver for StompDeliver {
             return Delivered::Discarded;
         };
         if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
-            return Delivered::Discarded;
+            return Delivered::Denied;
         }
         if options.claim.is_none() {
             if subscription.selection.as_ref().is_some_and(|selection| !selection.selects(publication)) {

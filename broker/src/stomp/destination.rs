@@ -16,10 +16,11 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 
 use super::refuse::Refusal;
 use crate::config::{Limits, Separator};
-use crate::message::QUEUE_PREFIX;
+use crate::message::{QUEUE_PREFIX, is_client_queue};
 
 const TOPIC: &str = "/topic/";
 const QUEUE: &str = "/queue/";
+const QUEUE_NAME: &str = "a queue's name is not empty and does not begin with $";
 const AUTH: &str = "/auth/";
 const AUTH_PREFIX: &str = "$auth/";
 /// What stands before the name of a queue that is private to the connection.
@@ -39,6 +40,10 @@ impl Names<'_> {
     pub(super) fn topic<'d>(&self, destination: &'d str) -> Result<Cow<'d, str>, Refusal> {
         let name = self.translate(destination)?;
         let parsed = TopicName::parse(&name).map_err(|error| bad(destination, error))?;
+        // However it was written: `/topic/$queue/…` names one, too.
+        if name.strip_prefix(QUEUE_PREFIX).is_some_and(|queue| !is_client_queue(queue)) {
+            return Err(bad(destination, QUEUE_NAME));
+        }
         self.check_levels(destination, parsed.level_count())?;
         Ok(name)
     }
@@ -81,8 +86,8 @@ impl Names<'_> {
             (None, Some(name)) => (format!("temp.{}.", self.token), name),
             (None, None) => return Err(unknown(destination)),
         };
-        if name.is_empty() || name.starts_with('$') {
-            return Err(bad(destination, "a queue's name is not empty and does not begin with $"));
+        if !is_client_queue(name) {
+            return Err(bad(destination, QUEUE_NAME));
         }
         Ok(Cow::Owned(format!("{QUEUE_PREFIX}{prefix}{name}")))
     }

@@ -16,6 +16,10 @@ conversations! {
     a_will_is_looked_at_as_a_message => will;
     replies_come_without_a_rule => replies;
     what_was_decided_is_remembered => remembered;
+    what_one_member_may_not_have_is_for_the_others => shared;
+    the_brokers_own_queues_are_nobodys => own_queues;
+    what_waits_is_looked_at_until_it_is_gone => waiting;
+    what_is_sent_again_is_looked_at_as_well => resent;
 }
 
 const RULES: &str = r##"
@@ -179,4 +183,116 @@ async fn remembered(wire: Wire) {
     }
     let counters = &world.broker.counters;
     assert_eq!((counters.permits_judged.value(), counters.permits_remembered.value()), (2, 18));
+}
+
+/// One member of a shared subscription may not have what another may.
+async fn shared(wire: Wire) {
+    const RULES: &str = "[[rules]]\nusers = [\"bob\"]\ndeny = [\"subscribe\"]\ntopics = [\"a/secret\"]\n\
+                         [[rules]]\nallow = [\"all\"]\ntopics = [\"a/#\"]\n";
+    let lines = password_line("ann", "a") + &password_line("bob", "b");
+    let world = world(wire, &Users::new().with_passwords(&lines).with_rules(RULES));
+    let mut ann = mqtt(&world, ann()).await;
+    ann.subscribes(subscribe("$share/g/a/#", 1)).await;
+    let mut members = Vec::new();
+    for number in 0..5 {
+        let connect = connect(&format!("bob-{number}")).user_name("bob").password("b");
+        let mut bob = mqtt(&world, connect).await;
+        bob.subscribes(subscribe("$share/g/a/#", 1)).await;
+        members.push(bob);
+    }
+    // One whose window is closed, so that what is for it waits.
+    let mut narrow = connect("narrow").user_name("bob").password("b");
+    narrow = narrow.with(tidewire_protocols::mqtt::Property::ReceiveMaximum(std::num::NonZeroU16::MIN));
+    let mut narrow = mqtt(&world, narrow).await;
+    narrow.subscribes(subscribe("$share/g/a/#", 1).and("a/own", 1)).await;
+    let mut other = mqtt(&world, connect("other").user_name("ann").password("a")).await;
+    other.publishes(publish("a/own", "x").qos1(1)).await;
+    narrow.hears(publish("a/own", "x").qos1(1)).await;
+    for packet_id in 2..=15 {
+        other.publishes(publish("a/secret", "y").qos1(packet_id)).await;
+    }
+    narrow.says(pub_ack(1)).await;
+    world.settles().await;
+    let mut heard = 0;
+    while heard < 14 {
+        let topic = ann.looks_at(|packet| format!("{packet:?}").contains("a/secret")).await;
+        heard += usize::from(topic);
+    }
+    for member in &mut members {
+        member.peer.buffer.clear();
+    }
+}
+
+/// The queue of another's durable subscription has a name that nobody can say, in whatever way.
+async fn own_queues(wire: Wire) {
+    const RULES: &str = "[[rules]]\nusers = [\"ann\"]\nallow = [\"all\"]\n\
+                         [[rules]]\nallow = [\"all\"]\ntopics = [\"/queue/#\"]\n";
+    let lines = password_line("ann", "a") + &password_line("bob", "b");
+    let world = world(wire, &Users::new().with_passwords(&lines).with_rules(RULES));
+    let mut owner = stomp(&world, "client-id:c\nlogin:ann\npasscode:a\n").await;
+    owner.says("SUBSCRIBE\nid:n\ndestination:/topic/secret\ndurable:true\nreceipt:1\n\n^").await;
+    owner.hears_receipt("1").await;
+    let name = "$queue/$durable/ann@c/n";
+    for destination in
+        [format!("/topic/{name}"), "/topic/$queue/".to_owned(), "/queue/$durable/ann@c/n".to_owned()]
+    {
+        for frame in ["SUBSCRIBE\nid:1\nbrowser:true", "SUBSCRIBE\nid:1", "SEND"] {
+            let mut bob = stomp(&world, "login:bob\npasscode:b\n").await;
+            bob.says(&format!("{frame}\ndestination:{destination}\n\n^")).await;
+            bob.is_refused("bad destination", 1000).await;
+        }
+    }
+    let mut bob = world.mqtt().await;
+    bob.says(self::bob().will(publish(name, "forged")))
+        .await
+        .is_refused(ReasonCode::TopicNameInvalid, 1000)
+        .await;
+    owner.hears_nothing().await;
+}
+
+const PARTLY: &str = "[[rules]]\ndeny = [\"subscribe\"]\nusers = [\"ann\"]\ntopics = [\"a/secret\"]\n\
+                      [[rules]]\nallow = [\"all\"]\ntopics = [\"a/#\", \"pub\"]\n";
+
+fn partly() -> Users {
+    let lines = password_line("ann", "a") + &password_line("bob", "b");
+    Users::new().with_passwords(&lines).with_rules(PARTLY)
+}
+
+async fn waiting(wire: Wire) {
+    use tidewire_tests::mqtt::unsubscribe;
+    let world = world(wire, &partly());
+    let lasting = || ann().expiry(1_000).resume();
+    let narrow = tidewire_protocols::mqtt::Property::ReceiveMaximum(std::num::NonZeroU16::MIN);
+    let mut client = mqtt(&world, lasting()).await;
+    client.subscribes(subscribe("pub", 1).and("a/#", 1)).await;
+    drop(client);
+    let mut other = mqtt(&world, bob()).await;
+    for (packet_id, topic) in [(1, "pub"), (2, "a/open"), (3, "a/secret")] {
+        other.publishes(publish(topic, "x").qos1(packet_id)).await;
+    }
+    let mut client = world.client_with(lasting().with(narrow), true).await;
+    client.hears(publish("pub", "x").qos1(1)).await;
+    client.says(unsubscribe(&["a/#"])).await.next().await;
+    drop(client);
+    // Nothing that it has subscribed to now is for more than it may have; what waits is.
+    let mut client = world.client_with(lasting().with(narrow), true).await;
+    client.hears(publish("pub", "x").qos1(1).dup()).await.says(pub_ack(1)).await;
+    client.hears(publish("a/open", "x").qos1(2)).await.says(pub_ack(2)).await;
+    client.hears_nothing().await;
+}
+
+async fn resent(wire: Wire) {
+    let users = partly();
+    let world = world(wire, &users);
+    let lasting = || ann().expiry(1_000).resume();
+    let mut client = mqtt(&world, lasting()).await;
+    client.subscribes(subscribe("a/open", 1).and("pub", 1)).await;
+    let mut other = mqtt(&world, bob()).await;
+    other.publishes(publish("a/open", "x").qos1(1)).await.publishes(publish("pub", "x").qos1(2)).await;
+    client.hears(publish("a/open", "x").qos1(1)).await.hears(publish("pub", "x").qos1(2)).await;
+    drop(client);
+    users.change_rules("[[rules]]\nallow = [\"all\"]\ntopics = [\"pub\"]\n");
+    world.reloads();
+    let mut client = world.client_with(lasting(), true).await;
+    client.hears(publish("pub", "x").qos1(2).dup()).await.hears_nothing().await;
 }
