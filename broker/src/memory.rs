@@ -40,11 +40,11 @@ pub trait Usage: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ceiling(u64);
 
-/// How fast clients may fill the memory for it to be noticed in time, in bytes a second; one machine's loopback brings
-/// about as many.
-const FLOOD: u64 = 1 << 30;
-/// The least time between two looks: with a hundred of them a second, they cost less than a thousandth of a processor.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
+/// How fast clients may fill the memory for it to be noticed in time, in bytes a second: more than a machine's loopback
+/// brings.
+const FLOOD: u64 = 4 << 30;
+/// The least time between two looks, each of which takes some microseconds.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
 /// The longest time between two looks.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Between two looks while publishers wait, and memory can grow only slowly.
@@ -144,12 +144,12 @@ mod tests {
     fn a_flood_is_noticed_before_it_is_at_the_mark() {
         const MIB: u64 = 1 << 20;
         for (ceiling, resident, room, ms) in [
-            (200, 0, Room::Ample, 175),
-            (200, 100, Room::Ample, 78),
-            (200, 179, Room::Ample, 10),
-            (200, 500, Room::Ample, 10),
+            (200, 0, Room::Ample, 43),
+            (200, 100, Room::Ample, 19),
+            (200, 179, Room::Ample, 5),
+            (200, 500, Room::Ample, 5),
             (20_000, 100, Room::Ample, 1000),
-            (20_000, 17_900, Room::Ample, 97),
+            (20_000, 17_500, Room::Ample, 122),
             (20_000, 18_500, Room::Short, 100),
             (20_000, 21_000, Room::Full, 100),
         ] {
