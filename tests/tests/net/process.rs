@@ -32,14 +32,14 @@ os.execv(sys.argv[2], sys.argv[2:])
 "#;
 
 /// A process and what it says. Dropping it kills the process.
-struct Daemon {
+pub(crate) struct Daemon {
     process: Child,
     lines: Receiver<String>,
     heard: Vec<String>,
 }
 
 impl Daemon {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the program can be run");
         let stderr = BufReader::new(process.stderr.take().expect("the pipe was asked for"));
@@ -49,7 +49,7 @@ impl Daemon {
     }
 
     /// Waits for a line with these words, and returns what stands behind them.
-    fn says(&mut self, words: &str) -> String {
+    pub(crate) fn says(&mut self, words: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -62,7 +62,11 @@ impl Daemon {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.process.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()), "the signal is delivered");
     }
@@ -77,7 +81,7 @@ impl Drop for Daemon {
 }
 
 /// The address at the beginning of what was said.
-fn address(said: &str) -> SocketAddr {
+pub(crate) fn address(said: &str) -> SocketAddr {
     said.split(' ').next().and_then(|text| text.parse().ok()).expect("an address is said")
 }
 
