@@ -65,7 +65,7 @@ impl Memory {
     }
 
     /// The connection waits no more.
-    pub fn let_go(&self, link: &Link) {
+    pub fn forget(&self, link: &Link) {
         self.held.lock().links.remove(&link.id());
     }
 
@@ -190,7 +190,7 @@ mod tests {
         let short = memory(Room::Short);
         let gone = link(7);
         assert!(short.hold(&gone) && short.hold(&gone) && short.held_count() == 1);
-        short.let_go(&gone);
+        short.forget(&gone);
         assert_eq!((short.held_count(), Arc::strong_count(&gone)), (0, 1));
         let ample = memory(Room::Ample);
         assert!(!ample.hold(&gone) && ample.held_count() == 0);

@@ -169,12 +169,7 @@ impl Stomp {
             State::Greeting { .. } => {
                 return match frame.command {
                     Command::Connect | Command::Stomp => {
-                        if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
-                            return Err(Refusal::banned(secs));
-                        }
-                        if self.broker.memory.is_full() {
-                            return Err(Refusal::memory_full());
-                        }
+                        self.check_admission(turn.now.instant)?;
                         self.handle_connect(turn, frame, bytes)
                     }
                     _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),
