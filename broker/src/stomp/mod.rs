@@ -6,7 +6,7 @@
 //!       └──────▶ Waiting ──────────────┘     where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `deliver` is
+//! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `hold` has it wait; `deliver` is
 //! the half that lives in the session and writes MESSAGE frames; `headers` is the table between a message and STOMP's
 //! headers; `destination` reads names; `refuse` says no.
 
