@@ -21,9 +21,9 @@ use tidewire::config::{
 use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 use self::reload::Reload;
@@ -162,7 +162,9 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
         let broker = Arc::clone(&broker);
         async move { broker.run_schedule().await }
     });
-    let watch = watch_memory(&broker);
+    if let Err(error) = watch_memory(&broker) {
+        return complain(&format!("memory cannot be watched: {error}"));
+    }
     for listener in bound {
         tracing::info!("listening on {}", describe(&listener));
         tokio::spawn(net::serve(Arc::clone(&broker), listener, stopped.clone()));
@@ -193,9 +195,6 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
         again = signals.next_stop() => tracing::warn!(signal = again, "stopping at once"),
     }
     schedule.abort();
-    if let Some(watch) = watch {
-        watch.abort();
-    }
     if let Some(admin) = admin {
         // It tells of the stop until then. Once it has ended, its socket's file is gone.
         admin.abort();
@@ -206,25 +205,27 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
     ExitCode::SUCCESS
 }
 
-/// Sees to it that the process stays within the memory that it may have; `None` where there is no such bound.
-fn watch_memory(broker: &Arc<Broker>) -> Option<JoinHandle<()>> {
-    let configured = broker.config.limits.memory_max.map(|size| size.0 as u64);
+/// Sees to it that the process stays within the memory that it may have, if there is such a bound. It has a thread of its
+/// own: on those that serve clients, timers come late when there is most to do.
+fn watch_memory(broker: &Arc<Broker>) -> std::io::Result<()> {
     let available = memory::available();
-    let ceiling = Ceiling::choose(configured, available)?;
-    let mib = |bytes: u64| bytes >> 20;
-    if Process.resident().is_none() {
-        tracing::warn!(
-            "the system does not say how much memory is in use, so that limits.memory_max does nothing"
-        );
-        return None;
+    let configured = broker.config.limits.memory_max.map(|size| size.0 as u64);
+    let Some(ceiling) = Ceiling::choose(configured, available) else { return Ok(()) };
+    let process = Process { runtime: Handle::current() };
+    if process.resident().is_none() {
+        tracing::warn!("limits.memory_max does nothing: the system does not say how much memory is in use");
+        return Ok(());
     }
+    let mib = |bytes: u64| bytes >> 20;
     tracing::info!(ceiling_mib = mib(ceiling.bytes()), "memory is watched");
     if let Some(available) = available.filter(|available| ceiling.bytes() > *available) {
-        let (available_mib, ceiling_mib) = (mib(available), mib(ceiling.bytes()));
-        tracing::warn!(available_mib, ceiling_mib, "limits.memory_max is more than the process may have");
+        tracing::warn!(available_mib = mib(available), "limits.memory_max is more than the process may have");
     }
     let broker = Arc::clone(broker);
-    Some(tokio::spawn(async move { broker.watch_memory(ceiling, Process).await }))
+    let own = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let watch = move || own.block_on(broker.watch_memory(ceiling, process));
+    // It ends with the process.
+    std::thread::Builder::new().name("memory".to_owned()).spawn(watch).map(drop)
 }
 
 /// Binds the admin listener, if there is to be one, and reads its token.

@@ -7,6 +7,10 @@
 //! ```
 //!
 //! Ways back begin lower than ways there, so that a broker at a mark does not change its mind with every message.
+//!
+//! What is resident may be free all the same: where some of a page's messages are gone and others wait still, the allocator
+//! cannot give the page back, but it has room for new ones. So there is another way back from Short, below 95 %: that
+//! much less waits for clients than did. It is taken on trial, with the mark just above of what is resident then.
 
 mod allocator;
 mod process;
@@ -40,11 +44,11 @@ pub trait Usage: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ceiling(u64);
 
-/// How fast clients may fill the memory for it to be noticed in time, in bytes a second; one machine's loopback brings
-/// about as many.
-const FLOOD: u64 = 1 << 30;
-/// The least time between two looks: with a hundred of them a second, they cost less than a thousandth of a processor.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
+/// How fast clients may fill the memory for it to be noticed in time, in bytes a second: more than a machine's loopback
+/// brings.
+const FLOOD: u64 = 4 << 30;
+/// The least time between two looks, each of which takes some microseconds.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
 /// The longest time between two looks.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Between two looks while publishers wait, and memory can grow only slowly.
@@ -63,33 +67,63 @@ impl Ceiling {
         self.0
     }
 
-    /// The room there is with so many bytes resident, where it was `before`.
-    pub fn room(self, resident: u64, before: Room) -> Room {
-        let mark = |room: Room, there: u64, back: u64| {
-            let percent = if before >= room { back } else { there };
-            resident >= self.part(percent)
-        };
-        if mark(Room::Full, 100, 95) {
-            Room::Full
-        } else if mark(Room::Short, 90, 85) {
-            Room::Short
-        } else {
-            Room::Ample
-        }
-    }
-
-    /// How long it takes until it is worth to look again: no flood can get to the next mark before.
-    pub fn pause(self, resident: u64, room: Room) -> Duration {
-        if room > Room::Ample {
-            return PAUSE_SHORT;
-        }
-        let left = self.part(90).saturating_sub(resident);
-        Duration::from_millis(left.saturating_mul(1000) / FLOOD).clamp(PAUSE_MIN, PAUSE_MAX)
-    }
-
     fn part(self, percent: u64) -> u64 {
         // More bytes than 64 bits can count a hundredfold are more than any machine has.
         self.0.saturating_mul(percent) / 100
+    }
+}
+
+/// What is known of the memory from one look to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    ceiling: Ceiling,
+    room: Room,
+    resident: u64,
+    /// Bytes from which on memory is short.
+    short_from: u64,
+    /// The most bytes that waited for clients since it has been.
+    waited: u64,
+}
+
+impl Watch {
+    /// Nothing is known yet.
+    pub fn new(ceiling: Ceiling) -> Self {
+        Self { ceiling, room: Room::Ample, resident: 0, short_from: ceiling.part(90), waited: 0 }
+    }
+
+    /// Returns the room there is with so many bytes resident; `waiting` counts those that wait for clients.
+    pub fn note(&mut self, resident: u64, waiting: impl FnOnce() -> u64) -> Room {
+        let part = |percent| self.ceiling.part(percent);
+        let is_full = resident >= part(if self.room == Room::Full { 95 } else { 100 });
+        self.resident = resident;
+        if resident < part(85) {
+            (self.room, self.short_from) = (Room::Ample, part(90));
+        } else if self.room > Room::Ample {
+            let waiting = waiting();
+            self.waited = self.waited.max(waiting);
+            let has_gaps = resident < part(95) && self.waited - waiting >= part(5);
+            self.room = match (is_full, has_gaps) {
+                (true, _) => Room::Full,
+                (false, false) => Room::Short,
+                (false, true) => {
+                    self.short_from = resident + part(1);
+                    Room::Ample
+                }
+            };
+        } else if resident >= self.short_from {
+            self.waited = waiting();
+            self.room = if is_full { Room::Full } else { Room::Short };
+        }
+        self.room
+    }
+
+    /// How long it takes until it is worth to look again: no flood can get to the next mark before.
+    pub fn pause(&self) -> Duration {
+        if self.room > Room::Ample {
+            return PAUSE_SHORT;
+        }
+        let left = self.short_from.saturating_sub(self.resident);
+        Duration::from_millis(left.saturating_mul(1000) / FLOOD).clamp(PAUSE_MIN, PAUSE_MAX)
     }
 }
 
@@ -115,7 +149,7 @@ mod tests {
     #[test]
     fn the_way_back_begins_lower_than_the_way_there() {
         use Room::{Ample, Full, Short};
-        let mut room = Ample;
+        let mut watch = Watch::new(Ceiling(1000));
         for (resident, expected) in [
             (899, Ample),
             (900, Short),
@@ -134,27 +168,57 @@ mod tests {
             (1000, Full),
             (849, Ample),
         ] {
-            room = Ceiling(1000).room(resident, room);
-            assert_eq!(room, expected, "at {resident}");
+            assert_eq!(watch.note(resident, || 400), expected, "at {resident}");
         }
-        assert_eq!(Ceiling(u64::MAX).room(1 << 40, Ample), Ample);
+        assert_eq!(Watch::new(Ceiling(u64::MAX)).note(1 << 40, || 0), Ample);
+    }
+
+    #[test]
+    fn what_no_longer_waits_makes_room_though_it_is_resident() {
+        use Room::{Ample, Full, Short};
+        let mut watch = Watch::new(Ceiling(1000));
+        for (resident, waiting, expected) in [
+            (900, 400, Short),
+            (901, 420, Short),
+            (901, 371, Short),
+            (901, 370, Ample),
+            // It goes on until more is resident than was, and then less has to wait than does now.
+            (910, 0, Ample),
+            (911, 390, Short),
+            (911, 341, Short),
+            (911, 340, Ample),
+            (949, 340, Short),
+            (949, 290, Ample),
+            // Not up there.
+            (959, 500, Short),
+            (959, 0, Short),
+            (950, 0, Short),
+            (1000, 0, Full),
+            (950, 0, Full),
+            (949, 0, Ample),
+            (849, 0, Ample),
+            // The mark is where it was.
+            (900, 100, Short),
+        ] {
+            assert_eq!(watch.note(resident, || waiting), expected, "{waiting} of {resident} wait");
+        }
     }
 
     #[test]
     fn a_flood_is_noticed_before_it_is_at_the_mark() {
         const MIB: u64 = 1 << 20;
-        for (ceiling, resident, room, ms) in [
-            (200, 0, Room::Ample, 175),
-            (200, 100, Room::Ample, 78),
-            (200, 179, Room::Ample, 10),
-            (200, 500, Room::Ample, 10),
-            (20_000, 100, Room::Ample, 1000),
-            (20_000, 17_900, Room::Ample, 97),
-            (20_000, 18_500, Room::Short, 100),
-            (20_000, 21_000, Room::Full, 100),
+        for (ceiling, resident, ms) in [
+            (200, 0, 43),
+            (200, 100, 19),
+            (200, 179, 5),
+            (20_000, 100, 1000),
+            (20_000, 17_500, 122),
+            (20_000, 18_500, 100),
+            (20_000, 21_000, 100),
         ] {
-            let pause = Ceiling(ceiling * MIB).pause(resident * MIB, room);
-            assert_eq!(pause.as_millis(), ms, "{resident} of {ceiling} MiB, {room:?}");
+            let mut watch = Watch::new(Ceiling(ceiling * MIB));
+            watch.note(resident * MIB, || 0);
+            assert_eq!(watch.pause().as_millis(), ms, "{resident} of {ceiling} MiB");
         }
     }
 }

@@ -58,6 +58,11 @@ impl Daemon {
         address(self.has_said(&format!("listening on {scheme}://")))
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal, as `-HUP`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.process.id().to_string()]).status();

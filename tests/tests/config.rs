@@ -183,6 +183,7 @@ fn every_fault_is_shown_at_its_line() {
         ("limits", "failures_window = \"0s\"", "limits.failures_max = 0"),
         ("limits", "ban_time = \"0s\"", "limits.failures_max = 0"),
         ("limits", "publish_bytes_rate_max = \"1023B\"", "0 for no limit, or at least 1KiB"),
+        ("limits", "memory_max = \"31MiB\"", "0 for no limit, or at least 32MiB"),
         ("limits", "handshake_size_max = \"1KiB\"", "8192 to 1048576"),
         ("limits", "packet_size_max = \"1B\"", "1024 to 268435460"),
         ("limits", "connect_packet_size_max = \"1B\"", "128 to 268435460"),

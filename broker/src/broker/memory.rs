@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Broker;
-use crate::memory::{Ceiling, Room, Usage};
+use crate::memory::{Ceiling, Room, Usage, Watch};
 use crate::session::Link;
 
 /// Connections that go on at once, when there is room again: together they bring less than is noticed until the next do.
@@ -65,7 +65,7 @@ impl Memory {
     }
 
     /// The connection waits no more.
-    pub fn let_go(&self, link: &Link) {
+    pub fn forget(&self, link: &Link) {
         self.held.lock().links.remove(&link.id());
     }
 
@@ -74,17 +74,9 @@ impl Memory {
         self.held.lock().links.len()
     }
 
-    /// Sets what room there is, and returns what there was before.
-    fn set_room(&self, ceiling: Ceiling, resident: u64) -> (Room, Room) {
+    fn set_room(&self, room: Room) {
         let _held = self.held.lock();
-        let before = match self.room.load(Ordering::Relaxed) {
-            room if room == Room::Full as u8 => Room::Full,
-            room if room == Room::Short as u8 => Room::Short,
-            _ => Room::Ample,
-        };
-        let room = ceiling.room(resident, before);
         self.room.store(room as u8, Ordering::Relaxed);
-        (before, room)
     }
 
     /// Wakes some of those that wait, if there is room; whether more do.
@@ -109,49 +101,49 @@ impl Broker {
     /// Looks at intervals how much memory is in use, and does what is to be done about it, for as long as it is polled.
     /// Where nobody can say, there is room.
     pub async fn watch_memory(&self, ceiling: Ceiling, usage: impl Usage) {
+        let (mut watch, mut before) = (Watch::new(ceiling), Room::Ample);
         loop {
             let bytes = usage.resident().unwrap_or(0);
-            let room = self.note_resident(ceiling, bytes);
+            let room = watch.note(bytes, || self.waiting_bytes());
+            self.counters.resident_bytes.set(bytes);
+            if room != before {
+                self.memory.set_room(room);
+                self.note_room(before, room, bytes >> 20, ceiling.bytes() >> 20);
+                before = room;
+            }
             if room > Room::Ample {
                 usage.give_back();
             }
             let has_held = self.memory.release();
-            let pause = if has_held { RELEASE_PAUSE } else { ceiling.pause(bytes, room) };
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(if has_held { RELEASE_PAUSE } else { watch.pause() }).await;
         }
     }
 
-    fn note_resident(&self, ceiling: Ceiling, bytes: u64) -> Room {
-        self.counters.resident_bytes.set(bytes);
-        let (before, room) = self.memory.set_room(ceiling, bytes);
-        let (resident_mib, ceiling_mib) = (bytes >> 20, ceiling.bytes() >> 20);
-        match (before, room) {
-            (Room::Ample, Room::Ample) | (Room::Short, Room::Short) | (Room::Full, Room::Full) => {}
-            (_, Room::Full) => {
+    /// Bytes of messages that wait for clients, in outboxes and queues. What waits for several counts for each, and what only
+    /// the store holds counts as well.
+    fn waiting_bytes(&self) -> u64 {
+        let sessions = self.registry.all().into_iter().map(|session| session.lock().outbox.waiting_bytes());
+        let queues = self.queues.all().into_iter().map(|queue| queue.bytes());
+        sessions.chain(queues).map(|bytes| bytes as u64).sum()
+    }
+
+    fn note_room(&self, before: Room, room: Room, resident_mib: u64, ceiling_mib: u64) {
+        if before == Room::Ample {
+            self.counters.memory_shortages.add(1);
+        }
+        match room {
+            Room::Full => {
                 tracing::warn!(
                     resident_mib,
                     ceiling_mib,
                     "memory is full: nobody is let in, and publishers wait"
                 );
             }
-            (Room::Full, Room::Short) => {
-                tracing::info!(
-                    resident_mib,
-                    ceiling_mib,
-                    "memory is short: clients are let in again, and publishers wait"
-                );
-            }
-            (_, Room::Short) => {
-                tracing::warn!(resident_mib, ceiling_mib, "memory is short: publishers wait");
-            }
-            (_, Room::Ample) => {
+            Room::Short => tracing::warn!(resident_mib, ceiling_mib, "memory is short: publishers wait"),
+            Room::Ample => {
                 tracing::info!(resident_mib, ceiling_mib, "memory suffices again: publishers go on");
             }
         }
-        if before == Room::Ample && room > before {
-            self.counters.memory_shortages.add(1);
-        }
-        room
     }
 }
 
@@ -165,10 +157,10 @@ mod tests {
         Arc::new(Link::new(id, "test".into(), Instant::now()))
     }
 
-    fn memory(resident: u64) -> (Memory, Ceiling) {
-        let (memory, ceiling) = (Memory::default(), Ceiling::choose(Some(1000), None).unwrap());
-        memory.set_room(ceiling, resident);
-        (memory, ceiling)
+    fn memory(room: Room) -> Memory {
+        let memory = Memory::default();
+        memory.set_room(room);
+        memory
     }
 
     fn held(memory: &Memory) -> Vec<u64> {
@@ -177,17 +169,17 @@ mod tests {
 
     #[test]
     fn so_many_go_on_at_once_and_each_has_its_turn() {
-        let (memory, ceiling) = memory(950);
+        let memory = memory(Room::Short);
         let links: Vec<_> = (0..100).map(link).collect();
         assert!(links.iter().all(|link| memory.hold(link)));
         assert!(!memory.release() && held(&memory).len() == 100, "there is no room yet");
-        memory.set_room(ceiling, 0);
+        memory.set_room(Room::Ample);
         assert!(memory.release());
         assert_eq!(held(&memory), (64..100).collect::<Vec<_>>());
         // The first ones are back before the last ones had their turn.
-        memory.set_room(ceiling, 950);
+        memory.set_room(Room::Full);
         assert!(links.iter().take(50).all(|link| memory.hold(link)));
-        memory.set_room(ceiling, 0);
+        memory.set_room(Room::Ample);
         assert!(memory.release());
         assert_eq!(held(&memory), (28..50).collect::<Vec<_>>());
         assert!(!memory.release() && held(&memory).is_empty());
@@ -195,12 +187,12 @@ mod tests {
 
     #[test]
     fn nobody_is_held_where_there_is_room_and_who_is_gone_is_forgotten() {
-        let (short, _) = memory(950);
+        let short = memory(Room::Short);
         let gone = link(7);
         assert!(short.hold(&gone) && short.hold(&gone) && short.held_count() == 1);
-        short.let_go(&gone);
+        short.forget(&gone);
         assert_eq!((short.held_count(), Arc::strong_count(&gone)), (0, 1));
-        let (ample, _) = memory(899);
+        let ample = memory(Room::Ample);
         assert!(!ample.hold(&gone) && ample.held_count() == 0);
     }
 }

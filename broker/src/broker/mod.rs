@@ -176,7 +176,7 @@ impl Broker {
 
     /// Takes a connection off the list.
     pub fn remove_link(&self, link: &Link) {
-        self.memory.let_go(link);
+        self.memory.forget(link);
         self.links.remove(&link.id());
     }
 

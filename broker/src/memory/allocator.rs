@@ -17,10 +17,9 @@ const ALLOCATIONS: usize = 10_000;
 /// Bytes of each: more than mimalloc calls small (1 KiB), and so little that the same place is used over and over.
 const BYTES: usize = 2 * 1024;
 
-/// Has the threads of the runtime tidy up. Which thread takes which task nobody can say; as many tasks as threads, again
+/// Has the threads of `runtime` tidy up. Which thread takes which task nobody can say; as many tasks as threads, again
 /// and again, reach all of them.
-pub(super) fn tidy_all() {
-    let Ok(runtime) = Handle::try_current() else { return };
+pub(super) fn tidy_all(runtime: &Handle) {
     for _ in 0..runtime.metrics().num_workers() {
         drop(runtime.spawn(async { tidy() }));
     }

@@ -3,11 +3,16 @@
 use std::fs;
 use std::path::{Component, Path};
 
+use tokio::runtime::Handle;
+
 use super::{Usage, allocator};
 
 /// The process itself. What is resident includes the program's text.
-#[derive(Clone, Copy, Debug)]
-pub struct Process;
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Where the threads are that serve clients.
+    pub runtime: Handle,
+}
 
 impl Usage for Process {
     fn resident(&self) -> Option<u64> {
@@ -18,7 +23,7 @@ impl Usage for Process {
     }
 
     fn give_back(&self) {
-        allocator::tidy_all();
+        allocator::tidy_all(&self.runtime);
     }
 }
 
@@ -78,9 +83,10 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
 
-    #[test]
-    fn a_process_is_resident_and_within_its_bounds() {
-        let (resident, available) = (Process.resident().unwrap(), available().unwrap());
+    #[tokio::test]
+    async fn a_process_is_resident_and_within_its_bounds() {
+        let process = Process { runtime: Handle::current() };
+        let (resident, available) = (process.resident().unwrap(), available().unwrap());
         assert!(resident > 1 << 20 && resident < available, "{resident} of {available} bytes");
     }
 

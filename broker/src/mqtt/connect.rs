@@ -1,6 +1,7 @@
 //! CONNECT: who comes, what it asks for, and the CONNACK that says what it gets.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tidewire_protocols::mqtt::{
     ConnAck, Connect, Packet, PropertiesBuf, Property, Qos, ReasonCode, Version, Will as WireWill,
@@ -71,6 +72,14 @@ impl Wishes {
 }
 
 impl Mqtt {
+    /// Whether anybody may log in over this connection now, whoever it is.
+    pub(super) fn check_admission(&self, now: Instant) -> Result<(), Refusal> {
+        if let Some(secs) = self.broker.ban_secs(&self.link, now) {
+            return Err(Refusal::banned(secs));
+        }
+        if self.broker.memory.is_full() { Err(Refusal::memory_full()) } else { Ok(()) }
+    }
+
     /// `bytes` are the packet's own: an authentication in several steps needs them again at its end.
     pub(super) fn handle_connect(
         &mut self,

@@ -22,7 +22,7 @@ impl Mqtt {
             && client.is_held
             && !self.broker.memory.is_short()
         {
-            self.broker.memory.let_go(&self.link);
+            self.broker.memory.forget(&self.link);
             client.is_held = false;
             // Only from now on can it be heard.
             client.last_heard = now;

@@ -123,12 +123,7 @@ impl Mqtt {
         turn.next_packet();
         match (&mut self.state, packet) {
             (State::Greeting { .. }, Packet::Connect(connect)) => {
-                if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
-                    return Err(Refusal::banned(secs));
-                }
-                if self.broker.memory.is_full() {
-                    return Err(Refusal::memory_full());
-                }
+                self.check_admission(turn.now.instant)?;
                 self.handle_connect(turn, connect, bytes)
             }
             (State::Greeting { .. }, _) => {

@@ -99,6 +99,11 @@ impl Queue {
         self.state.lock().len()
     }
 
+    /// Bytes of those messages.
+    pub fn bytes(&self) -> usize {
+        self.state.lock().bytes()
+    }
+
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

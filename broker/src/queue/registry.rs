@@ -44,6 +44,11 @@ impl Queues {
         self.queues.get(name).map(|queue| Arc::clone(&queue))
     }
 
+    /// All of them at present.
+    pub fn all(&self) -> Vec<Arc<Queue>> {
+        self.queues.iter().map(|entry| Arc::clone(&entry)).collect()
+    }
+
     /// Removes a queue that has no consumer and no message, or that was to go with its last consumer, and returns what
     /// was still in it.
     pub fn remove_if_idle(&self, name: &str) -> Vec<DeadLetter> {

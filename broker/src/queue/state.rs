@@ -141,6 +141,11 @@ impl State {
         self.ready.len() + self.unsettled + self.places
     }
 
+    /// Bytes of those messages.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The number of the last message that came.
     pub(super) fn last_sequence(&self) -> u64 {
         self.last_sequence

@@ -83,6 +83,11 @@ impl Outbox {
         self.backlog.is_empty() && self.ready.len() < READY_BYTES_MAX
     }
 
+    /// Bytes of the messages in the backlog, those included that only the store holds.
+    pub fn waiting_bytes(&self) -> usize {
+        self.backlog.bytes()
+    }
+
     /// Bytes for the connection's next write.
     pub fn ready(&mut self) -> &mut Output {
         &mut self.ready

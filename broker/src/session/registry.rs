@@ -42,6 +42,11 @@ impl Registry {
         self.sessions.get(key).map(|session| Arc::clone(&session))
     }
 
+    /// All of them at present.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.sessions.iter().map(|entry| Arc::clone(&entry)).collect()
+    }
+
     /// Removes this very session; one that has taken its name since stays.
     pub fn remove(&self, session: &Session) {
         self.sessions.remove_if(session.key(), |_, found| std::ptr::eq(Arc::as_ptr(found), session));

@@ -33,6 +33,14 @@ pub(super) struct Waiting {
 }
 
 impl Stomp {
+    /// Whether anybody may log in over this connection now, whoever it is.
+    pub(super) fn check_admission(&self, now: Instant) -> Result<(), Refusal> {
+        if let Some(secs) = self.broker.ban_secs(&self.link, now) {
+            return Err(Refusal::banned(secs));
+        }
+        if self.broker.memory.is_full() { Err(Refusal::memory_full()) } else { Ok(()) }
+    }
+
     /// `bytes` are the frame's own: they are needed again where the answer takes a while.
     pub(super) fn handle_connect(
         &mut self,

@@ -23,7 +23,7 @@ impl Stomp {
             && client.is_held
             && !self.broker.memory.is_short()
         {
-            self.broker.memory.let_go(&self.link);
+            self.broker.memory.forget(&self.link);
             client.is_held = false;
             // Only from now on can it be.
             client.heart_beats.heard(now);

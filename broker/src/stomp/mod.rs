@@ -6,7 +6,7 @@
 //!       └──────▶ Waiting ──────────────┘     where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `deliver` is
+//! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `hold` has it wait; `deliver` is
 //! the half that lives in the session and writes MESSAGE frames; `headers` is the table between a message and STOMP's
 //! headers; `destination` reads names; `refuse` says no.
 
@@ -169,12 +169,7 @@ impl Stomp {
             State::Greeting { .. } => {
                 return match frame.command {
                     Command::Connect | Command::Stomp => {
-                        if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
-                            return Err(Refusal::banned(secs));
-                        }
-                        if self.broker.memory.is_full() {
-                            return Err(Refusal::memory_full());
-                        }
+                        self.check_admission(turn.now.instant)?;
                         self.handle_connect(turn, frame, bytes)
                     }
                     _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),

@@ -36,7 +36,7 @@ pub(crate) async fn pings(stream: &mut impl Carrier) {
 }
 
 /// The next packet, short as it is; none if the connection ends.
-async fn packet(stream: &mut impl Carrier) -> Option<Vec<u8>> {
+pub(crate) async fn packet(stream: &mut impl Carrier) -> Option<Vec<u8>> {
     let read = async {
         let mut bytes = vec![0; 2];
         stream.read_exact(&mut bytes).await.ok()?;

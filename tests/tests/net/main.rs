@@ -3,7 +3,7 @@
 //!
 //! * `authority`: certificates, as an authority of the test's own issues them
 //! * `site`: a broker with one listener, and its log; `client`: who connects to it
-//! * `process`: the daemon itself, for what only a process has: signals, and sockets that it is given
+//! * `process`: the daemon itself, for what only a process has: signals, sockets that it is given, memory (`memory`)
 //!
 //! Time is real here: TLS looks at the calendar, and the system's sockets know no other.
 
@@ -15,6 +15,7 @@ mod client_certificates;
 mod forwarded;
 mod http2;
 mod limits;
+mod memory;
 mod process;
 mod proxy_protocol;
 mod reload;

@@ -28,7 +28,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 "#;
 
 /// Runs it without what all daemons would share.
-fn start(mut command: Command) -> Daemon {
+pub(crate) fn start(mut command: Command) -> Daemon {
     command.envs(WITHOUT_ADMIN);
     Daemon::start(command)
 }

@@ -11,7 +11,9 @@ use tidewire::counters::RefusalReason;
 use tidewire::memory::{Ceiling, Usage};
 use tidewire_protocols::mqtt::{Property, ReasonCode, Version};
 use tidewire_tests::conversations;
-use tidewire_tests::mqtt::{MqttPeer, PingReq, PingResp, Say, connect, pub_ack, publish, subscribe};
+use tidewire_tests::mqtt::{
+    MqttPeer, PingReq, PingResp, Say, connect, disconnect, pub_ack, publish, subscribe,
+};
 use tidewire_tests::peer::{Asked, Peer, Wire};
 use tidewire_tests::stomp::StompPeer;
 use tidewire_tests::world::World;
@@ -25,6 +27,7 @@ conversations! {
     what_has_begun_waits_as_well => begun;
     who_only_receives_goes_on => subscriber;
     who_only_receives_by_stomp_goes_on => stomp_subscriber;
+    who_publishes_goes_on_when_less_waits => gaps;
     all_who_wait_go_on => all_go_on;
     who_waits_can_be_taken_over => taken_over;
     who_waits_for_memory_is_not_silent => keep_alive;
@@ -182,6 +185,29 @@ async fn stomp_subscriber(wire: Wire) {
         bob.says(&format!("ACK\nid:{}\nreceipt:r\n\n^", id.expect("it is to be acknowledged"))).await;
         bob.hears_receipt("r").await;
     }
+}
+
+/// What waited for Bob is gone, and resident all the same, as if something else lay beside each of his messages.
+async fn gaps(wire: Wire) {
+    let bounded = Bounded::new(wire);
+    let (mut alice, bob) = (bounded.world.client("alice").await, connect("bob").resume().expiry(60));
+    let mut away = bounded.world.client_with(bob, false).await;
+    away.subscribes(subscribe("t", 1)).await.says(disconnect()).await.is_closed().await;
+    for number in 1..=2 {
+        alice.publishes(publish("t", [b'x'; 29]).qos1(number)).await;
+    }
+    bounded.takes(SHORT).await;
+    alice.says(publish("t", "3").qos1(3)).await.hears_nothing().await;
+    let mut bob = bounded.world.client_with(connect("bob").resume().expiry(60), true).await;
+    bounded.world.passes(Duration::from_millis(150)).await;
+    for number in 1..=2 {
+        bob.hears(publish("t", [b'x'; 29]).qos1(number)).await.says(pub_ack(number)).await;
+    }
+    bob.hears(publish("t", "3").qos1(3)).await;
+    alice.hears(pub_ack(3)).await;
+    // Not if more becomes resident.
+    bounded.takes(SHORT + 10).await;
+    alice.says(publish("t", "4").qos1(4)).await.hears_nothing().await;
 }
 
 /// They are more than go on at once.
