@@ -219,6 +219,22 @@ fn what_takes_a_restart_is_a_warning() {
     }
 }
 
+/// The file says that no token is needed at an address that is bound only after a restart.
+#[test]
+fn another_address_does_not_open_the_one_that_is_bound() {
+    let house = House::with(WITH_TOKEN);
+    let text = std::fs::read_to_string(house.path("tidewire.toml")).expect("it is there");
+    let moved = text.replace(WITH_TOKEN, "bind = \"127.0.0.1:1\"");
+    assert_ne!(moved, text);
+    write(&house.path("tidewire.toml"), &moved);
+    let url = format!("http://{}", house.admin());
+    let token = house.path("token");
+    let token = token.to_str().expect("its name is UTF-8");
+    let (_, stdout, stderr) = ctl(&["reload", "--url", &url, "--token-file", token]);
+    assert!(stdout == "reloaded\n" && stderr.contains("warning: admin.bind: "), "{stderr}");
+    assert!(ctl(&["reload", "--url", &url]).2.contains("401 Unauthorized"));
+}
+
 #[test]
 fn only_who_has_the_token_may_and_it_can_be_changed() {
     let mut house = House::with(WITH_TOKEN);

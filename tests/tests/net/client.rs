@@ -97,7 +97,8 @@ pub(crate) async fn connects_stomp(stream: &mut impl Carrier) -> String {
     bytes.extend_from_slice(frame);
     stream.write_all(&bytes).await.expect("it is taken");
     let mut heard = Vec::new();
-    while !heard.ends_with(b"\0") {
+    // The head of a WebSocket frame may have such a byte in its length.
+    while heard.len() <= 4 || !heard.ends_with(b"\0") {
         let mut byte = [0];
         match timeout(PATIENCE, stream.read(&mut byte)).await.expect("an answer comes") {
             Ok(1) => heard.push(byte[0]),
