@@ -27,7 +27,8 @@ pub struct ListenerConfig {
     /// Paths of the upgrade; absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths: Option<Vec<String>>,
-    /// Origins that may upgrade; absent: the same host, and clients that send none; `"*"`: all.
+    /// Origins that may upgrade; absent: the same host, on a loopback address by no other name than `localhost` or a
+    /// loopback address, and clients that send none; `"*"`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origins: Option<Vec<String>>,
     /// Connections it serves at once.
@@ -99,11 +100,13 @@ impl ListenerConfig {
 
     /// Whether only this machine can reach it. Of a socket that is passed nobody knows.
     pub fn is_loopback(&self) -> bool {
-        match Bind::parse(&self.bind) {
-            Some(Bind::Ip(address)) => address.ip().to_canonical().is_loopback(),
-            Some(Bind::Unix(_)) => true,
-            Some(Bind::Systemd(_)) | None => false,
-        }
+        self.is_loopback_address() || matches!(Bind::parse(&self.bind), Some(Bind::Unix(_)))
+    }
+
+    /// The same, and browsers on this machine can: they know no Unix sockets.
+    pub(crate) fn is_loopback_address(&self) -> bool {
+        let bind = Bind::parse(&self.bind);
+        matches!(bind, Some(Bind::Ip(address)) if address.ip().to_canonical().is_loopback())
     }
 }
 

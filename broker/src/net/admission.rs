@@ -75,6 +75,11 @@ impl<'a> Admission<'a> {
         self.take(client)
     }
 
+    /// Whether the connection has come by a proxy, which no browser is. None can send a PROXY header.
+    pub(super) fn is_by_proxy(&self) -> bool {
+        self.listener.proxy_protocol || trusts(self.listener, self.peer)
+    }
+
     /// How clients authenticate.
     pub(super) fn auth(&self) -> &AuthConfig {
         &self.broker.config.auth

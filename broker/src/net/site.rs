@@ -1,8 +1,6 @@
 //! A listener's rules for upgrades: paths, pages, subprotocols.
 
-use std::net::IpAddr;
-
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
 use tidewire_protocols::websocket::Subprotocol;
 use tidewire_protocols::websocket::deflate::Policy;
@@ -10,7 +8,7 @@ use tidewire_protocols::websocket::deflate::Policy;
 use super::admission::Admission;
 use super::bearer::{is_token, token};
 use super::handshake::{Refusal, Site, only};
-use crate::config::{ListenerConfig, ProtocolName};
+use crate::config::{ListenerConfig, ProtocolName, is_loopback_host};
 
 /// One connection's way through them.
 pub(super) struct ListenerSite<'a> {
@@ -25,6 +23,22 @@ impl ListenerSite<'_> {
     fn host<'r, B>(&self, request: &'r Request<B>) -> Option<&'r str> {
         let authority = request.uri().authority().map(|authority| authority.as_str());
         authority.or_else(|| only(request.headers(), header::HOST))
+    }
+
+    /// Browsers say which page connects; others say nothing. A page of the same host may, and those that are listed.
+    fn is_allowed(&self, origin: &HeaderValue, host: Option<&str>) -> bool {
+        match &self.listener.origins {
+            Some(origins) => origins.iter().any(|allowed| allowed == "*") || is_listed(origin, self.listener),
+            None => self.is_own_page(origin, host),
+        }
+    }
+
+    /// Whether a page comes from the host that it connects to. A page whose name is made to lead to this machine (DNS
+    /// rebinding) seems to; so where nobody but this machine can connect, the host has to be named as this machine.
+    fn is_own_page(&self, origin: &HeaderValue, host: Option<&str>) -> bool {
+        let is_exposed = self.listener.is_loopback_address() && !self.admission.is_by_proxy();
+        let is_ours = !is_exposed || host.map(host_name).is_some_and(is_loopback_host);
+        is_ours && is_same_host(origin, host)
     }
 }
 
@@ -43,14 +57,20 @@ impl Site for ListenerSite<'_> {
     }
 
     fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        check_origin(request.headers(), self.host(request), self.listener)
+        let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
+        if self.is_allowed(origin, self.host(request)) {
+            return Ok(());
+        }
+        let origin = origin.to_str().unwrap_or("");
+        let reason = format!("pages of origin {origin} may not connect here (setting: origins)");
+        Err(Refusal::new(StatusCode::FORBIDDEN, reason))
     }
 
     fn hear<B>(&self, request: &Request<B>) {
         let host = self.host(request);
         let is_own_page = request.headers().get(header::ORIGIN).is_some_and(|origin| {
             // `"*"` lets every page connect, but none have the cookies of others.
-            is_same_host(origin, host) || is_listed(origin, self.listener)
+            self.is_own_page(origin, host) || is_listed(origin, self.listener)
         });
         self.admission.hear_token(token(request, self.admission.auth(), is_own_page));
     }
@@ -94,41 +114,19 @@ pub(super) fn spoken(subprotocol: Subprotocol) -> ProtocolName {
     if subprotocol.is_mqtt() { ProtocolName::Mqtt } else { ProtocolName::Stomp }
 }
 
-/// Browsers say which page connects; others say nothing. A page of the same host may, and those that are listed.
-fn check_origin(headers: &HeaderMap, host: Option<&str>, listener: &ListenerConfig) -> Result<(), Refusal> {
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-    let is_allowed = match &listener.origins {
-        Some(origins) => origins.iter().any(|allowed| allowed == "*") || is_listed(origin, listener),
-        None => is_same_host(origin, host),
-    };
-    if is_allowed {
-        return Ok(());
-    }
-    let origin = origin.to_str().unwrap_or("");
-    let reason = format!("pages of origin {origin} may not connect here (setting: origins)");
-    Err(Refusal::new(StatusCode::FORBIDDEN, reason))
-}
-
 /// Whether an origin is named in the listener's list.
 fn is_listed(origin: &HeaderValue, listener: &ListenerConfig) -> bool {
     let listed = listener.origins.iter().flatten();
     origin.to_str().is_ok_and(|origin| listed.into_iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)))
 }
 
-/// Whether a page comes from the host that it connects to.
+/// Whether a page names the same host as its request. `localhost`, `127.0.0.1` and `[::1]` are one under several names.
 fn is_same_host(origin: &HeaderValue, host: Option<&str>) -> bool {
-    let own = host.map(host_name);
     let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     let page = page.map(|(_, authority)| host_name(authority));
-    let is_same = own.zip(page).is_some_and(|(own, page)| own.eq_ignore_ascii_case(page));
-    is_same || (is_loopback(own) && is_loopback(page))
-}
-
-/// `localhost`, `127.0.0.1` and `[::1]` are one host under several names.
-fn is_loopback(host: Option<&str>) -> bool {
-    let Some(host) = host else { return false };
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    host.map(host_name).zip(page).is_some_and(|(own, page)| {
+        own.eq_ignore_ascii_case(page) || (is_loopback_host(own) && is_loopback_host(page))
+    })
 }
 
 fn host_name(authority: &str) -> &str {

@@ -198,9 +198,6 @@ async fn tokens_are_lists_in_any_case() {
 #[tokio::test(start_paused = true)]
 async fn pages_of_the_same_host_may_connect_and_others_not() {
     for (host, origin) in [
-        ("broker.example", "https://broker.example"),
-        ("broker.example:8080", "http://broker.example:3000"),
-        ("Broker.Example", "http://broker.example"),
         ("localhost:8080", "http://127.0.0.1:3000"),
         ("127.0.0.1:8080", "http://localhost"),
         ("[::1]:8080", "http://LOCALHOST:3000"),
@@ -219,6 +216,29 @@ async fn pages_of_the_same_host_may_connect_and_others_not() {
         is_refused(listener(&BOTH), &[&format!("Host: {host}"), &format!("Origin: {origin}")], 403, origin)
             .await;
     }
+    for (host, origin) in [
+        ("broker.example", "https://broker.example"),
+        ("broker.example:8080", "http://broker.example:3000"),
+        ("Broker.Example", "http://broker.example"),
+    ] {
+        let public = ListenerConfig { bind: "0.0.0.0:0".to_owned(), ..listener(&BOTH) };
+        is_granted(public, &[&format!("Host: {host}"), &format!("Origin: {origin}")]).await;
+    }
+}
+
+/// By DNS rebinding: the name is the page's own, and leads to this machine.
+#[tokio::test(start_paused = true)]
+async fn where_only_this_machine_connects_a_page_names_it() {
+    let lines = ["Host: evil.example:8080", "Origin: http://evil.example:8080"];
+    let at = |bind: &str| ListenerConfig { bind: bind.to_owned(), ..listener(&BOTH) };
+    for bind in ["127.0.0.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
+        is_refused(at(bind), &lines, 403, "origins").await;
+    }
+    for bind in ["0.0.0.0:0", "unix:/run/tidewire.sock"] {
+        is_granted(at(bind), &lines).await;
+    }
+    let origins = Some(vec!["http://evil.example:8080".to_owned()]);
+    is_granted(ListenerConfig { origins, ..listener(&BOTH) }, &lines).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,7 +78,12 @@ pub(crate) fn request(lines: &[&str]) -> String {
 
 /// Asks for an upgrade; returns the answer's head, with the body where it is a refusal.
 pub(crate) async fn upgrades(stream: &mut impl Carrier, lines: &[&str]) -> String {
-    stream.write_all(request(lines).as_bytes()).await.expect("the request is taken");
+    asks(stream, &request(lines)).await
+}
+
+/// The same with a whole request.
+pub(crate) async fn asks(stream: &mut impl Carrier, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.expect("the request is taken");
     let mut heard = Vec::new();
     let mut buffer = [0; 4096];
     while !(heard.starts_with(b"HTTP/1.1 101") && heard.ends_with(b"\r\n\r\n")) {

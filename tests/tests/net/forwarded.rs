@@ -3,7 +3,7 @@
 use tidewire::config::{ForwardedHeader, ListenerConfig};
 use tokio::net::TcpStream;
 
-use crate::client::{connects_stomp, hears_all, upgrades};
+use crate::client::{asks, connects_stomp, hears_all, request, upgrades};
 use crate::site::{Site, ws};
 
 fn behind(proxies: &[&str]) -> ListenerConfig {
@@ -33,6 +33,21 @@ async fn who_is_refused_is_named_by_that_address_too() {
     let lines = ["X-Forwarded-For: 192.0.2.1", "Origin: https://evil.example"];
     assert!(upgrades(&mut stream, &lines).await.starts_with("HTTP/1.1 403 "));
     site.log.says_once("evil.example", &["from 192.0.2.1 ", "HTTP 403"]);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_on_the_same_machine_may_keep_the_host() {
+    let upgrade = request(&["Origin: https://app.example"]).replace("localhost", "app.example");
+    let by_header = format!("PROXY UNKNOWN\r\n{upgrade}");
+    for (what, listener, asked, status) in [
+        ("a proxy", behind(&["127.0.0.1"]), &upgrade, "101 "),
+        ("none", behind(&["10.0.0.0/8"]), &upgrade, "403 "),
+        ("by PROXY", ListenerConfig { proxy_protocol: true, ..ws() }, &by_header, "101 "),
+    ] {
+        let site = Site::serve(listener);
+        let answer = asks(&mut site.connect().await, asked).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{what}: {answer}");
+    }
 }
 
 #[tokio::test]
