@@ -1,5 +1,5 @@
-//! What SIGHUP and `tidewire ctl reload` do: settings are read again, and those that can change while connections are served take effect,
-//! wholly or not at all.
+//! What SIGHUP and `tidewire ctl reload` do: settings are read again, and those that can change while connections are
+//! served take effect, wholly or not at all.
 
 use std::sync::Arc;
 

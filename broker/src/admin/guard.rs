@@ -4,8 +4,8 @@
 //! * `Origin`, which browsers put into what one page asks of another, and into every POST. Nobody else needs it.
 //! * `Host`: a page whose name is made to lead to this address (DNS rebinding) counts as the same origin, and sends no
 //!   `Origin` with a GET, but its name in `Host`.
-//! * `Content-Type: application/json`, which a form cannot send, and a script only after asking (RFC 9110 knows no such
-//!   rule; it is the Fetch standard's "CORS-safelisted request-header").
+//! * `Content-Type: application/json`, which a form cannot send, and a script only after it has asked by OPTIONS. (Fetch
+//!   Standard, "CORS-safelisted request-header")
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,7 +1,7 @@
 //! The admin listener: HTTP/1.1 for those who run the broker, and their programs.
 //!
 //! ```text
-//!   bytes ──▶ server: limits ──▶ guard: no page, a host of ours ──▶ router ──▶ guard: the token ──▶ an answer
+//!   bytes ──▶ server: limits ──▶ router ──▶ guard: no page ──▶ access: the token ──▶ an answer
 //!
 //!   GET  /healthz         200 as long as there is anybody to answer
 //!   GET  /readyz          200, or 503 and why clients should be sent elsewhere
