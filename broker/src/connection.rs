@@ -328,7 +328,7 @@ impl Connection {
     }
 
     fn begin_close(&mut self, close: Close) {
-        tracing::debug!(link = %self.link, code = ?close.code, reason = %close.reason, "closing");
+        tracing::debug!(link = %self.link, code = ?close.code, reason = &*close.reason, "closing");
         let deadline = Box::pin(tokio::time::sleep(LINGER));
         self.closing = Some(Closing { close, deadline, is_flushed: false });
     }

@@ -35,6 +35,7 @@ struct Ready<'r> {
 struct Listener {
     name: Arc<str>,
     bind: String,
+    is_loopback: bool,
     tls: Option<Arc<LiveTls>>,
 }
 
@@ -50,6 +51,7 @@ impl Reload {
         let listener = |bound: &Bound| Listener {
             name: bound.config.name.clone(),
             bind: bound.config.bind.clone(),
+            is_loopback: bound.config.is_loopback(),
             tls: bound.tls.clone(),
         };
         let listeners = bound.iter().map(listener).collect();
@@ -82,6 +84,7 @@ impl Reload {
 
     fn prepare(&self) -> Result<Ready<'_>, Vec<ConfigError>> {
         let (config, mut warnings) = load_with_warnings(&self.sources)?;
+        self.check_anonymous(&config).map_err(|error| vec![error])?;
         let policy = config.policy().map_err(|fault| vec![fault.into()])?;
         let mut tls = Vec::new();
         for listener in &self.listeners {
@@ -98,6 +101,22 @@ impl Reload {
             None
         };
         Ok(Ready { tls, policy, access, warnings })
+    }
+
+    /// Where nothing is said of clients without credentials, the listeners decide. Those of the file may be on loopback
+    /// by now, but those that are bound stay as they are until a restart, and must not be opened to everybody.
+    fn check_anonymous(&self, config: &Config) -> Result<(), ConfigError> {
+        match self.listeners.iter().find(|listener| !listener.is_loopback) {
+            Some(listener) if config.auth.anonymous.is_none() => Err(fault(
+                "auth.anonymous",
+                format!(
+                    "{} stays bound until a restart, and can be reached from other machines: say true if everybody may \
+                     connect, or false",
+                    listener.bind
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

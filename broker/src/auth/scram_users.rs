@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::user_file::{check_prepared, read, read_users};
 use super::verifier::{KEY_BYTES, SALT_BYTES, hmac};
 use super::{DEFAULT_ITERATIONS, UserFileError, Verifier};
+use crate::random;
 
 /// The users of a file.
 #[derive(Clone)]
 pub struct ScramUsers {
     verifiers: Arc<HashMap<Box<str>, Verifier>>,
-    /// From what the salts of users are made that there are not: the same after a restart, and unknown to others.
+    /// From what the salts of users are made that there are not: see [`decoy_secret`].
     decoy_secret: [u8; KEY_BYTES],
+    /// What most users have: fewest names stand out by it.
     decoy_iterations: u32,
 }
 
@@ -44,13 +46,13 @@ impl ScramUsers {
     /// The users with these names, which are prepared and differ.
     pub(super) fn new<'a>(users: impl IntoIterator<Item = (&'a str, Verifier)>) -> Self {
         let verifiers: Vec<(&str, Verifier)> = users.into_iter().collect();
-        let keys: Vec<u8> = verifiers.iter().flat_map(|(_, verifier)| verifier.server_key).collect();
-        let most = verifiers.iter().map(|(_, verifier)| verifier.iterations).max();
+        let decoy_secret = decoy_secret(&verifiers);
+        let decoy_iterations = most_common(verifiers.iter().map(|(_, verifier)| verifier.iterations));
         let verifiers = verifiers.into_iter().map(|(name, verifier)| (Box::from(name), verifier)).collect();
         Self {
             verifiers: Arc::new(verifiers),
-            decoy_secret: hmac(b"tidewire decoy salts", &[&keys]),
-            decoy_iterations: most.unwrap_or(DEFAULT_ITERATIONS),
+            decoy_secret,
+            decoy_iterations: decoy_iterations.unwrap_or(DEFAULT_ITERATIONS),
         }
     }
 
@@ -87,6 +89,25 @@ impl fmt::Debug for ScramUsers {
     }
 }
 
+/// Drawn once: if it changed with the file, a decoy's salt would change at a reload, by which it can be told from a user's.
+fn decoy_secret(verifiers: &[(&str, Verifier)]) -> [u8; KEY_BYTES] {
+    static SECRET: OnceLock<[u8; KEY_BYTES]> = OnceLock::new();
+    *SECRET.get_or_init(|| {
+        random::bytes().unwrap_or_else(|_| {
+            // The system has no random numbers: keys of users are unknown to others as well.
+            let keys: Vec<u8> = verifiers.iter().flat_map(|(_, verifier)| verifier.server_key).collect();
+            hmac(b"tidewire decoy salts", &[&keys])
+        })
+    })
+}
+
+/// The number that comes most often; of several the largest.
+fn most_common(numbers: impl Iterator<Item = u32>) -> Option<u32> {
+    let mut counts = HashMap::new();
+    numbers.for_each(|number| *counts.entry(number).or_insert(0_usize) += 1);
+    counts.into_iter().map(|(number, count)| (count, number)).max().map(|(_, number)| number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +128,28 @@ mod tests {
         assert!(!users.find("carl").1);
         assert_ne!(users.find("carl").0, users.find("dora").0, "each decoy has a salt of its own");
         assert!(!format!("{users:?}").contains(&format!("{:?}", users.decoy_secret)));
+    }
+
+    #[test]
+    fn a_decoy_is_the_same_after_a_reload() {
+        let (before, after) = (users(&line("ann")).unwrap(), users(&(line("ann") + &line("bob"))).unwrap());
+        assert_eq!(before.find("carl").0, after.find("carl").0);
+    }
+
+    #[test]
+    fn a_decoy_has_the_iterations_of_most_users() {
+        for (iterations, expected) in [
+            (&[][..], DEFAULT_ITERATIONS),
+            (&[5_000], 5_000),
+            (&[5_000, 5_000, 9_000], 5_000),
+            (&[9_000, 5_000, 9_000, 5_000], 9_000),
+        ] {
+            let verifier = |of: u32| Verifier::with_salt("pencil", b"salt", of).unwrap();
+            let lines = iterations.iter().enumerate();
+            let text: String =
+                lines.map(|(number, of)| format!("user-{number}:{}\n", verifier(*of))).collect();
+            assert_eq!(users(&text).unwrap().find("carl").0.iterations, expected, "{iterations:?}");
+        }
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn answer_of(answer: Result<jwt::Claims, Refused>) -> Result<Vouched, Denial> {
     let claims = answer.map_err(|refused| Denial::Wrong(refused.to_string().into()))?;
     let jwt::Claims { user, client_id, groups, expires_at, acl, values } = claims;
     let acl = acl.map(|acl| Acl::from_claim(&acl)).transpose().map_err(|error| {
-        tracing::info!(%user, error, "the rules of a token cannot be read");
+        tracing::info!(user = &*user, error, "the rules of a token cannot be read");
         Denial::Wrong("the token's rules cannot be read".into())
     })?;
     let claims = Claims { expires_at, client_id, groups, acl: acl.map(Arc::new), values };

@@ -44,7 +44,7 @@ impl Broker {
             match self.publish(turn, &publication) {
                 Ok(_) => true,
                 Err(error) => {
-                    tracing::warn!(%queue, reason, %error, "a dead letter could not be kept");
+                    tracing::warn!(queue = &**queue, reason, %error, "a dead letter could not be kept");
                     false
                 }
             }
@@ -52,7 +52,7 @@ impl Broker {
         if is_buried {
             self.counters.dead_letters.add(1);
         } else {
-            tracing::debug!(%queue, reason, "a message was given up");
+            tracing::debug!(queue = &**queue, reason, "a message was given up");
             self.counters.dropped.add(1);
         }
     }

@@ -308,7 +308,11 @@ impl Broker {
             let terms = ConsumerTerms::of_mqtt(session.id(), &options, state.deliver.window());
             // Nobody but a STOMP client can have taken the queue for itself meanwhile; then this one waits for ever.
             if self.join(turn, state, &key, queue, None, &terms).is_err() {
-                tracing::warn!(client_id = %session.key().client_id, queue, "another consumer has the queue to itself");
+                tracing::warn!(
+                    client_id = &*session.key().client_id,
+                    queue,
+                    "another consumer has the queue to itself"
+                );
             }
         }
     }
@@ -319,7 +323,7 @@ impl Broker {
         let mut publication = will.message.publish_again(expires_at);
         publication.publisher = session.id();
         if let Err(error) = self.publish(turn, &publication) {
-            tracing::warn!(client_id = %session.key().client_id, %error, "the will could not be stored");
+            tracing::warn!(client_id = &*session.key().client_id, %error, "the will could not be stored");
         }
     }
 }

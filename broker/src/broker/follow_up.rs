@@ -87,7 +87,10 @@ impl Broker {
             // In one batch with its being another's, or a crash could have it passed on twice.
             record_done(turn, &session, delivery.sequence);
             let Some(Fetched { message, terms: Some(terms) }) = fetched else {
-                tracing::error!(client_id = %session.key().client_id, "a stored message cannot be read, and is dropped");
+                tracing::error!(
+                    client_id = &*session.key().client_id,
+                    "a stored message cannot be read, and is dropped"
+                );
                 self.counters.dropped.add(1);
                 continue;
             };

@@ -176,7 +176,7 @@ impl Broker {
 
     fn restore_subscription(&self, session: &Arc<Session>, recovered: &RecoveredSubscription) {
         let Ok(filter) = TopicFilter::parse(&recovered.filter) else {
-            tracing::error!(filter = %recovered.filter, "a stored subscription is none, and is left out");
+            tracing::error!(filter = &*recovered.filter, "a stored subscription is none, and is left out");
             return;
         };
         let stored =

@@ -77,8 +77,8 @@ impl Broker {
         share: &Arc<str>,
     ) {
         if let Err(error) = self.offer_to_others(turn, from, &message.publication(), share) {
-            let client_id = &from.key().client_id;
-            tracing::warn!(%client_id, %share, %error, "a message could not be passed on to another member");
+            let client_id = &*from.key().client_id;
+            tracing::warn!(client_id, share = &**share, %error, "a message could not be passed on to another member");
         }
     }
 }

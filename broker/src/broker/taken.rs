@@ -36,7 +36,7 @@ impl Broker {
             deliveries: origin.deliveries,
         });
         if let Err(error) = turn.apply() {
-            tracing::error!(queue = %origin.queue, %error, "a message that comes back to its queue could not be stored");
+            tracing::error!(queue = &*origin.queue, %error, "a message that comes back to its queue could not be stored");
         }
         self.replace(turn, message, origin, origin.deliveries);
     }

@@ -173,7 +173,7 @@ pub struct StompConfig {
     pub transactions_max: usize,
     /// Frames in one transaction.
     pub transaction_frames_max: usize,
-    /// Bytes of the messages in a connection's open transactions.
+    /// Bytes that the frames in a connection's open transactions take.
     pub transaction_bytes_max: Size,
 }
 

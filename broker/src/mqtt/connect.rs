@@ -186,7 +186,7 @@ impl Mqtt {
             Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
         })?;
         tracing::info!(
-            link = %self.link, %client_id, user = standing.user_name(), version = ?connect.version, present, keep_alive,
+            link = %self.link, client_id = &*client_id, user = standing.user_name(), version = ?connect.version, present, keep_alive,
             expiry_secs, "connected"
         );
         self.broker.note_login(&self.link, &standing);

@@ -32,8 +32,8 @@ impl Mqtt {
                     _ => {}
                 }
             }
-            let client_id = &client.session.key().client_id;
-            tracing::info!(link = %self.link, %client_id, reason = disconnect.reason.name(), "disconnected");
+            let client_id = &*client.session.key().client_id;
+            tracing::info!(link = %self.link, client_id, reason = disconnect.reason.name(), "disconnected");
         }
         let departure = match disconnect.reason {
             ReasonCode::Success => Departure::Normal,

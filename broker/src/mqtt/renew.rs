@@ -75,8 +75,8 @@ impl Context<'_, '_, '_> {
                 Err(Refusal::new(ReasonCode::NotAuthorized, denial.text().to_owned()))
             }
             (Err(denial), By::Publish(owed)) => {
-                let client_id = &self.client.session.key().client_id;
-                tracing::info!(link = %self.link, %client_id, reason = denial.text(), "a renewal was refused");
+                let client_id = &*self.client.session.key().client_id;
+                tracing::info!(link = %self.link, client_id, reason = denial.text(), "a renewal was refused");
                 self.broker.tell_refused(self.turn, &self.client.session, &denial);
                 self.acknowledge_token(owed, ReasonCode::NotAuthorized);
                 Ok(())
@@ -95,8 +95,8 @@ impl Context<'_, '_, '_> {
     /// Looks at everything that the client has, and tells it what it has lost.
     pub(super) fn review_and_tell(&mut self) {
         let removed = self.review();
-        let client_id = &self.client.session.key().client_id;
-        tracing::info!(link = %self.link, %client_id, removed = removed.len(), "rights looked at anew");
+        let client_id = &*self.client.session.key().client_id;
+        tracing::info!(link = %self.link, client_id, removed = removed.len(), "rights looked at anew");
         let removed = removed.iter().map(|filter| filter.as_filter().as_str());
         self.broker.tell_renewed(self.turn, &self.client.session, &self.client.standing, removed);
     }
@@ -130,8 +130,8 @@ impl Context<'_, '_, '_> {
         self.broker.guard(&self.client.session, &self.client.standing.rights, is_partial);
         for filter in &denied {
             if let Err(error) = self.unsubscribe(filter.as_filter()) {
-                let client_id = &self.client.session.key().client_id;
-                tracing::error!(%client_id, %error, "the end of a subscription that is denied could not be stored");
+                let client_id = &*self.client.session.key().client_id;
+                tracing::error!(client_id, %error, "the end of a subscription that is denied could not be stored");
             }
         }
         denied

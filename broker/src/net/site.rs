@@ -33,12 +33,17 @@ impl ListenerSite<'_> {
         }
     }
 
-    /// Whether a page comes from the host that it connects to. A page whose name is made to lead to this machine (DNS
-    /// rebinding) seems to; so where nobody but this machine can connect, the host has to be named as this machine.
+    /// Whether a page comes from the host that it connects to.
     fn is_own_page(&self, origin: &HeaderValue, host: Option<&str>) -> bool {
-        let is_exposed = self.listener.is_loopback_address() && !self.admission.is_by_proxy();
-        let is_ours = !is_exposed || host.map(host_name).is_some_and(is_loopback_host);
+        let is_ours = !self.must_be_named() || host.map(host_name).is_some_and(is_loopback_host);
         is_ours && is_same_host(origin, host)
+    }
+
+    /// Whether a request has to name this machine. A page whose name is made to lead here (DNS rebinding) seems to be of
+    /// the same host, and its browser reaches what nobody else does. A proxy may keep the name that it was asked for.
+    fn must_be_named(&self) -> bool {
+        let is_said = self.listener.origins.is_some();
+        self.listener.is_loopback_address() && !is_said && !self.admission.is_by_proxy()
     }
 }
 

@@ -193,7 +193,7 @@ impl Queue {
             lost
         };
         if lost > 0 {
-            tracing::error!(queue = %self.name, lost, "stored messages cannot be read, and are dropped");
+            tracing::error!(queue = &*self.name, lost, "stored messages cannot be read, and are dropped");
         }
         for link in wake {
             link.wake();

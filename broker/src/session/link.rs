@@ -180,13 +180,13 @@ impl Link {
     }
 }
 
-/// How a connection is named in logs.
+/// How a connection is named in logs. A user's name may hold a line end, which would begin a line of its own there.
 impl fmt::Display for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = self.peer.lock();
         write!(formatter, "{} from {}", self.id, peer.origin)?;
         match &peer.user {
-            Some(user) => write!(formatter, " with the certificate of {}", user.0),
+            Some(user) => write!(formatter, " with the certificate of {}", user.0.escape_debug()),
             None => Ok(()),
         }
     }
@@ -200,6 +200,13 @@ const OVERFLOWED: u8 = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_end_in_a_users_name_makes_no_line() {
+        let link = Link::new(7, "memory".into(), Instant::now());
+        link.set_user("ann\nERROR forged");
+        assert_eq!(link.to_string(), r"7 from memory with the certificate of ann\nERROR forged");
+    }
 
     /// Thousands of connections are idle at a time, and each holds this, with its two counts; the allocator's next size is
     /// 160.

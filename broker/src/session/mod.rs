@@ -219,7 +219,11 @@ impl Session {
         let link = state.to_wake().cloned();
         drop(state);
         if lost > 0 {
-            tracing::error!(client_id = %self.key.client_id, lost, "stored messages cannot be read, and are dropped");
+            tracing::error!(
+                client_id = &*self.key.client_id,
+                lost,
+                "stored messages cannot be read, and are dropped"
+            );
         }
         if let Some(link) = link {
             link.wake();

@@ -12,6 +12,12 @@ use crate::config::StompConfig;
 use crate::counters::RefusalReason;
 use crate::message::Message;
 
+/// Bytes that a SEND takes besides what its message weighs: the message itself, its counts, its place in a list that may
+/// have room for twice as many, and the allocator's share.
+const SEND_BYTES: usize = size_of::<Message>() + 64;
+/// Bytes that an ACK or a NACK takes in such a list.
+const ACK_BYTES: usize = 2 * size_of::<Acknowledgement>();
+
 /// A connection's open transactions. They end with it. [STOMP12-TRANSACTION-4]
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
@@ -22,6 +28,7 @@ pub(super) struct Transactions {
 struct Transaction {
     sends: Vec<Arc<Message>>,
     acks: Vec<Acknowledgement>,
+    /// What both take.
     bytes: usize,
 }
 
@@ -33,17 +40,7 @@ impl Transactions {
         message: Arc<Message>,
         config: &StompConfig,
     ) -> Result<(), Refusal> {
-        let all: usize = self.open.values().map(|transaction| transaction.bytes).sum();
-        let transaction = self.find(name, config)?;
-        transaction.bytes += message.weight();
-        if all + message.weight() > config.transaction_bytes_max.0 {
-            let body = format!(
-                "A connection's transactions hold at most {} of messages.",
-                config.transaction_bytes_max
-            );
-            return Err(Refusal::new("transaction too large", body).because(RefusalReason::TooLarge));
-        }
-        transaction.sends.push(message);
+        self.make_room(name, SEND_BYTES + message.weight(), config)?.sends.push(message);
         Ok(())
     }
 
@@ -54,17 +51,29 @@ impl Transactions {
         acknowledgement: Acknowledgement,
         config: &StompConfig,
     ) -> Result<(), Refusal> {
-        self.find(name, config)?.acks.push(acknowledgement);
+        self.make_room(name, ACK_BYTES, config)?.acks.push(acknowledgement);
         Ok(())
     }
 
-    fn find(&mut self, name: &str, config: &StompConfig) -> Result<&mut Transaction, Refusal> {
+    /// The transaction, where a frame that takes so many bytes may be added to it.
+    fn make_room(
+        &mut self,
+        name: &str,
+        bytes: usize,
+        config: &StompConfig,
+    ) -> Result<&mut Transaction, Refusal> {
+        let all: usize = self.open.values().map(|transaction| transaction.bytes).sum();
         let transaction = self.open.get_mut(name).ok_or_else(|| unknown(name))?;
         let frames = transaction.sends.len() + transaction.acks.len();
         if frames >= config.transaction_frames_max {
             let body = format!("A transaction holds at most {} frames.", config.transaction_frames_max);
             return Err(Refusal::new("transaction too large", body).because(RefusalReason::TooLarge));
         }
+        if all + bytes > config.transaction_bytes_max.0 {
+            let body = format!("A connection's transactions take at most {}.", config.transaction_bytes_max);
+            return Err(Refusal::new("transaction too large", body).because(RefusalReason::TooLarge));
+        }
+        transaction.bytes += bytes;
         Ok(transaction)
     }
 }

@@ -8,6 +8,7 @@ mod durability;
 mod first;
 mod held;
 mod limits;
+mod log;
 mod mqtt;
 mod ping;
 mod queue;

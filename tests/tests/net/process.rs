@@ -5,6 +5,7 @@ use std::process::Command;
 use tidewire_tests::binary::{WITHOUT_ADMIN, binary};
 use tidewire_tests::daemon::{Daemon, address};
 use tidewire_tests::mqtt::connect;
+use tidewire_tests::users::password_line;
 use tokio::net::TcpStream;
 
 use crate::authority::{Authority, Folder};
@@ -100,6 +101,41 @@ fn check_reports_an_expired_certificate_and_serve_warns_of_it() {
     let mut daemon = start(command);
     assert!(daemon.says("WARN").contains("expired on Jan  1"));
     daemon.says("ready");
+}
+
+/// A file whose listeners are all on loopback means that everybody may connect; those that are bound are others.
+#[tokio::test]
+async fn a_reload_opens_no_address_to_everybody_that_others_reach() {
+    let folder = Folder::new();
+    let text = |bind: &str, anonymous: &str| {
+        format!(
+            "[[listeners]]\nname = \"test\"\nbind = \"{bind}\"\ntransport = \"tcp\"\nprotocols = [\"mqtt\"]\n\
+             [auth]\npassword_file = \"users\"\n{anonymous}"
+        )
+    };
+    folder.write("users", &password_line("ann", "secret"));
+    let file = folder.write("tidewire.toml", &text("0.0.0.0:0", "anonymous = false\n"));
+    let mut command = Command::new(binary());
+    command.arg("serve").arg("--config").arg(file).current_dir(folder.path(""));
+    let mut daemon = start(command);
+    let address = address(&daemon.says("listening on mqtt://"));
+    daemon.says("ready");
+    let anonymous = || async {
+        let mut stream = TcpStream::connect(address).await.expect("the daemon accepts");
+        connects(&mut stream, connect("anybody")).await
+    };
+    assert_eq!(anonymous().await, Some(0x87));
+
+    folder.write("tidewire.toml", &text("127.0.0.1:0", ""));
+    daemon.signal("-HUP");
+    let said = daemon.says("not reloaded, what was before stays: ");
+    assert!(said.contains("auth.anonymous: 0.0.0.0:0 ") && said.contains("say true"), "{said}");
+    assert_eq!(anonymous().await, Some(0x87));
+
+    folder.write("tidewire.toml", &text("127.0.0.1:0", "anonymous = true\n"));
+    daemon.signal("-HUP");
+    daemon.says("reloaded: ");
+    assert_eq!(anonymous().await, Some(0));
 }
 
 #[tokio::test]

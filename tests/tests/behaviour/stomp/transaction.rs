@@ -24,6 +24,7 @@ conversations! {
     so_many_may_be_open => too_many_open;
     one_has_so_many_frames => too_many_frames;
     one_has_so_many_bytes => too_many_bytes;
+    small_frames_take_bytes_as_well => too_many_small_frames;
     versions_1_0_and_1_1_have_them_too => older_versions;
 }
 
@@ -212,12 +213,22 @@ async fn too_many_frames(wire: Wire) {
 }
 
 async fn too_many_bytes(wire: Wire) {
-    let world = World::with(wire, |config| config.stomp.transaction_bytes_max = Size(1 << 10));
+    let world = World::with(wire, |config| config.stomp.transaction_bytes_max = Size(2 << 10));
     let mut alice = connected(&world, "1.2").await;
-    let half = "x".repeat(500);
+    let half = "x".repeat(700);
     alice.says(BEGIN).await.says(&send(&half)).await.says(&send(&half)).await.hears_nothing().await;
     let heard = alice.says(&send(&half)).await.is_refused("transaction too large", 1000).await;
-    assert!(heard.text().contains("1KiB"), "{heard:?}");
+    assert!(heard.text().contains("2KiB"), "{heard:?}");
+}
+
+async fn too_many_small_frames(wire: Wire) {
+    let world = World::with(wire, |config| config.stomp.transaction_bytes_max = Size(1 << 10));
+    let ack = |command: &str| format!("{command}\nid:1-1\ntransaction:t\n\n^");
+    for frame in [send(""), ack("ACK"), ack("NACK")] {
+        let mut alice = connected(&world, "1.2").await;
+        alice.says(BEGIN).await.says(&frame).await.says(&frame).await.hears_nothing().await;
+        alice.says(&frame.repeat(30)).await.is_refused("transaction too large", 1000).await;
+    }
 }
 
 async fn older_versions(wire: Wire) {

@@ -21,7 +21,7 @@ fn ten_web_sockets_of_a_page_share_one_connection() {
 
 /// The address and the port from which this client has connected.
 fn origin(site: &Site, client: &str) -> String {
-    let line = site.stage.broker.says(&[" connected ", &format!("client_id={client} ")]);
+    let line = site.stage.broker.says(&[" connected ", &format!("client_id={client:?} ")]);
     let (_, origin) = line.split_once(" from ").expect("the log tells it");
     origin.split(' ').next().unwrap_or_default().to_owned()
 }
