@@ -79,7 +79,7 @@ impl Authority for Gate {
                 let (service, token) = (Arc::clone(service), token.to_owned());
                 Check::Asking(Box::pin(async move { service.examine_token(&token, now_secs).await }))
             }
-            (None, None) => Denial::Wrong("tokens are not taken here".into()).into(),
+            (None, None) => Denial::Forbidden("tokens are not taken here".into()).into(),
         }
     }
 

@@ -3,8 +3,10 @@
 //! ```text
 //!   unknown ──a failure──▶ counted ──failures_max within failures_window──▶ banned ──ban_time──▶ unknown
 //!      ▲                      │
-//!      └──a login, or time ◀──┘
+//!      └──── failures_window ◀┘
 //! ```
+//!
+//! A login clears nothing: whoever has an account of its own would log in between two guesses at another's.
 //!
 //! A network whose clients share an address shares its failures, too. What breaks a protocol's rules is no failed login:
 //! it guesses nothing.
@@ -15,9 +17,10 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
+use super::Broker;
 use super::sweep::Sweep;
-use super::{Broker, Standing};
 use crate::address::Address;
+use crate::auth::Denial;
 use crate::config::Limits;
 use crate::session::Link;
 
@@ -87,11 +90,6 @@ impl Bans {
         is_banned
     }
 
-    /// Somebody from `address` has logged in: what failed before is forgotten. A ban stays.
-    pub fn note_login(&self, address: Address) {
-        self.records.remove_if(&address, |_, record| record.failures < self.failures_max);
-    }
-
     /// How long `address` is banned yet; `None` if it is not.
     pub fn check(&self, address: Address, now: Instant) -> Option<Duration> {
         let record = self.records.get(&address).filter(|record| record.failures >= self.failures_max)?;
@@ -111,10 +109,11 @@ impl Broker {
         }
     }
 
-    /// A client has logged in over `link`. One that nobody asked who it is proves nothing for its address.
-    pub fn note_login(&self, link: &Link, standing: &Standing) {
-        if let Some(address) = link.address().filter(|_| standing.user().is_some()) {
-            self.bans.note_login(address);
+    /// What a client gave over `link` to prove itself was refused. Where it is wrong, that is a failed login, whether the
+    /// client connects or renews itself.
+    pub fn note_denial(&self, link: &Link, denial: &Denial, now: Instant) {
+        if let Denial::Wrong(_) = denial {
+            self.note_failed_login(link, now);
         }
     }
 
@@ -168,11 +167,7 @@ mod tests {
         let (bans, start) = (bans(2), Instant::now());
         bans.note_failure(address(1), start);
         assert!(!bans.note_failure(address(1), start + 60 * SECOND), "with the window");
-        bans.note_login(address(1));
-        assert!(!bans.note_failure(address(1), start + 61 * SECOND), "with a login");
-        assert!(bans.note_failure(address(1), start + 62 * SECOND));
-        bans.note_login(address(1));
-        assert_eq!(bans.check(address(1), start + 62 * SECOND), Some(300 * SECOND), "a ban is not");
+        assert!(bans.note_failure(address(1), start + 61 * SECOND), "and counted anew");
     }
 
     #[test]

@@ -86,7 +86,8 @@ impl Standing {
     pub fn renew(&mut self, broker: &Broker, now: Now, vouched: Vouched) -> Result<(), Denial> {
         let own = &self.known.identity;
         if vouched.user != own.vouched.user {
-            return Err(Denial::Forbidden("a client may not become another user: connect anew".into()));
+            // In the words for what is wrong: another user's password is not found out by trying to become that user.
+            return Err(Denial::wrong_password());
         }
         check_client_id(&vouched, &own.client_id)?;
         let identity = Identity { vouched, ..own.clone() };

@@ -251,7 +251,10 @@ impl Context<'_, '_, '_> {
             }
             Step::Done { vouched, data } => self.conclude_renewal(Ok(vouched), By::Auth(data)),
             Step::Ask(check) => self.renew(check, By::Auth(Vec::new())),
-            Step::Refused(detail) => Err(Refusal::new(ReasonCode::NotAuthorized, detail)),
+            Step::Refused(detail) => {
+                self.broker.note_failed_login(self.link, self.turn.now.instant);
+                Err(Refusal::new(ReasonCode::NotAuthorized, detail))
+            }
         }
     }
 

@@ -59,6 +59,9 @@ impl Context<'_, '_, '_> {
     pub(super) fn conclude_renewal(mut self, answer: Result<Vouched, Denial>, by: By) -> Result<(), Refusal> {
         let renewed =
             answer.and_then(|vouched| self.client.standing.renew(self.broker, self.turn.now, vouched));
+        if let Err(denial) = &renewed {
+            self.broker.note_denial(self.link, denial, self.turn.now.instant);
+        }
         match (renewed, by) {
             (Ok(()), by) => {
                 self.review_and_tell();

@@ -98,8 +98,8 @@ impl Stomp {
 
     /// Whoever guesses wrongly too often is banned.
     fn judge(&self, turn: &Turn<'_>, answer: Result<Vouched, Denial>) -> Result<Vouched, Refusal> {
-        if let Err(Denial::Wrong(_)) = &answer {
-            self.broker.note_failed_login(&self.link, turn.now.instant);
+        if let Err(denial) = &answer {
+            self.broker.note_denial(&self.link, denial, turn.now.instant);
         }
         answer.map_err(Refusal::from)
     }
@@ -156,7 +156,6 @@ impl Stomp {
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
             user = standing.user_name(), "connected"
         );
-        self.broker.note_login(&self.link, &standing);
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {

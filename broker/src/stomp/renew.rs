@@ -44,6 +44,7 @@ impl Context<'_, '_, '_> {
             Err(denial) => {
                 let session = &self.client.session;
                 tracing::info!(link = %self.link, reason = denial.text(), "a renewal was refused");
+                self.broker.note_denial(self.link, &denial, now.instant);
                 self.broker.tell_refused(self.turn, session, &denial);
                 match self.denied("renew itself at", "/auth/token") {
                     Err(_) => Err(denial.into()),

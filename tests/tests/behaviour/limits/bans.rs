@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidewire::auth::{Authority, Check, Credentials, Denial, Exchange, Identity, Rights, Vouched};
+use serde_json::Value;
+use tidewire::auth::{Authority, Check, Credentials, Denial, Exchange, Identity, Rights, Step, Vouched};
 use tidewire::config::ProtocolName;
-use tidewire_protocols::mqtt::ReasonCode;
+use tidewire_protocols::mqtt::{Packet, Property, ReasonCode};
 use tidewire_tests::conversations;
-use tidewire_tests::mqtt::{MqttPeer, PingReq, connect};
+use tidewire_tests::mqtt::{MqttPeer, PingReq, auth, connect, publish, subscribe};
 use tidewire_tests::peer::{Peer, Wire};
 use tidewire_tests::stomp::StompPeer;
 use tidewire_tests::world::World;
@@ -17,7 +18,8 @@ use super::{BOTH, comes, is_refused};
 conversations! {
     who_fails_too_often_is_banned => banned;
     who_comes_slowly_is_not => slowly;
-    a_login_clears_the_count => login;
+    a_login_clears_nothing => login;
+    who_guesses_while_it_is_connected_is_banned => while_connected;
     only_failed_logins_count => nothing_else_counts;
     an_exempt_address_is_never_banned => exempt;
     connections_from_before_the_ban_cannot_log_in => from_before;
@@ -26,8 +28,32 @@ conversations! {
 const HERE: &str = "192.0.2.1";
 const ELSEWHERE: &str = "192.0.2.2";
 
-/// Lets alice in, and nobody else.
+/// Lets alice in, and nobody else. Once connected, she may prove herself anew by a name: bob's is as
+/// good a proof as hers, of somebody else, and no other is one.
 struct Porter;
+
+/// By one word, which is a name.
+struct Word;
+
+const WORD: &str = "WORD";
+
+fn examine(word: &[u8]) -> Result<Vouched, Denial> {
+    match word {
+        b"alice" | b"bob" => {
+            Ok(Vouched { user: Some(String::from_utf8_lossy(word).into()), ..Vouched::default() })
+        }
+        _ => Err(Denial::wrong_password()),
+    }
+}
+
+impl Exchange for Word {
+    fn step(&mut self, data: &[u8], _now_secs: u64) -> Step {
+        match examine(data) {
+            Ok(vouched) => Step::Done { vouched, data: Vec::new() },
+            Err(_) => Step::Refused("user name or password is wrong"),
+        }
+    }
+}
 
 impl Authority for Porter {
     fn authenticate(&self, credentials: Credentials) -> Check {
@@ -38,12 +64,12 @@ impl Authority for Porter {
         }
     }
 
-    fn begin_exchange(&self, _method: &str) -> Option<Box<dyn Exchange>> {
-        None
+    fn begin_exchange(&self, method: &str) -> Option<Box<dyn Exchange>> {
+        (method == WORD).then(|| Box::new(Word) as Box<dyn Exchange>)
     }
 
-    fn examine_token(&self, _token: &str, _now_secs: u64) -> Check {
-        Denial::Missing.into()
+    fn examine_token(&self, token: &str, _now_secs: u64) -> Check {
+        examine(token.as_bytes()).into()
     }
 
     fn rights(&self, _identity: &Identity) -> Rights {
@@ -123,11 +149,11 @@ async fn slowly(wire: Wire) {
 
 async fn login(wire: Wire) {
     let world = world(wire);
+    fails_times(&world, HERE, 9).await;
     for protocol in BOTH {
-        fails_times(&world, HERE, 9).await;
         logs_in(&world, HERE, protocol).await;
     }
-    fails_times(&world, HERE, 10).await;
+    fails_times(&world, HERE, 1).await;
     is_refused(wire, &world, HERE, ProtocolName::Mqtt, 300).await;
 }
 
@@ -169,4 +195,63 @@ async fn from_before(wire: Wire) {
     assert_eq!(older.next().await, [0x20, 2, 0, 5], "not authorized");
     let heard = ann.says(&format!("{FRAME}alice\n\n^")).await.is_refused("banned", 1000).await;
     assert!(heard.text().contains("Try again in 300 s."), "{heard:?}");
+}
+
+/// Each guess is answered in the same words, whether it is another user's password or nobody's.
+async fn while_connected(wire: Wire) {
+    for way in ["AUTH", "$auth/token", "/auth/token"] {
+        let world = world(wire);
+        for time in 0..10 {
+            let word = ["bob", "mallory"][time % 2];
+            let told = match way {
+                "AUTH" => guesses_by_auth(&world, word).await,
+                "$auth/token" => guesses_by_publish(&world, word).await,
+                _ => guesses_by_send(&world, word).await,
+            };
+            assert_eq!(
+                told.to_lowercase().trim_end_matches(".\n"),
+                "user name or password is wrong",
+                "{way}"
+            );
+        }
+        assert_eq!(world.broker.counters.banned.value(), 1, "{way}");
+        is_refused(wire, &world, HERE, ProtocolName::Mqtt, 300).await;
+    }
+}
+
+async fn guesses_by_auth(world: &World, word: &str) -> String {
+    let mut alice = MqttPeer::new(comes(world, HERE, ProtocolName::Mqtt).await);
+    let method = Property::AuthenticationMethod(WORD);
+    alice.learns(connect("c").with(method).with(Property::AuthenticationData(b"alice"))).await;
+    alice.says(auth(ReasonCode::ReAuthenticate, WORD, word.as_bytes())).await;
+    let told = alice.looks_at(|packet| match packet {
+        Packet::Disconnect(disconnect) => {
+            assert_eq!(disconnect.reason, ReasonCode::NotAuthorized);
+            disconnect.properties.iter().find_map(|property| match property {
+                Property::ReasonString(reason) => Some(reason.to_owned()),
+                _ => None,
+            })
+        }
+        other => panic!("expected DISCONNECT, heard {other:?}"),
+    });
+    told.await.expect("it says why")
+}
+
+async fn guesses_by_publish(world: &World, word: &str) -> String {
+    let mut alice = MqttPeer::new(comes(world, HERE, ProtocolName::Mqtt).await);
+    alice.connects(connect("c").user_name("alice"), false).await;
+    alice.subscribes(subscribe("$auth/result", 0)).await;
+    alice.publishes(publish("$auth/token", word)).await;
+    let told = alice.looks_at(|packet| match packet {
+        Packet::Publish(publish) => serde_json::from_slice::<Value>(publish.payload).expect("it is JSON"),
+        other => panic!("expected a message, heard {other:?}"),
+    });
+    told.await["reason"].as_str().expect("it says why").to_owned()
+}
+
+async fn guesses_by_send(world: &World, word: &str) -> String {
+    let mut alice = StompPeer::new(comes(world, HERE, ProtocolName::Stomp).await);
+    assert_eq!(alice.says(&format!("{FRAME}alice\n\n^")).await.next().await.command, "CONNECTED");
+    alice.says(&format!("SEND\ndestination:/auth/token\n\n{word}^")).await;
+    alice.is_refused("access refused", 1000).await.text().to_owned()
 }
