@@ -123,9 +123,7 @@ impl Mqtt {
         turn.next_packet();
         match (&mut self.state, packet) {
             (State::Greeting { .. }, Packet::Connect(connect)) => {
-                if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
-                    return Err(Refusal::banned(secs));
-                }
+                self.check_ban(turn)?;
                 if self.broker.memory.is_full() {
                     return Err(Refusal::memory_full());
                 }

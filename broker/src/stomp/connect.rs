@@ -79,12 +79,21 @@ impl Stomp {
         let mut decoder = Decoder::new(self.broker.config.limits.stomp_before_connect());
         match decoder.decode(&bytes) {
             Ok(Decoded::Frame { frame, .. }) => {
-                let admitted = self.judge(turn, answer);
+                let admitted = self.check_ban(turn).and_then(|()| self.judge(turn, answer));
                 let admitted = admitted.and_then(|vouched| self.admit(turn, &frame, vouched, &arrival));
                 admitted.map_err(|refusal| refusal.about(&frame))
             }
             // It was decoded once already.
             _ => Err(Refusal::new("internal error", "The CONNECT frame cannot be read again.")),
+        }
+    }
+
+    /// Nobody logs in from an address that is banned. Asked at CONNECT and again with an answer that comes late, since
+    /// others may have failed meanwhile: the answer is not told then, neither yes nor no.
+    pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        match self.broker.ban_secs(&self.link, turn.now.instant) {
+            Some(secs) => Err(Refusal::banned(secs)),
+            None => Ok(()),
         }
     }
 

@@ -169,9 +169,7 @@ impl Stomp {
             State::Greeting { .. } => {
                 return match frame.command {
                     Command::Connect | Command::Stomp => {
-                        if let Some(secs) = self.broker.ban_secs(&self.link, turn.now.instant) {
-                            return Err(Refusal::banned(secs));
-                        }
+                        self.check_ban(turn)?;
                         if self.broker.memory.is_full() {
                             return Err(Refusal::memory_full());
                         }
