@@ -52,8 +52,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// It was vouched for under another client identifier, its time is over already, or its user has as many connections as
-    /// one may have.
+    /// It was vouched for under another client identifier, or before users changed so that it would not be any more; its
+    /// time is over already, or its user has as many connections as one may have.
     pub fn let_in(
         &self,
         now: Now,
@@ -71,6 +71,10 @@ impl Broker {
         };
         let (address, listener) = (arrival.address, Arc::clone(&arrival.listener));
         let identity = Identity { vouched, client_id, address, listener };
+        // As if it had been asked for only now.
+        if !self.authority.still_admits(&identity) {
+            return Err(Denial::wrong_password());
+        }
         let expiry = Expiry::of(&identity, now, self.config.auth.expiry_notice.0)?;
         let rights = self.authority.rights(&identity);
         Ok(Standing { known: Box::new(Known { identity, _visit: visit }), rights, expiry })
@@ -82,7 +86,8 @@ impl Standing {
     ///
     /// # Errors
     ///
-    /// It is for another user or client, or its time is over. Everything stays as it was.
+    /// It is for another user or client, its time is over, or the user would not be let in any more. Everything stays as it
+    /// was.
     pub fn renew(&mut self, broker: &Broker, now: Now, vouched: Vouched) -> Result<(), Denial> {
         let own = &self.known.identity;
         if vouched.user != own.vouched.user {
@@ -91,6 +96,7 @@ impl Standing {
         }
         check_client_id(&vouched, &own.client_id)?;
         let identity = Identity { vouched, ..own.clone() };
+        check_admitted(broker.authority.as_ref(), &identity)?;
         self.expiry = Expiry::of(&identity, now, broker.config.auth.expiry_notice.0)?;
         self.rights = broker.authority.rights(&identity);
         self.known.identity = identity;
@@ -103,9 +109,7 @@ impl Standing {
     ///
     /// It would not be let in any more.
     pub fn reconsider(&mut self, authority: &dyn Authority) -> Result<(), Denial> {
-        if !authority.still_admits(&self.known.identity) {
-            return Err(Denial::Forbidden("this user may not connect any more".into()));
-        }
+        check_admitted(authority, &self.known.identity)?;
         self.rights = authority.rights(&self.known.identity);
         Ok(())
     }
@@ -173,6 +177,13 @@ impl Expiry {
         let Some(ends_at) = now.instant.checked_add(Duration::from_millis(left)) else { return Ok(None) };
         let notice_at = ends_at.checked_sub(notice).filter(|_| !notice.is_zero());
         Ok(Some(Box::new(Self { ends_at, notice_at: notice_at.map(|at| at.max(now.instant)) })))
+    }
+}
+
+fn check_admitted(authority: &dyn Authority, identity: &Identity) -> Result<(), Denial> {
+    match authority.still_admits(identity) {
+        true => Ok(()),
+        false => Err(Denial::Forbidden("this user may not connect any more".into())),
     }
 }
 

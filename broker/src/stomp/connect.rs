@@ -98,7 +98,7 @@ impl Stomp {
     }
 
     /// Whoever guesses wrongly too often is banned.
-    fn judge(&self, turn: &Turn<'_>, answer: Result<Vouched, Denial>) -> Result<Vouched, Refusal> {
+    fn judge<T>(&self, turn: &Turn<'_>, answer: Result<T, Denial>) -> Result<T, Refusal> {
         if let Err(denial) = &answer {
             self.broker.note_denial(&self.link, denial, turn.now.instant);
         }
@@ -123,7 +123,7 @@ impl Stomp {
         };
         let client_id = client_id(headers);
         let known_as = client_id.as_deref().unwrap_or_default().into();
-        let standing = self.broker.let_in(turn.now, vouched, arrival, known_as)?;
+        let standing = self.judge(turn, self.broker.let_in(turn.now, vouched, arrival, known_as))?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let token = token().ok_or_else(|| {
