@@ -150,7 +150,13 @@ impl Mqtt {
             State::Authenticating(_) => self.hear_answer(turn),
             State::Connected(client) => {
                 if link.take_review() {
-                    client.standing.reconsider(broker.authority.as_ref()).map_err(Refusal::revoked)?;
+                    if let Err(denial) = client.standing.reconsider(broker.authority.as_ref()) {
+                        // Who may not connect any more has nothing to say at its end, either.
+                        if client.session.lock().will.take().is_some() {
+                            broker.note_no_will(turn, &client.session);
+                        }
+                        return Err(Refusal::revoked(denial));
+                    }
                     Context { broker, link, replies, turn, client }.review_and_tell();
                 }
                 let Some(renewal) = client.renewal.as_mut() else { return Ok(()) };
