@@ -11,6 +11,13 @@ use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, PermitCounts,
 use crate::clock::Now;
 use crate::counters::Counters;
 
+/// A connection may send one token in this time. What comes sooner is refused before anybody is asked and anybody told:
+/// either is more work than the sending.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// So many may come at once, so that a client may send a right token behind a wrong one.
+const RENEWALS_AT_ONCE: u32 = 3;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Standing {
@@ -25,6 +32,8 @@ pub struct Standing {
 #[derive(Debug)]
 struct Known {
     identity: Identity,
+    /// When the tokens that it has sent are worked off, at one in [`RENEWAL_INTERVAL`].
+    renewals_until: Option<Instant>,
     /// Its place among its user's connections.
     _visit: Option<Visit<Arc<str>>>,
 }
@@ -77,11 +86,29 @@ impl Broker {
         }
         let expiry = Expiry::of(&identity, now, self.config.auth.expiry_notice.0)?;
         let rights = self.authority.rights(&identity);
-        Ok(Standing { known: Box::new(Known { identity, _visit: visit }), rights, expiry })
+        Ok(Standing {
+            known: Box::new(Known { identity, renewals_until: None, _visit: visit }),
+            rights,
+            expiry,
+        })
     }
 }
 
 impl Standing {
+    /// The client sends a token to renew itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::Busy`]: it has sent more than one a second.
+    pub fn begin_renewal(&mut self, now: Instant) -> Result<(), Denial> {
+        let until = self.known.renewals_until.map_or(now, |until| until.max(now));
+        if until - now > RENEWAL_INTERVAL * (RENEWALS_AT_ONCE - 1) {
+            return Err(Denial::Busy);
+        }
+        self.known.renewals_until = Some(until + RENEWAL_INTERVAL);
+        Ok(())
+    }
+
     /// Goes on with what the client was vouched for anew. Its subscriptions have to be looked at again.
     ///
     /// # Errors
