@@ -8,7 +8,6 @@ use std::sync::{Arc, OnceLock};
 use super::user_file::{check_prepared, read, read_users};
 use super::verifier::{KEY_BYTES, SALT_BYTES, hmac};
 use super::{DEFAULT_ITERATIONS, UserFileError, Verifier};
-use crate::random;
 
 /// The users of a file.
 #[derive(Clone)]
@@ -93,11 +92,13 @@ impl fmt::Debug for ScramUsers {
 fn decoy_secret(verifiers: &[(&str, Verifier)]) -> [u8; KEY_BYTES] {
     static SECRET: OnceLock<[u8; KEY_BYTES]> = OnceLock::new();
     *SECRET.get_or_init(|| {
-        random::bytes().unwrap_or_else(|_| {
+        let mut secret = [0; KEY_BYTES];
+        if getrandom::fill(&mut secret).is_err() {
             // The system has no random numbers: keys of users are unknown to others as well.
             let keys: Vec<u8> = verifiers.iter().flat_map(|(_, verifier)| verifier.server_key).collect();
-            hmac(b"tidewire decoy salts", &[&keys])
-        })
+            secret = hmac(b"tidewire decoy salts", &[&keys]);
+        }
+        secret
     })
 }
 

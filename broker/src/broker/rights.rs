@@ -46,7 +46,7 @@ impl Broker {
         session.lock().deliver.set_guard(guard);
     }
 
-    /// A session's will is withdrawn, since its client may not publish it any more.
+    /// A session's will is withdrawn, since its client may not publish it, or not connect, any more.
     pub fn note_no_will(&self, turn: &mut Turn<'_>, session: &Session) {
         record_no_will(turn, session);
     }

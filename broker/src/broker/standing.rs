@@ -11,6 +11,13 @@ use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, PermitCounts,
 use crate::clock::Now;
 use crate::counters::Counters;
 
+/// A connection may send one token in this time. What comes sooner is refused before anybody is asked and anybody told:
+/// either is more work than the sending.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// So many may come at once, so that a client may send a right token behind a wrong one.
+const RENEWALS_AT_ONCE: u32 = 3;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Standing {
@@ -25,6 +32,8 @@ pub struct Standing {
 #[derive(Debug)]
 struct Known {
     identity: Identity,
+    /// When the tokens that it has sent are worked off, at one in [`RENEWAL_INTERVAL`].
+    renewals_until: Option<Instant>,
     /// Its place among its user's connections.
     _visit: Option<Visit<Arc<str>>>,
 }
@@ -52,8 +61,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// It was vouched for under another client identifier, its time is over already, or its user has as many connections as
-    /// one may have.
+    /// It was vouched for under another client identifier, or before users changed so that it would not be any more; its
+    /// time is over already, or its user has as many connections as one may have.
     pub fn let_in(
         &self,
         now: Now,
@@ -71,18 +80,41 @@ impl Broker {
         };
         let (address, listener) = (arrival.address, Arc::clone(&arrival.listener));
         let identity = Identity { vouched, client_id, address, listener };
+        // As if it had been asked for only now.
+        if !self.authority.still_admits(&identity) {
+            return Err(Denial::wrong_password());
+        }
         let expiry = Expiry::of(&identity, now, self.config.auth.expiry_notice.0)?;
         let rights = self.authority.rights(&identity);
-        Ok(Standing { known: Box::new(Known { identity, _visit: visit }), rights, expiry })
+        Ok(Standing {
+            known: Box::new(Known { identity, renewals_until: None, _visit: visit }),
+            rights,
+            expiry,
+        })
     }
 }
 
 impl Standing {
+    /// The client sends a token to renew itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::Busy`]: it has sent more than one a second.
+    pub fn begin_renewal(&mut self, now: Instant) -> Result<(), Denial> {
+        let until = self.known.renewals_until.map_or(now, |until| until.max(now));
+        if until - now > RENEWAL_INTERVAL * (RENEWALS_AT_ONCE - 1) {
+            return Err(Denial::Busy);
+        }
+        self.known.renewals_until = Some(until + RENEWAL_INTERVAL);
+        Ok(())
+    }
+
     /// Goes on with what the client was vouched for anew. Its subscriptions have to be looked at again.
     ///
     /// # Errors
     ///
-    /// It is for another user or client, or its time is over. Everything stays as it was.
+    /// It is for another user or client, its time is over, or the user would not be let in any more. Everything stays as it
+    /// was.
     pub fn renew(&mut self, broker: &Broker, now: Now, vouched: Vouched) -> Result<(), Denial> {
         let own = &self.known.identity;
         if vouched.user != own.vouched.user {
@@ -91,6 +123,7 @@ impl Standing {
         }
         check_client_id(&vouched, &own.client_id)?;
         let identity = Identity { vouched, ..own.clone() };
+        check_admitted(broker.authority.as_ref(), &identity)?;
         self.expiry = Expiry::of(&identity, now, broker.config.auth.expiry_notice.0)?;
         self.rights = broker.authority.rights(&identity);
         self.known.identity = identity;
@@ -103,9 +136,7 @@ impl Standing {
     ///
     /// It would not be let in any more.
     pub fn reconsider(&mut self, authority: &dyn Authority) -> Result<(), Denial> {
-        if !authority.still_admits(&self.known.identity) {
-            return Err(Denial::Forbidden("this user may not connect any more".into()));
-        }
+        check_admitted(authority, &self.known.identity)?;
         self.rights = authority.rights(&self.known.identity);
         Ok(())
     }
@@ -173,6 +204,13 @@ impl Expiry {
         let Some(ends_at) = now.instant.checked_add(Duration::from_millis(left)) else { return Ok(None) };
         let notice_at = ends_at.checked_sub(notice).filter(|_| !notice.is_zero());
         Ok(Some(Box::new(Self { ends_at, notice_at: notice_at.map(|at| at.max(now.instant)) })))
+    }
+}
+
+fn check_admitted(authority: &dyn Authority, identity: &Identity) -> Result<(), Denial> {
+    match authority.still_admits(identity) {
+        true => Ok(()),
+        false => Err(Denial::Forbidden("this user may not connect any more".into())),
     }
 }
 

@@ -117,6 +117,7 @@ impl Mqtt {
         let State::Authenticating(authentication) = &self.state else { return Ok(()) };
         match (packet, &authentication.enhanced) {
             (Packet::Auth(auth), Some(enhanced)) => {
+                self.check_ban(turn)?;
                 let AuthenticationProperties { method, data } = AuthenticationProperties::of(auth.properties);
                 check_method(method, &enhanced.method)?;
                 if auth.reason != ReasonCode::ContinueAuthentication {
@@ -167,6 +168,7 @@ impl Mqtt {
         let State::Authenticating(authentication) = &mut self.state else { return Ok(()) };
         let Some(answer) = authentication.answer.as_mut().and_then(Answer::take) else { return Ok(()) };
         authentication.answer = None;
+        self.check_ban(turn)?;
         self.conclude(turn, answer?, &[])
     }
 
@@ -189,6 +191,15 @@ impl Mqtt {
             authentication.connect = connect;
         }
         result
+    }
+
+    /// Nobody logs in from an address that is banned. Asked at CONNECT and again with each further step, since others may
+    /// have failed meanwhile: no answer is told then, neither yes nor no.
+    pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        match self.broker.ban_secs(&self.link, turn.now.instant) {
+            Some(secs) => Err(Refusal::banned(secs)),
+            None => Ok(()),
+        }
     }
 
     fn take_arrival(&mut self) -> Arrival {

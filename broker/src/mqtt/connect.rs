@@ -1,7 +1,6 @@
 //! CONNECT: who comes, what it asks for, and the CONNACK that says what it gets.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tidewire_protocols::mqtt::{
     ConnAck, Connect, Packet, PropertiesBuf, Property, Qos, ReasonCode, Version, Will as WireWill,
@@ -73,10 +72,8 @@ impl Wishes {
 
 impl Mqtt {
     /// Whether anybody may log in over this connection now, whoever it is.
-    pub(super) fn check_admission(&self, now: Instant) -> Result<(), Refusal> {
-        if let Some(secs) = self.broker.ban_secs(&self.link, now) {
-            return Err(Refusal::banned(secs));
-        }
+    pub(super) fn check_admission(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.check_ban(turn)?;
         if self.broker.memory.is_full() { Err(Refusal::memory_full()) } else { Ok(()) }
     }
 
@@ -186,8 +183,8 @@ impl Mqtt {
             Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
         })?;
         tracing::info!(
-            link = %self.link, client_id = &*client_id, user = standing.user_name(), version = ?connect.version, present, keep_alive,
-            expiry_secs, "connected"
+            link = %self.link, client_id = &*client_id, user = standing.user_name(), version = ?connect.version,
+            present, keep_alive, expiry_secs, "connected"
         );
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
         let limits = &self.broker.config.limits;

@@ -123,7 +123,7 @@ impl Mqtt {
         turn.next_packet();
         match (&mut self.state, packet) {
             (State::Greeting { .. }, Packet::Connect(connect)) => {
-                self.check_admission(turn.now.instant)?;
+                self.check_admission(turn)?;
                 self.handle_connect(turn, connect, bytes)
             }
             (State::Greeting { .. }, _) => {

@@ -23,7 +23,7 @@ pub(super) struct Refusal {
     pub(super) detail: Cow<'static, str>,
     code: CloseCode,
     /// What it counts as.
-    kind: RefusalReason,
+    pub(super) kind: RefusalReason,
     /// Where the client may go instead.
     server_reference: Option<Box<str>>,
 }

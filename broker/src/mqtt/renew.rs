@@ -7,7 +7,7 @@ use tidewire_protocols::topic::TopicFilterBuf;
 use super::refuse::Refusal;
 use super::{Context, Mqtt, MqttDeliver, State};
 use crate::auth::{Check, Denial, Judgement, Vouched};
-use crate::broker::{Answer, Asked, StandingDue};
+use crate::broker::{Answer, Asked, Refused, StandingDue};
 use crate::turn::Turn;
 
 /// A renewal whose answer has not come yet.
@@ -37,6 +37,11 @@ impl Context<'_, '_, '_> {
             }
             (packet_id, _) => packet_id.map(|packet_id| (PacketType::PubAck, packet_id)),
         };
+        if let Err(denial) = self.client.standing.begin_renewal(self.turn.now.instant) {
+            self.note_refused(&denial);
+            self.acknowledge_token(owed, ReasonCode::QuotaExceeded);
+            return Ok(());
+        }
         let check = match std::str::from_utf8(publish.payload) {
             Ok(token) => self.broker.authority.examine_token(token.trim(), self.turn.now.unix_secs()),
             Err(_) => Denial::Wrong("a token is text".into()).into(),
@@ -78,13 +83,19 @@ impl Context<'_, '_, '_> {
                 Err(Refusal::new(ReasonCode::NotAuthorized, denial.text().to_owned()))
             }
             (Err(denial), By::Publish(owed)) => {
-                let client_id = &*self.client.session.key().client_id;
-                tracing::info!(link = %self.link, client_id, reason = denial.text(), "a renewal was refused");
+                self.note_refused(&denial);
                 self.broker.tell_refused(self.turn, &self.client.session, &denial);
                 self.acknowledge_token(owed, ReasonCode::NotAuthorized);
                 Ok(())
             }
         }
+    }
+
+    fn note_refused(&self, denial: &Denial) {
+        let reason = Refusal::from(denial.clone()).kind;
+        let detail = &format_args!("a renewal: {}", denial.text());
+        let client_id = Some(self.client.session.key().client_id.as_ref());
+        self.broker.note_refusal(self.link, &Refused { reason, listener: None, client_id, detail });
     }
 
     fn acknowledge_token(&mut self, owed: Option<(PacketType, PacketId)>, reason: ReasonCode) {
@@ -149,7 +160,13 @@ impl Mqtt {
             State::Authenticating(_) => self.hear_answer(turn),
             State::Connected(client) => {
                 if link.take_review() {
-                    client.standing.reconsider(broker.authority.as_ref()).map_err(Refusal::revoked)?;
+                    if let Err(denial) = client.standing.reconsider(broker.authority.as_ref()) {
+                        // Who may not connect any more has nothing to say at its end, either.
+                        if client.session.lock().will.take().is_some() {
+                            broker.note_no_will(turn, &client.session);
+                        }
+                        return Err(Refusal::revoked(denial));
+                    }
                     Context { broker, link, replies, turn, client }.review_and_tell();
                 }
                 let Some(renewal) = client.renewal.as_mut() else { return Ok(()) };

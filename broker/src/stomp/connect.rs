@@ -34,10 +34,8 @@ pub(super) struct Waiting {
 
 impl Stomp {
     /// Whether anybody may log in over this connection now, whoever it is.
-    pub(super) fn check_admission(&self, now: Instant) -> Result<(), Refusal> {
-        if let Some(secs) = self.broker.ban_secs(&self.link, now) {
-            return Err(Refusal::banned(secs));
-        }
+    pub(super) fn check_admission(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.check_ban(turn)?;
         if self.broker.memory.is_full() { Err(Refusal::memory_full()) } else { Ok(()) }
     }
 
@@ -87,7 +85,7 @@ impl Stomp {
         let mut decoder = Decoder::new(self.broker.config.limits.stomp_before_connect());
         match decoder.decode(&bytes) {
             Ok(Decoded::Frame { frame, .. }) => {
-                let admitted = self.judge(turn, answer);
+                let admitted = self.check_ban(turn).and_then(|()| self.judge(turn, answer));
                 let admitted = admitted.and_then(|vouched| self.admit(turn, &frame, vouched, &arrival));
                 admitted.map_err(|refusal| refusal.about(&frame))
             }
@@ -96,8 +94,17 @@ impl Stomp {
         }
     }
 
+    /// Nobody logs in from an address that is banned. Asked at CONNECT and again with an answer that comes late, since
+    /// others may have failed meanwhile: the answer is not told then, neither yes nor no.
+    pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        match self.broker.ban_secs(&self.link, turn.now.instant) {
+            Some(secs) => Err(Refusal::banned(secs)),
+            None => Ok(()),
+        }
+    }
+
     /// Whoever guesses wrongly too often is banned.
-    fn judge(&self, turn: &Turn<'_>, answer: Result<Vouched, Denial>) -> Result<Vouched, Refusal> {
+    fn judge<T>(&self, turn: &Turn<'_>, answer: Result<T, Denial>) -> Result<T, Refusal> {
         if let Err(denial) = &answer {
             self.broker.note_denial(&self.link, denial, turn.now.instant);
         }
@@ -122,7 +129,7 @@ impl Stomp {
         };
         let client_id = client_id(headers);
         let known_as = client_id.as_deref().unwrap_or_default().into();
-        let standing = self.broker.let_in(turn.now, vouched, arrival, known_as)?;
+        let standing = self.judge(turn, self.broker.let_in(turn.now, vouched, arrival, known_as))?;
         let offered = self.offered_heart_beat();
         let heart_beats = HeartBeats::negotiate(wished, offered, turn.now.instant);
         let token = token().ok_or_else(|| {

@@ -169,7 +169,7 @@ impl Stomp {
             State::Greeting { .. } => {
                 return match frame.command {
                     Command::Connect | Command::Stomp => {
-                        self.check_admission(turn.now.instant)?;
+                        self.check_admission(turn)?;
                         self.handle_connect(turn, frame, bytes)
                     }
                     _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),

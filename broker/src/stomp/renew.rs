@@ -19,6 +19,9 @@ pub(super) struct Renewal {
 impl Context<'_, '_, '_> {
     /// SEND of a new token.
     pub(super) fn handle_token(mut self, frame: &Frame<'_>) -> Result<Handled, Refusal> {
+        if let Err(denial) = self.client.standing.begin_renewal(self.turn.now.instant) {
+            return self.refuse_renewal(denial);
+        }
         let check = match std::str::from_utf8(frame.body) {
             Ok(token) => self.broker.authority.examine_token(token.trim(), self.turn.now.unix_secs()),
             Err(_) => Denial::Wrong("a token is text".into()).into(),
@@ -42,15 +45,18 @@ impl Context<'_, '_, '_> {
                 Ok(Handled::Done)
             }
             Err(denial) => {
-                let session = &self.client.session;
-                tracing::info!(link = %self.link, reason = denial.text(), "a renewal was refused");
                 self.broker.note_denial(self.link, &denial, now.instant);
-                self.broker.tell_refused(self.turn, session, &denial);
-                match self.denied("renew itself at", "/auth/token") {
-                    Err(_) => Err(denial.into()),
-                    ignored => ignored,
-                }
+                self.broker.tell_refused(self.turn, &self.client.session, &denial);
+                self.refuse_renewal(denial)
             }
+        }
+    }
+
+    /// As any frame that is not allowed, and why.
+    fn refuse_renewal(&self, denial: Denial) -> Result<Handled, Refusal> {
+        match self.denied("renew itself at", "/auth/token") {
+            Err(_) => Err(denial.into()),
+            ignored => ignored,
         }
     }
 

@@ -10,6 +10,7 @@ use super::{mqtt, stomp, stomp_is_refused, world};
 
 conversations! {
     a_user_that_is_gone_has_to_go_and_nobody_else => user_gone;
+    the_will_of_a_user_that_is_gone_is_withdrawn => will;
     a_user_that_has_come_is_let_in => user_come;
     rules_that_change_hold_at_once => rules;
     what_is_remembered_of_old_rules_is_forgotten => forgotten;
@@ -30,6 +31,20 @@ async fn user_gone(wire: Wire) {
     ann.says(publish("x", "y").qos1(1)).await.hears(pub_ack(1).unmatched()).await;
     stomp_is_refused(&world, "login:ann\npasscode:a\n").await;
     stomp(&world, "login:ann\npasscode:another by now\n").await;
+}
+
+async fn will(wire: Wire) {
+    let both = password_line("ann", "a") + &password_line("bob", "b");
+    let users = Users::new().with_passwords(&both);
+    let world = world(wire, &users);
+    let mut ann = mqtt(&world, connect("ann").user_name("ann").password("a")).await;
+    ann.subscribes(subscribe("gone", 0)).await;
+    let last_words = connect("bob").will(publish("gone", "x")).user_name("bob").password("b");
+    let mut bob = mqtt(&world, last_words).await;
+    users.change_passwords(&password_line("ann", "a"));
+    world.reloads();
+    bob.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
+    ann.hears_nothing().await;
 }
 
 async fn user_come(wire: Wire) {

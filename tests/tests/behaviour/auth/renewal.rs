@@ -22,6 +22,7 @@ conversations_everywhere! {
     a_client_renews_itself_by_auth => by_auth;
     a_token_is_acknowledged_as_any_message => acknowledged;
     a_renewal_that_is_refused_changes_nothing => refused;
+    a_connection_sends_so_many_tokens => so_many_tokens;
     fewer_rights_take_just_what_is_no_longer_allowed => fewer_rights;
     fewer_rights_in_stomp => stomp_fewer_rights;
     who_returns_with_fewer_rights_finds_less => returns;
@@ -31,6 +32,7 @@ conversations_everywhere! {
 
 /// Seconds that a token is good for, where one follows the other.
 const LIFETIME: u64 = 40;
+const SECOND: Duration = Duration::from_secs(1);
 const METHOD: &str = "OAUTH2-JWT";
 
 fn tokens(wire: Wire) -> World {
@@ -151,6 +153,7 @@ async fn acknowledged(wire: Wire) {
     ann.says(pub_rel(2)).await.hears(pub_comp(2)).await;
     let wrong = pub_ack(3).because(ReasonCode::NotAuthorized).explained();
     ann.says(publish("$auth/token", "nonsense").qos1(3)).await.hears(wrong).await;
+    world.passes(SECOND).await;
     let wrong = pub_rec(4).because(ReasonCode::NotAuthorized).explained();
     ann.says(publish("$auth/token", b"\xff").qos2(4)).await.hears(wrong).await;
     world.passes(Duration::from_secs(170)).await;
@@ -178,6 +181,28 @@ async fn refused(wire: Wire) {
     let mut stomper = stomp(&world, &format!("passcode:{}\n", token("ann", 200))).await;
     stomper.says("SEND\ndestination:/auth/token\n\nnonsense^").await;
     stomper.is_refused("access refused", 1000).await;
+}
+
+/// Nobody is asked about a token that comes sooner, nor is anybody told.
+async fn so_many_tokens(wire: Wire) {
+    let world = tokens(wire);
+    let mut ann = mqtt(&world, connect("a").user_name("").password(token("ann", 60))).await;
+    ann.subscribes(subscribe("$auth/result", 0)).await;
+    for refused in 0..3 {
+        ann.publishes(publish("$auth/token", "nonsense")).await;
+        assert_eq!(told(&mut ann, "$auth/result").await["result"], "refused", "{refused}");
+    }
+    let right = |packet_id| publish("$auth/token", token("ann", 120)).qos1(packet_id);
+    ann.says(right(1)).await.hears(pub_ack(1).because(ReasonCode::QuotaExceeded).explained()).await;
+    ann.hears_nothing().await;
+    world.passes(SECOND).await;
+    ann.publishes(right(2)).await;
+    assert_eq!(told(&mut ann, "$auth/result").await["result"], "accepted");
+    let mut stomper = stomp(&world, &format!("passcode:{}\n", token("ann", 200))).await;
+    let renewal = format!("SEND\ndestination:/auth/token\n\n{}^", token("ann", 300));
+    stomper.says(&renewal.repeat(4)).await;
+    let heard = stomper.is_refused("access refused", 1000).await;
+    assert!(heard.text().contains("try again later"), "{heard:?}");
 }
 
 async fn fewer_rights(wire: Wire) {

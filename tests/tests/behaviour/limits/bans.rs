@@ -12,6 +12,7 @@ use tidewire_tests::mqtt::{MqttPeer, PingReq, auth, connect, publish, subscribe}
 use tidewire_tests::peer::{Peer, Wire};
 use tidewire_tests::stomp::StompPeer;
 use tidewire_tests::world::World;
+use tokio::sync::Notify;
 
 use super::{BOTH, comes, is_refused};
 
@@ -19,6 +20,7 @@ conversations! {
     who_fails_too_often_is_banned => banned;
     who_comes_slowly_is_not => slowly;
     a_login_clears_nothing => login;
+    a_ban_holds_for_logins_under_way => under_way;
     who_guesses_while_it_is_connected_is_banned => while_connected;
     only_failed_logins_count => nothing_else_counts;
     an_exempt_address_is_never_banned => exempt;
@@ -28,18 +30,21 @@ conversations! {
 const HERE: &str = "192.0.2.1";
 const ELSEWHERE: &str = "192.0.2.2";
 
-/// Lets alice in, and nobody else. Once connected, she may prove herself anew by a name: bob's is as
-/// good a proof as hers, of somebody else, and no other is one.
-struct Porter;
+/// Lets alice in, and nobody else; about carol and dave it says so only after a while, when the bell rings. Once connected,
+/// alice may prove herself anew by a name: bob's is as good a proof as hers, of somebody else, and mallory's is none.
+#[derive(Default)]
+struct Porter {
+    bell: Arc<Notify>,
+}
 
-/// By one word, which is a name.
+/// By one word, which is a name; where there is none it is asked for.
 struct Word;
 
 const WORD: &str = "WORD";
 
 fn examine(word: &[u8]) -> Result<Vouched, Denial> {
     match word {
-        b"alice" | b"bob" => {
+        b"alice" | b"bob" | b"carol" => {
             Ok(Vouched { user: Some(String::from_utf8_lossy(word).into()), ..Vouched::default() })
         }
         _ => Err(Denial::wrong_password()),
@@ -48,6 +53,9 @@ fn examine(word: &[u8]) -> Result<Vouched, Denial> {
 
 impl Exchange for Word {
     fn step(&mut self, data: &[u8], _now_secs: u64) -> Step {
+        if data.is_empty() {
+            return Step::Continue(b"who".to_vec());
+        }
         match examine(data) {
             Ok(vouched) => Step::Done { vouched, data: Vec::new() },
             Err(_) => Step::Refused("user name or password is wrong"),
@@ -59,6 +67,13 @@ impl Authority for Porter {
     fn authenticate(&self, credentials: Credentials) -> Check {
         match credentials.user_name.as_deref() {
             Some("alice") => Vouched { user: Some("alice".into()), ..Vouched::default() }.into(),
+            Some(slow @ ("carol" | "dave")) => {
+                let (bell, answer) = (Arc::clone(&self.bell), examine(slow.as_bytes()));
+                Check::Asking(Box::pin(async move {
+                    bell.notified().await;
+                    answer
+                }))
+            }
             Some(_) => Denial::wrong_password().into(),
             None => Denial::Missing.into(),
         }
@@ -82,7 +97,7 @@ impl Authority for Porter {
 }
 
 fn world(wire: Wire) -> World {
-    World::with_authority(wire, Arc::new(Porter))
+    World::with_authority(wire, Arc::new(Porter::default()))
 }
 
 const FRAME: &str = "CONNECT\naccept-version:1.2\nhost:test\nlogin:";
@@ -254,4 +269,39 @@ async fn guesses_by_send(world: &World, word: &str) -> String {
     assert_eq!(alice.says(&format!("{FRAME}alice\n\n^")).await.next().await.command, "CONNECTED");
     alice.says(&format!("SEND\ndestination:/auth/token\n\n{word}^")).await;
     alice.is_refused("access refused", 1000).await.text().to_owned()
+}
+
+/// Whatever the answer would have been.
+async fn under_way(wire: Wire) {
+    let porter = Porter::default();
+    let bell = Arc::clone(&porter.bell);
+    let world = World::with_authority(wire, Arc::new(porter));
+    let (mut waiting, mut stompers) = (Vec::new(), Vec::new());
+    for name in ["carol", "dave"] {
+        let mut peer = MqttPeer::new(comes(&world, HERE, ProtocolName::Mqtt).await);
+        peer.says(connect(name).user_name(name)).await;
+        waiting.push(peer);
+        let mut peer = StompPeer::new(comes(&world, HERE, ProtocolName::Stomp).await);
+        peer.says(&format!("{FRAME}{name}\n\n^")).await;
+        stompers.push(peer);
+    }
+    let mut asked = Vec::new();
+    for word in [b"alice".as_slice(), b"mallory"] {
+        let mut peer = MqttPeer::new(comes(&world, HERE, ProtocolName::Mqtt).await);
+        peer.says(connect("w").with(Property::AuthenticationMethod(WORD))).await;
+        peer.hears(auth(ReasonCode::ContinueAuthentication, WORD, b"who")).await;
+        asked.push((peer, word));
+    }
+    fails_times(&world, HERE, 10).await;
+    bell.notify_waiters();
+    for mut peer in waiting {
+        peer.is_refused(ReasonCode::Banned, 1000).await;
+    }
+    for mut peer in stompers {
+        peer.is_refused("banned", 1000).await;
+    }
+    for (mut peer, word) in asked {
+        peer.says(auth(ReasonCode::ContinueAuthentication, WORD, word)).await;
+        peer.is_refused(ReasonCode::Banned, 1000).await;
+    }
 }

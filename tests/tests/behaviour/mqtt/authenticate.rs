@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidewire::auth::acl::{Acl, Subject};
 use tidewire::auth::{Authority, Check, Credentials, Denial, Exchange, Identity, Rights, Step, Vouched};
@@ -27,6 +28,7 @@ conversations! {
     nobodys_session_is_touched_before_the_end => no_takeover_before;
     a_client_proves_itself_anew_while_others_go_on => re_authentication;
     a_failed_re_authentication_ends_the_connection => failed_re_authentication;
+    who_is_gone_before_the_end_is_not_let_in => gone_before_the_end;
     a_re_authentication_keeps_its_order => re_authentication_in_order;
     who_named_no_method_sends_no_auth => no_method;
     an_auth_must_fit_into_the_clients_packets => auth_needs_room;
@@ -37,7 +39,11 @@ const AGAIN: &[u8] = b"again";
 const CONTINUE: ReasonCode = ReasonCode::ContinueAuthentication;
 const ANEW: ReasonCode = ReasonCode::ReAuthenticate;
 
-struct Aviary;
+/// Where it is closed, who was let in before would not be any more.
+#[derive(Default)]
+struct Aviary {
+    is_closed: AtomicBool,
+}
 
 #[derive(Default)]
 struct Parrot {
@@ -82,12 +88,12 @@ impl Authority for Aviary {
     }
 
     fn still_admits(&self, _identity: &Identity) -> bool {
-        true
+        !self.is_closed.load(Ordering::Relaxed)
     }
 }
 
 fn world(wire: Wire) -> World {
-    World::with_authority(wire, Arc::new(Aviary))
+    World::with_authority(wire, Arc::new(Aviary::default()))
 }
 
 fn parrot(client_id: &str, word: &'static str) -> ConnectWords {
@@ -209,6 +215,20 @@ async fn failed_re_authentication(wire: Wire) {
     second.says(auth(ANEW, PARROT, b"molly")).await.hears(auth(CONTINUE, PARROT, AGAIN)).await;
     second.says(auth(CONTINUE, PARROT, b"molly")).await;
     second.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
+}
+
+/// Users have changed since the exchange began.
+async fn gone_before_the_end(wire: Wire) {
+    let aviary = Arc::new(Aviary::default());
+    let world = World::with_authority(wire, Arc::clone(&aviary) as Arc<dyn Authority>);
+    let mut connected = polly(&world).await;
+    connected.says(auth(ANEW, PARROT, b"polly")).await.hears(auth(CONTINUE, PARROT, AGAIN)).await;
+    let mut coming = begun(&world, "molly").await;
+    aviary.is_closed.store(true, Ordering::Relaxed);
+    coming.says(auth(CONTINUE, PARROT, b"molly")).await;
+    coming.is_refused(ReasonCode::BadUserNameOrPassword, 1000).await;
+    connected.says(auth(CONTINUE, PARROT, b"polly")).await;
+    connected.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
 }
 
 async fn re_authentication_in_order(wire: Wire) {
