@@ -7,8 +7,9 @@
 //!                                   where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what comes in; `hold` has it wait; `time` handles what falls due; `deliver`
-//! is the half that lives in the session and writes what goes out; `refuse` says no.
+//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what
+//! comes in; `hold` has it wait; `time` handles what falls due; `deliver` is the half that lives in the session and writes
+//! what goes out; `refuse` says no.
 
 mod acknowledge;
 mod alias;

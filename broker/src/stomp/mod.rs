@@ -6,9 +6,9 @@
 //!       └──────▶ Waiting ──────────────┘     where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `hold` has it wait; `deliver` is
-//! the half that lives in the session and writes MESSAGE frames; `headers` is the table between a message and STOMP's
-//! headers; `destination` reads names; `refuse` says no.
+//! One file per concern: `connect`, `send`, `subscribe`, `acknowledge`, `transaction` handle what comes in; `hold` has it
+//! wait; `deliver` is the half that lives in the session and writes MESSAGE frames; `headers` is the table between a message
+//! and STOMP's headers; `destination` reads names; `refuse` says no.
 
 mod acknowledge;
 mod connect;
