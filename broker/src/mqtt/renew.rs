@@ -120,6 +120,10 @@ impl Context<'_, '_, '_> {
         let (mut denied, mut is_partial) = (Vec::new(), false);
         {
             let mut state = self.client.session.lock();
+            // Another connection has just taken the session over, and sees to it by its own rights.
+            if !state.is_attached(self.link) {
+                return denied;
+            }
             // What waits, or is sent again, may have come by subscriptions that are gone.
             let deliver = state.deliver_as::<MqttDeliver>();
             is_partial |= deliver.is_some_and(|deliver| deliver.has_inflight()) || !state.outbox.is_empty();
@@ -162,7 +166,10 @@ impl Mqtt {
                 if link.take_review() {
                     if let Err(denial) = client.standing.reconsider(broker.authority.as_ref()) {
                         // Who may not connect any more has nothing to say at its end, either.
-                        if client.session.lock().will.take().is_some() {
+                        let mut state = client.session.lock();
+                        let will = if state.is_attached(link) { state.will.take() } else { None };
+                        drop(state);
+                        if will.is_some() {
                             broker.note_no_will(turn, &client.session);
                         }
                         return Err(Refusal::revoked(denial));
