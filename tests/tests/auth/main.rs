@@ -3,12 +3,13 @@
 //!
 //! * `server`: the server, which says what it is told to and remembers what it was asked
 //! * `fetch`: how it is asked; `service`: what follows from a service's answers; `tokens`: when keys are fetched
-//! * `example`: the service and the configuration that docs/security.md shows
+//! * `login`: clients over every transport; `example`: the service and the configuration that docs/security.md shows
 //!
 //! Time is real but for where it has to pass: see [`passes`].
 
 mod example;
 mod fetch;
+mod login;
 mod server;
 mod service;
 mod tokens;
