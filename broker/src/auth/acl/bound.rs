@@ -78,11 +78,6 @@ impl Bound {
         }
         FilterJudgement { verdict: None, is_partial }
     }
-
-    /// Whether any delivery to the client could be denied. If not, no subscription is ever partial.
-    pub fn may_deny_receiving(&self) -> bool {
-        self.rules.iter().any(|rule| !rule.allows && rule.actions.contains(Action::Receive))
-    }
 }
 
 impl BoundRule {

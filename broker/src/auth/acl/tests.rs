@@ -244,21 +244,6 @@ fn filters_are_judged_as_the_names_they_stand_for() {
 }
 
 #[test]
-fn only_denials_make_deliveries_worth_a_look() {
-    let cases = [
-        ("allow = ['all']", false),
-        ("deny = ['publish']", false),
-        ("deny = ['consume']", false),
-        ("deny = ['receive']", true),
-        ("deny = ['subscribe'], topics = ['a']", true),
-        ("deny = ['subscribe'], users = ['bob']", false),
-    ];
-    for (line, expected) in cases {
-        assert_eq!(rules(&[line]).bind(&ann()).may_deny_receiving(), expected, "{line}");
-    }
-}
-
-#[test]
 fn a_tokens_rules_follow_a_files() {
     let file = rules(&["deny = ['subscribe'], topics = ['secret/#']"]).bind(&ann());
     let token = Acl::from_claim(&json!([{"allow": ["subscribe"]}])).unwrap().bind(&ann());
