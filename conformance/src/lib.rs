@@ -17,6 +17,7 @@ pub mod connection;
 pub mod coverage;
 pub mod document;
 pub mod filled;
+pub mod last_word;
 pub mod library;
 pub mod mqtt;
 pub mod needs;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::case::{Action, Case, Content, Expectation, Field, Item, Outgoing, Step, Suite};
 use crate::connection::{Connection, Event, complete_connect};
 use crate::filled::Filled;
+use crate::last_word::is_last_word;
 use crate::scram;
 use crate::transcript::{Direction, Transcript};
 use crate::transport::{OpenOptions, Target, Tls};
@@ -341,20 +342,6 @@ impl<'a> Player<'a> {
             connection.close().await;
         }
     }
-}
-
-/// What is spoken over WebSocket may have a last word of its own where the layer below is broken: DISCONNECT, ERROR. It comes
-/// before the Close frame whose code the case names.
-fn is_last_word(missing: &[&Item], event: &Event) -> bool {
-    const DISCONNECT: u8 = 0xE0;
-    let Event::Answer(answer, _) = event else { return false };
-    let is_word = match answer.kind {
-        "DISCONNECT" | "ERROR" => true,
-        "TEXT" => answer.bytes("payload").is_some_and(|payload| payload.starts_with(b"ERROR\n")),
-        "BINARY" => answer.bytes("payload").is_some_and(|payload| payload.first() == Some(&DISCONNECT)),
-        _ => false,
-    };
-    is_word && missing.iter().any(|item| matches!(item, Item::End(Some(_))))
 }
 
 /// A line end between STOMP frames, or a Ping of WebSocket. MQTT has nothing of the kind.
