@@ -44,8 +44,8 @@ impl Mqtt {
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }
             State::Connected(ref client) if !client.is_silent(turn.now.instant) => Flow::Continue,
-            // While it is ahead of its rate, or waits for memory, or somebody is asked about it, or its replies wait for the disk, or too much
-            // else does, the client is not read from, and so cannot be heard.
+            // While it is ahead of its rate, or waits for memory, or somebody is asked about it, or its replies wait for the
+            // disk, or too much else does, the client is not read from, and so cannot be heard.
             State::Connected(ref mut client)
                 if client.pace.is_ahead()
                     || client.is_held

@@ -30,8 +30,8 @@ impl Stomp {
                 let refusal = Refusal::new("connect timeout", "Nobody could say in time who you are.");
                 Flow::Close(self.refuse(turn, &refusal.because(RefusalReason::Timeout)))
             }
-            // While it is ahead of its rate, or waits for memory, or somebody is asked about it, or its replies wait for the disk, or too much
-            // else does, the client is not read from, and so cannot be heard.
+            // While it is ahead of its rate, or waits for memory, or somebody is asked about it, or its replies wait for the
+            // disk, or too much else does, the client is not read from, and so cannot be heard.
             State::Connected(client)
                 if client.heart_beats.is_silent(now)
                     && (client.pace.is_ahead()
