@@ -93,7 +93,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
             "turn",
         ],
     ),
-    ("admin", &["broker", "config", "net", "refusal_log"]),
+    ("admin", &["broker", "clock", "config", "message", "net", "refusal_log", "session", "store"]),
     ("lib", &[]),
 ];
 

@@ -12,6 +12,7 @@ mod consume;
 mod durable;
 mod enqueue;
 mod follow_up;
+pub mod inspect;
 mod memory;
 mod publish;
 mod refuse;
@@ -94,13 +95,14 @@ pub struct Broker {
     next_session: AtomicU64,
     next_link: AtomicU64,
     stopping: AtomicBool,
+    started_at: Now,
 }
 
 impl Broker {
     /// A broker that serves nobody yet. `authority` is as a rule the one that the configuration asks for:
     /// [`Config::authority`].
     pub fn new(config: Config, authority: Arc<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
-        let limits = &config.limits;
+        let (limits, started_at) = (&config.limits, clock.now());
         let (rate, burst) = (limits.connect_rate_per_address, limits.connect_burst_per_address);
         Self {
             arrivals: Arrivals::new(rate, burst, clock.clone()),
@@ -124,6 +126,7 @@ impl Broker {
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
+            started_at,
         }
     }
 
@@ -187,6 +190,11 @@ impl Broker {
         for link in links {
             link.end(Signal::ShuttingDown);
         }
+    }
+
+    /// Whether every connection is asked to end, and whoever comes as well.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
     /// Connections that are on the list.

@@ -56,6 +56,13 @@ impl Retained {
         found
     }
 
+    /// How many there are, those included that have expired and were not asked for since. Takes a walk over all of them.
+    pub fn count(&self) -> usize {
+        let mut count = 0;
+        self.root.read().visit_all(&mut |_| count += 1);
+        count
+    }
+
     /// Removes them, unless their topics have got other messages since.
     fn remove_expired(&self, expired: &[Arc<Message>], now: Now) {
         for some in expired.chunks(REMOVED_PER_LOCK_MAX) {
