@@ -3,6 +3,8 @@
 //! ```text
 //!   bytes ──▶ server: limits ──▶ router ──▶ guard: no foreign page ──▶ routes ──▶ access: the token ──▶ an endpoint
 //!
+//!   GET  /                     the dashboard, a page that asks all the others
+//!   GET  /ws                   a WebSocket on which the broker's own protocols are spoken
 //!   GET  /healthz              200 as long as there is anybody to answer
 //!   GET  /readyz               200, or 503 and why clients should be sent elsewhere
 //!   GET  /api/v1/openapi.json  what else there is: every path, parameter and answer
@@ -14,6 +16,7 @@
 mod access;
 mod answer;
 mod call;
+mod dashboard;
 mod endpoints;
 mod guard;
 mod page;
@@ -37,6 +40,7 @@ pub use self::server::serve;
 use self::stream::Streams;
 use crate::broker::Broker;
 use crate::config::ConfigError;
+use crate::net::Operators;
 use crate::refusal_log::RefusalLog;
 
 /// Whoever has files that can be read again while connections are served.
@@ -59,6 +63,7 @@ pub struct Admin {
     /// Where the listener is bound; none on a Unix socket.
     address: Option<SocketAddr>,
     routes: Routes,
+    operators: Operators,
     streams: Streams,
     refusals: RefusalLog,
 }
@@ -73,6 +78,7 @@ impl Admin {
         address: Option<SocketAddr>,
     ) -> Self {
         let routes = endpoints::routes(&broker.config);
+        let operators = Operators::new(Arc::clone(&broker), "admin");
         Self {
             broker,
             access,
@@ -80,6 +86,7 @@ impl Admin {
             stopping,
             address,
             routes,
+            operators,
             streams: Streams::default(),
             refusals: RefusalLog::default(),
         }

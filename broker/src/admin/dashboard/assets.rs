@@ -1,9 +1,10 @@
 //! The files of the page, within the binary.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Bytes;
@@ -14,13 +15,13 @@ use sha2::{Digest as _, Sha256};
 pub(super) struct Asset {
     name: &'static str,
     pub(super) content_type: &'static str,
-    pub(super) plain: Bytes,
-    /// What stands for its bytes. (RFC 9110, section 8.8.3)
-    pub(super) tag: HeaderValue,
+    pub(super) plain: Tagged,
     /// The same with gzip, unless that is no shorter.
-    pub(super) compressed: Option<Bytes>,
-    pub(super) compressed_tag: HeaderValue,
+    pub(super) compressed: Option<Tagged>,
 }
+
+/// Bytes, and what stands for them. (RFC 9110, section 8.8.3)
+type Tagged = (Bytes, HeaderValue);
 
 /// Name and bytes of each file in a folder.
 macro_rules! files {
@@ -31,7 +32,11 @@ macro_rules! files {
 
 /// Where they lie beside this file. Those of `web/` are served from `/`.
 const FILES: &[(&str, &[u8])] = files! {
-    "web/": "index.html" "style.css" "icon.svg" "theme.js" "app.js";
+    "web/": "api.js" "app.js" "chart.js" "client.js" "clients.js" "complaints.js" "console.js" "format.js"
+        "history.js" "icon.svg" "icons.js" "index.html" "live.js" "messages.js" "metrics.js" "overview.js"
+        "parts.js" "payload.js" "polled.js" "preact.js" "publish.js" "qos.js" "queue.js" "queues.js"
+        "speakers.js" "style.css" "table.js" "theme.js" "token.js" "topic.js" "topics.js" "trace.js"
+        "tree.js";
     "vendor/": "htm/standalone.module.js" "htm/LICENSE" "preact/LICENSE" "uplot/uPlot.esm.js" "uplot/uPlot.min.css"
         "uplot/LICENSE" "mqtt/mqtt.esm.js" "mqtt/LICENSE.md" "stompjs/stomp.umd.min.js" "stompjs/LICENSE";
 };
@@ -61,20 +66,15 @@ pub(super) fn find(name: &str) -> Option<&'static Asset> {
 }
 
 impl Asset {
-    /// `None` if it cannot be compressed for want of memory.
     fn new(name: &'static str, bytes: &'static [u8]) -> Option<Self> {
-        let compressed = compress(bytes).ok()?;
-        let mut digest = String::new();
-        for byte in &Sha256::digest(bytes)[..12] {
-            write!(digest, "{byte:02x}").ok()?;
-        }
+        let digest = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(bytes));
+        let tag = |suffix: &str| HeaderValue::try_from(format!("\"{digest}{suffix}\"")).ok();
+        let compressed = compress(bytes).ok().filter(|compressed| compressed.len() < bytes.len());
         Some(Self {
             name,
             content_type: content_type(name),
-            plain: Bytes::from_static(bytes),
-            tag: HeaderValue::from_str(&format!("\"{digest}\"")).ok()?,
-            compressed: (compressed.len() < bytes.len()).then(|| compressed.into()),
-            compressed_tag: HeaderValue::from_str(&format!("\"{digest}-gzip\"")).ok()?,
+            plain: (Bytes::from_static(bytes), tag("")?),
+            compressed: compressed.map(Bytes::from).zip(tag("-gzip")),
         })
     }
 }

@@ -11,13 +11,13 @@
 mod assets;
 mod encoding;
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::{Method, StatusCode};
 
 use self::assets::Asset;
 use self::encoding::takes_gzip;
+use super::answer::{Answer, Refused, whole};
 
 /// Scripts, styles and connections of its own origin, and no others; in no frame, and as no part of another page. (W3C,
 /// Content Security Policy Level 3)
@@ -34,41 +34,44 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::VARY, "accept-encoding"),
 ];
 
-/// Whether a path is one of the page's files.
-pub(super) fn has(path: &str) -> bool {
-    assets::name_at(path).is_some()
+/// One of the page's files.
+#[derive(Clone, Copy)]
+pub(super) struct File(&'static str);
+
+/// The file at a path, if there is one.
+pub(super) fn file_at(path: &str) -> Option<File> {
+    assets::name_at(path).map(File)
 }
 
-/// The file at a path, or that the client has it already; `None` if there is none at this path.
-pub(super) async fn answer(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
-    let name = assets::name_at(path)?;
-    // The first who asks has all files compressed, which takes longer than the threads that serve can be spared.
-    let asset = tokio::task::spawn_blocking(move || assets::find(name)).await.ok()??;
-    Some(answer_with(asset, headers))
+impl File {
+    /// The file, or that whoever asks has it already.
+    ///
+    /// # Errors
+    ///
+    /// 405: it can only be read.
+    pub(super) async fn answer(self, method: &Method, headers: &HeaderMap) -> Result<Answer, Refused> {
+        if method != Method::GET && method != Method::HEAD {
+            let refused = Refused::new(StatusCode::METHOD_NOT_ALLOWED, "this path is asked for otherwise");
+            return Err(refused.with(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
+        }
+        // The first who asks has all files compressed, which takes longer than the threads that serve can be spared.
+        let found = tokio::task::spawn_blocking(move || assets::find(self.0)).await.ok().flatten();
+        let failed = || Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be compressed");
+        found.map(|asset| answer(asset, headers)).ok_or_else(failed)
+    }
 }
 
-fn answer_with(asset: &Asset, headers: &HeaderMap) -> Response<Full<Bytes>> {
-    let (bytes, tag) = match &asset.compressed {
-        Some(compressed) if takes_gzip(headers) => (compressed, &asset.compressed_tag),
-        _ => (&asset.plain, &asset.tag),
-    };
-    let mut answer = match has_already(headers, tag) {
-        true => {
-            let mut answer = Response::new(Full::default());
-            *answer.status_mut() = StatusCode::NOT_MODIFIED;
-            answer
-        }
-        false => {
-            let mut answer = Response::new(Full::new(bytes.clone()));
-            if std::ptr::eq(tag, &asset.compressed_tag) {
-                answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            }
-            answer
-        }
-    };
+fn answer(asset: &Asset, headers: &HeaderMap) -> Answer {
+    let compressed = asset.compressed.as_ref().filter(|_| takes_gzip(headers));
+    let (bytes, tag) = compressed.unwrap_or(&asset.plain);
+    let has_it = has_already(headers, tag);
+    let status = if has_it { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let mut answer = whole(status, asset.content_type, if has_it { Bytes::new() } else { bytes.clone() });
     let own = answer.headers_mut();
-    own.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     own.insert(header::ETAG, tag.clone());
+    if compressed.is_some() && !has_it {
+        own.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     for (name, value) in HEADERS {
         own.insert(name, HeaderValue::from_static(value));
     }
@@ -95,7 +98,8 @@ mod tests {
         for (name, value) in lines {
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        let (parts, body) = answer(path, &headers).await.unwrap().into_parts();
+        let answer = file_at(path).unwrap().answer(&Method::GET, &headers).await.unwrap();
+        let (parts, body) = answer.into_parts();
         (parts.status, parts.headers, body.collect().await.unwrap().to_bytes())
     }
 
@@ -136,7 +140,7 @@ mod tests {
     #[test]
     fn nothing_else_is_there() {
         for path in ["", "/index.html", "/web/app.js", "/../Cargo.toml", "/vendor", "/vendor/fetch", "/style.css/"] {
-            assert!(!has(path), "{path}");
+            assert!(file_at(path).is_none(), "{path}");
         }
     }
 
