@@ -95,11 +95,9 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// Every path.
+/// The path of each file that is the page's own.
 #[cfg(test)]
-pub(super) fn paths() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|(name, _)| match *name {
-        INDEX => "/",
-        name => name.strip_prefix("web").unwrap_or(name),
-    })
+pub(super) fn own_paths() -> impl Iterator<Item = &'static str> {
+    let own = FILES.iter().filter_map(|(name, _)| name.strip_prefix("web"));
+    own.map(|path| if path == "/index.html" { "/" } else { path })
 }

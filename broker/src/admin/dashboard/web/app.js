@@ -74,7 +74,7 @@ function Side({ current }) {
     <nav aria-label="Views">${VIEWS.map(({ name, title }) => html`
       <a href=${`#/${name}`} aria-current=${name === current.name ? 'page' : undefined}><${Icon} name=${name} />${title}</a>`)}
     </nav>
-    <footer><${Theme} /><span class="version">${overview ? `Version ${overview.version}` : ' '}</span></footer>
+    <div class="foot"><${Theme} /><span class="version">${overview ? `Version ${overview.version}` : ' '}</span></div>
   </header>`;
 }
 

@@ -74,12 +74,12 @@ const COLUMNS = [
     name: 'Protocol', by: client => client.protocol, show: client => html`<span class="nowrap">${protocolName(client.protocol)}
       ${' '}<${Badge}>${client.transport}${client.tls ? ' + TLS' : ''}<//></span>`,
   },
-  { name: 'Address', by: client => client.address, show: client => client.address },
+  { name: 'Address', by: client => client.address, show: client => html`<span class="nowrap">${client.address}</span>` },
   { name: 'Subscriptions', kind: 'number', by: client => client.subscriptions, show: client => number(client.subscriptions) },
   {
     name: 'Waiting', kind: 'number', by: client => client.outbox.messages, show: client => html`<span>${isSlow(client)
       && html`<${Badge} kind="warning">slow<//> `}${number(client.outbox.messages)}
-      <span class="muted"> (${bytes(client.outbox.bytes)})</span></span>`,
+      ${isSlow(client) && html`<span class="muted"> (${bytes(client.outbox.bytes)})</span>`}</span>`,
   },
   {
     name: 'Connected', by: client => -(moment(client.connected_at)?.getTime() ?? 0),

@@ -20,7 +20,7 @@ export function Messages({ all, clear }) {
     ${missed > 0 && html`<p class="body small muted" role="status">Paused; ${count(missed, 'message')} since.</p>`}
     ${messages.length === 0
       ? html`<${Empty} title="No messages">${all.length ? 'None has such a topic.' : 'What your subscriptions receive appears here.'}<//>`
-      : html`<ul class="log" aria-label="Messages">${messages.map(message => html`
+      : html`<ul class="log" tabindex="0" aria-label="Messages">${messages.map(message => html`
         <li key=${message.number}><${One} message=${message} /></li>`)}</ul>`}<//>`;
 }
 

@@ -23,7 +23,7 @@ export function Overview() {
     ['Connections', number(overview?.connections)],
     ['Sessions', number(overview?.sessions)],
     ['Subscriptions', number(overview?.subscriptions)],
-    ['Retained messages', number(overview?.retained)],
+    ['Retained', number(overview?.retained)],
     ['Queues', number(overview?.queues)],
     ['Memory', bytes(last?.memory)],
     ['Running for', duration(overview?.uptime_secs)],
@@ -42,7 +42,7 @@ export function Overview() {
         { name: 'in', of: sample => sample.messages_in_rate }, { name: 'out', of: sample => sample.messages_out_rate }]} />
       <${Chart} title="Bytes" samples=${samples} format=${byteRate} kind="bytes" series=${[
         { name: 'in', of: sample => sample.bytes_in_rate }, { name: 'out', of: sample => sample.bytes_out_rate }]} />
-      <${Chart} title="Connections and sessions" samples=${samples} format=${short} series=${[
+      <${Chart} title="Clients" samples=${samples} format=${short} series=${[
         { name: 'connections', of: sample => sample.connections }, { name: 'sessions', of: sample => sample.sessions }]} />
       <${Chart} title="Messages in queues" samples=${samples} format=${short} series=${[
         { name: 'waiting', of: sample => sample.queue_depth }]} />

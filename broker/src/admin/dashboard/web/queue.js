@@ -61,7 +61,7 @@ function Peek({ path, depth }) {
   return html`<${Card} title="Next messages" actions=${html`<button onClick=${reload}>Look again</button>`}>
     <${Failure} error=${error} retry=${reload} />
     ${value && (value.items.length === 0 ? html`<${Empty} title="Nothing waits">Messages are shown here without being taken
-      from the queue.<//>` : html`<ul class="log" aria-label="Messages that wait">${value.items.map(message => html`
+      from the queue.<//>` : html`<ul class="log" tabindex="0" aria-label="Messages that wait">${value.items.map(message => html`
       <li key=${message.sequence}><${Waiting} message=${message} /></li>`)}</ul>`)}<//>`;
 }
 

@@ -32,7 +32,7 @@ export function TopicDetail({ topic, changed }) {
       </div><//>
     <${Card} title="Messages as they come">
       ${heard.messages.length === 0 ? html`<${Empty} title="None yet">What is published to this topic appears here.<//>`
-        : html`<ul class="log" aria-label="Messages">${heard.messages.map(message => html`
+        : html`<ul class="log" tabindex="0" aria-label="Messages">${heard.messages.map(message => html`
           <li key=${message.number}><div class="line"><time>${time(message.at)}</time><${Badge}>QoS ${message.qos}<//>
             ${message.retain && html`<${Badge} kind="accent">retained<//>`}</div>
             <details><summary><span class="text">${excerpt(message.payload)}</span></summary>

@@ -43,7 +43,7 @@ export function Trace({ words }) {
       ${shown.length === 0
         ? html`<${Empty} title="Nothing yet">${followed ? 'What happens appears here.'
           : 'Say whom or what to follow: each packet and frame in and out, what is dropped, and who comes and goes.'}<//>`
-        : html`<ul class="log" aria-label="Events">${shown.map(event => html`<li key=${event.number}><${Line} of=${event} /></li>`)}
+        : html`<ul class="log" tabindex="0" aria-label="Events">${shown.map(event => html`<li key=${event.number}><${Line} of=${event} /></li>`)}
           </ul>`}<//>`;
 }
 
