@@ -28,7 +28,7 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 28] = [
+const LAYERS: [(&str, &[&str]); 30] = [
     ("address", &[]),
     ("auth", &["excerpt"]),
     ("clock", &[]),
@@ -38,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
     ("memory", &[]),
     ("output", &[]),
     ("pace", &[]),
+    ("process", &[]),
     ("random", &[]),
     ("refusal_log", &["clock"]),
     ("message", &["clock"]),
@@ -93,7 +94,8 @@ const LAYERS: [(&str, &[&str]); 28] = [
             "turn",
         ],
     ),
-    ("admin", &["broker", "config", "net", "refusal_log"]),
+    ("metrics", &["broker", "counters", "message", "process", "store"]),
+    ("admin", &["broker", "config", "metrics", "net", "refusal_log"]),
     ("lib", &[]),
 ];
 
