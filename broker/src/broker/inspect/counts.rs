@@ -38,7 +38,7 @@ impl Broker {
             subscriptions: self.subscription_count(),
             retained: self.retained.totals().0,
             queues: self.queue_count(),
-            draining: self.is_stopping(),
+            draining: self.is_draining(),
         }
     }
 }
