@@ -95,7 +95,10 @@ const LAYERS: [(&str, &[&str]); 30] = [
         ],
     ),
     ("metrics", &["broker", "counters", "message", "process", "store"]),
-    ("admin", &["broker", "config", "metrics", "net", "refusal_log"]),
+    (
+        "admin",
+        &["broker", "clock", "config", "message", "metrics", "net", "refusal_log", "session", "store"],
+    ),
     ("lib", &[]),
 ];
 

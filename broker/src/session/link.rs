@@ -61,6 +61,8 @@ pub enum Signal {
     TakenOver,
     /// The broker stops.
     ShuttingDown,
+    /// The broker stops, and is to be back soon.
+    Restarting,
     /// The session's outbox overflowed, and its policy is to disconnect.
     Overflowed,
 }
@@ -203,6 +205,7 @@ impl Link {
         let code = match signal {
             Signal::TakenOver => TAKEN_OVER,
             Signal::ShuttingDown => SHUTTING_DOWN,
+            Signal::Restarting => RESTARTING,
             Signal::Overflowed => OVERFLOWED,
         };
         let _ = self.signal.compare_exchange(NONE, code, Ordering::AcqRel, Ordering::Acquire);
@@ -214,6 +217,7 @@ impl Link {
         match self.signal.load(Ordering::Acquire) {
             TAKEN_OVER => Some(Signal::TakenOver),
             SHUTTING_DOWN => Some(Signal::ShuttingDown),
+            RESTARTING => Some(Signal::Restarting),
             OVERFLOWED => Some(Signal::Overflowed),
             _ => None,
         }
@@ -236,6 +240,7 @@ const NONE: u8 = 0;
 const TAKEN_OVER: u8 = 1;
 const SHUTTING_DOWN: u8 = 2;
 const OVERFLOWED: u8 = 3;
+const RESTARTING: u8 = 4;
 
 #[cfg(test)]
 mod tests {
