@@ -95,10 +95,7 @@ const LAYERS: [(&str, &[&str]); 30] = [
         ],
     ),
     ("metrics", &["broker", "counters", "message", "process", "store"]),
-    (
-        "admin",
-        &["broker", "clock", "config", "message", "metrics", "net", "refusal_log", "session", "store"],
-    ),
+    ("admin", &["broker", "clock", "config", "message", "metrics", "net", "refusal_log", "session", "store"]),
     ("lib", &[]),
 ];
 

@@ -1,7 +1,7 @@
 //! What there is at a moment, in numbers: for metrics and `$SYS`. None of it is counted for whoever asks, but for the age
 //! of what waits in queues.
 
-use super::Broker;
+use crate::broker::Broker;
 
 /// See the module.
 #[derive(Clone, Debug)]
