@@ -158,6 +158,11 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
         let admin = Admin::new(broker, access, reload, stopped.clone(), bound.address());
         tokio::spawn(admin::serve(Arc::new(admin), bound))
     });
+    tokio::spawn({
+        let broker = Arc::clone(&broker);
+        // They end with the runtime.
+        async move { tokio::join!(broker.run_probe(), broker.run_sys()) }
+    });
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);
         async move { broker.run_schedule().await }

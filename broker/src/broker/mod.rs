@@ -24,6 +24,7 @@ mod share;
 mod standing;
 mod subscribe;
 mod sweep;
+mod sys;
 mod taken;
 mod transmit;
 mod visitors;

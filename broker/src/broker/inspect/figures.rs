@@ -29,6 +29,16 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Messages that the broker keeps as its own: retained ones, and those in queues.
+    pub fn held(&self) -> u64 {
+        self.retained + self.queued
+    }
+
+    /// Bytes of those.
+    pub fn held_bytes(&self) -> u64 {
+        self.retained_bytes + self.queued_bytes
+    }
+
     /// Sessions whose clients are not connected.
     pub fn absent_sessions(&self) -> u64 {
         self.sessions.saturating_sub(self.clients)
