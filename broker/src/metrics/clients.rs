@@ -20,7 +20,7 @@ pub(super) fn write(page: &mut Page<'_>, broker: &Broker) -> fmt::Result {
         ],
     )?;
     page.counter(
-        "tidewire_connections",
+        "tidewire_connections_opened",
         "Network connections whose transport was settled",
         counters.connections_total.value(),
     )?;

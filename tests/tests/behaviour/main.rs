@@ -15,5 +15,6 @@ mod ping;
 mod queue;
 mod restart;
 mod stomp;
+mod sys;
 mod turn;
 mod upgrade;
