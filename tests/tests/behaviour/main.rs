@@ -4,6 +4,7 @@ mod auth;
 mod bad_input;
 mod close;
 mod detect;
+mod drain;
 mod durability;
 mod first;
 mod held;
