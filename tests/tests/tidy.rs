@@ -28,7 +28,7 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 30] = [
+const LAYERS: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("auth", &["excerpt"]),
     ("clock", &[]),

@@ -156,7 +156,7 @@ impl ServiceManager {
     /// Tells how things are, again and again, for as long as it is polled.
     pub async fn report(&self, broker: &Broker) {
         let mut draining = broker.draining();
-        let mut published = broker.counters.published.value();
+        let mut published = broker.counters.published();
         loop {
             if broker.is_draining() {
                 let extend = self.is_stopping.load(Ordering::Relaxed).then_some(State::ExtendTimeout(STEP));
@@ -166,7 +166,7 @@ impl ServiceManager {
             }
             tokio::select! {
                 () = tokio::time::sleep(REPORT) => {
-                    let before = std::mem::replace(&mut published, broker.counters.published.value());
+                    let before = std::mem::replace(&mut published, broker.counters.published());
                     let rate = (published - before) / REPORT.as_secs();
                     self.tell(&[], &self.of_ready(broker, Some(rate)));
                 }
