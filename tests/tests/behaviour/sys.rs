@@ -53,7 +53,8 @@ async fn changes(wire: Wire) {
         heard.push(hears_value(&mut carol).await);
     }
     heard.sort();
-    let expected = [("connected", "1"), ("disconnected", "0"), ("expired", "0"), ("maximum", "2"), ("total", "1")];
+    let expected =
+        [("connected", "1"), ("disconnected", "0"), ("expired", "0"), ("maximum", "2"), ("total", "1")];
     let expected = expected.map(|(name, value)| (format!("$SYS/broker/clients/{name}"), value.to_owned()));
     assert_eq!(heard, expected);
     carol.hears_nothing().await;

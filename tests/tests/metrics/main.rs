@@ -2,8 +2,8 @@
 //! formats; the dashboard and the alarms ask for nothing that is not there.
 
 mod moved;
-mod page;
 mod packaging;
+mod page;
 mod readers;
 mod stored;
 

@@ -147,7 +147,8 @@ async fn messages_flow(watch: &mut Watch) {
     carol.says("SUBSCRIBE\nid:s\ndestination:/topic/t/a\nreceipt:r\n\n^").await.hears_receipt("r").await;
     watch.moves("they subscribe", &[("tidewire_subscriptions", 2.0)]).await;
     alice.publishes(publish("t/a", "hello").qos1(1)).await;
-    let sample = |name: &str, protocol: &str, qos: u8| format!("{name}{{protocol=\"{protocol}\",qos=\"{qos}\"}}");
+    let sample =
+        |name: &str, protocol: &str, qos: u8| format!("{name}{{protocol=\"{protocol}\",qos=\"{qos}\"}}");
     watch
         .moves(
             "one publishes",
@@ -232,7 +233,9 @@ async fn messages_wait(watch: &mut Watch) {
     watch.moves("it does not want it", &[("tidewire_queue_messages", 0.0)]).await;
     alice.publishes(publish("$queue/short", "x").qos1(3).with(expiring(1))).await;
     watch.world.passes(Duration::from_secs(3)).await;
-    watch.moves("one expires", &[("tidewire_dead_letters_total", 1.0), ("tidewire_queue_messages", 1.0)]).await;
+    watch
+        .moves("one expires", &[("tidewire_dead_letters_total", 1.0), ("tidewire_queue_messages", 1.0)])
+        .await;
     let mut dave = watch.world.client_with(connect("dave").expiry(60), false).await;
     dave.subscribes(subscribe("o", 1)).await;
     drop(dave);
