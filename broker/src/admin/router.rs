@@ -45,6 +45,7 @@ impl Admin {
         if !route.is_open && !self.access.admits(&head.headers) {
             return Err(token_is_missing());
         }
+        call = call.with_accept(&head.headers);
         if route.takes_body() {
             require_json(&head.headers)?;
             call = call.with_body(read(body, route.body_bytes_max).await?);

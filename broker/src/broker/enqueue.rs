@@ -7,9 +7,11 @@ use tidewire_protocols::mqtt::Property;
 use super::Broker;
 use super::durable::DURABLE;
 use super::publish::PublishRefused;
+use crate::counters::DropReason;
 use crate::message::{Attributes, Message, Publication, Qos};
 use crate::queue::{
-    DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow, dequeued,
+    DeadLetter, DeadReason, Full, Gone, HIGHEST_PRIORITY, Outcome, Queue, QueueLimits, QueueOverflow,
+    dequeued,
 };
 use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
 use crate::store::Record;
@@ -17,8 +19,6 @@ use crate::turn::Turn;
 
 /// The priority of a message that names none, of 0 to 9.
 const DEFAULT_PRIORITY: u8 = 4;
-/// The highest.
-const HIGHEST_PRIORITY: u8 = 9;
 
 /// What the names of queues begin with that are private to a connection. They are made by their owner alone.
 const PRIVATE: &str = "temp.";
@@ -166,7 +166,7 @@ impl Broker {
     }
 
     fn note_purged(&self, turn: &mut Turn<'_>, name: &str, purged: &[DeadLetter]) {
-        self.counters.dropped.add(purged.len() as u64);
+        self.counters.dropped.add(DropReason::QueueGone, purged.len() as u64);
         for letter in purged {
             turn.record(|| dequeued(&name.into(), letter.place));
         }

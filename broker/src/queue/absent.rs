@@ -171,11 +171,12 @@ impl Queue {
                 weight: message.weight,
                 deliveries: message.deliveries,
                 expires_at: message.expires_at.unwrap_or(NEVER),
+                since_secs: self.totals.now_secs(),
                 is_stored: true,
             };
             state.insert_entry(Place::new(message.priority, message.sequence), entry);
         }
-        self.attend(&state);
+        self.attend(&mut state);
     }
 
     /// Asks the store for messages with these numbers.
@@ -189,7 +190,7 @@ impl Queue {
         let lost = {
             let mut state = self.state.lock();
             let lost = state.fill(answers, &mut wake);
-            self.attend(&state);
+            self.attend(&mut state);
             lost
         };
         if lost > 0 {

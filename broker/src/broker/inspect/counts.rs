@@ -19,7 +19,7 @@ pub struct Counts {
     /// Subscriptions to topics.
     pub subscriptions: usize,
     /// Retained messages.
-    pub retained: usize,
+    pub retained: u64,
     /// Work queues.
     pub queues: usize,
     /// Whether nobody is let in any more.
@@ -27,7 +27,7 @@ pub struct Counts {
 }
 
 impl Broker {
-    /// How many of each there are at present.
+    /// How many of each there are at present. Takes no walk.
     pub fn counts(&self) -> Counts {
         let (now, started) = (self.now(), self.started_at);
         Counts {
@@ -36,9 +36,9 @@ impl Broker {
             connections: self.link_count(),
             sessions: self.session_count(),
             subscriptions: self.subscription_count(),
-            retained: self.retained.count(),
+            retained: self.retained.totals().0,
             queues: self.queue_count(),
-            draining: self.is_stopping(),
+            draining: self.is_draining(),
         }
     }
 }
