@@ -15,6 +15,7 @@ mod enqueue;
 mod follow_up;
 pub mod inspect;
 mod memory;
+mod operate;
 mod publish;
 mod refuse;
 mod restore;
@@ -172,7 +173,7 @@ impl Broker {
 
     /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while
     /// the broker drains gets the signal at once.
-    pub fn new_link(&self, origin: impl Into<Box<dyn Origin>>) -> Arc<Link> {
+    pub fn new_link(&self, origin: impl Into<Origin>) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
         self.links.insert(link.id(), Arc::clone(&link));

@@ -14,7 +14,7 @@ use crate::auth::{Arrival, Token};
 use crate::broker::{Broker, Refused, Visit};
 use crate::config::{AuthConfig, ListenerConfig, Transport};
 use crate::counters::RefusalReason;
-use crate::session::Link;
+use crate::session::{Link, Origin};
 
 /// One connection's way in. Where it comes from may be known only at its upgrade, when a proxy says so.
 pub(super) struct Admission<'a> {
@@ -69,7 +69,7 @@ impl<'a> Admission<'a> {
         }
         let client = client(headers, self.listener, self.peer);
         if let Some(address) = client.filter(|_| client != self.peer) {
-            self.link.set_origin(Box::new(address));
+            self.link.set_origin(Origin::Ip(address));
             self.found.lock().address = Some(address);
         }
         self.take(client)

@@ -165,6 +165,9 @@ impl Stomp {
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
             user = standing.user_name(), "connected"
         );
+        if let Some(client_id) = &client_id {
+            self.link.set_client_id(client_id);
+        }
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {

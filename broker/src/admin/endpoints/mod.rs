@@ -1,9 +1,12 @@
 //! What can be asked for: one file for each group of paths.
 
+mod clients;
 mod description;
 mod overview;
 mod probes;
 mod reload;
+mod sessions;
+mod subscriptions;
 
 use super::routes::Routes;
 use crate::config::Config;
@@ -15,5 +18,8 @@ pub(super) fn routes(_config: &Config) -> Routes {
     description::add(&mut routes);
     overview::add(&mut routes);
     reload::add(&mut routes);
+    clients::add(&mut routes);
+    sessions::add(&mut routes);
+    subscriptions::add(&mut routes);
     routes
 }

@@ -1,0 +1,3 @@
+//! What those who run the broker may do to it.
+
+mod kick;
