@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU64;
 
 /// What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one customer gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(NonZeroU64);
 
 /// Stands above an IPv4 address. No IPv6 network begins so: `::/8` is given to nobody. (RFC 4291, section 2.4)

@@ -15,7 +15,7 @@ mod enqueue;
 mod follow_up;
 pub mod inspect;
 mod memory;
-mod operate;
+pub mod operate;
 mod publish;
 mod refuse;
 mod restore;
@@ -44,6 +44,7 @@ pub use self::drain::Drain;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 pub use self::memory::Memory;
+use self::operate::Orders;
 pub use self::publish::PublishRefused;
 pub use self::refuse::Refused;
 pub use self::rights::{TOKEN_TOPIC, guard};
@@ -87,6 +88,7 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -119,6 +121,7 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            orders: Orders::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),

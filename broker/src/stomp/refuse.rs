@@ -144,6 +144,7 @@ impl From<Denial> for Refusal {
         let kind = match denial {
             Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
             Denial::Forbidden(_) => RefusalReason::NotAuthorized,
+            Denial::Banned => RefusalReason::Kicked,
             Denial::TooMany | Denial::Busy => RefusalReason::TooMany,
             Denial::Unavailable => RefusalReason::Unavailable,
         };

@@ -1,5 +1,6 @@
 //! What can be asked for: one file for each group of paths.
 
+mod bans;
 mod clients;
 mod description;
 mod overview;
@@ -19,6 +20,7 @@ pub(super) fn routes(_config: &Config) -> Routes {
     overview::add(&mut routes);
     reload::add(&mut routes);
     clients::add(&mut routes);
+    bans::add(&mut routes);
     sessions::add(&mut routes);
     subscriptions::add(&mut routes);
     routes

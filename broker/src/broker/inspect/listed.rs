@@ -12,12 +12,12 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    pub(super) fn new() -> Self {
+    pub(in crate::broker) fn new() -> Self {
         Self { items: Vec::new(), has_more: false, total: 0 }
     }
 
     /// Counts one, and has it made if it is for this page: `is_behind` the place where the page begins, and there is room.
-    pub(super) fn count(&mut self, is_behind: bool, limit: usize, make: impl FnOnce() -> T) {
+    pub(in crate::broker) fn count(&mut self, is_behind: bool, limit: usize, make: impl FnOnce() -> T) {
         self.total += 1;
         match is_behind {
             true if self.items.len() < limit => self.items.push(make()),
