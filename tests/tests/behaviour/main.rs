@@ -14,6 +14,7 @@ mod mqtt;
 mod ping;
 mod queue;
 mod restart;
+mod service_manager;
 mod stomp;
 mod turn;
 mod upgrade;
