@@ -1,10 +1,13 @@
 //! What can be asked for: one file for each group of paths.
 
+mod backup;
 mod bans;
 mod clients;
 mod description;
 mod overview;
 mod probes;
+mod process;
+mod publish;
 mod reload;
 mod sessions;
 mod subscriptions;
@@ -13,7 +16,7 @@ use super::routes::Routes;
 use crate::config::Config;
 
 /// All routes there are.
-pub(super) fn routes(_config: &Config) -> Routes {
+pub(super) fn routes(config: &Config) -> Routes {
     let mut routes = Routes::default();
     probes::add(&mut routes);
     description::add(&mut routes);
@@ -21,6 +24,9 @@ pub(super) fn routes(_config: &Config) -> Routes {
     reload::add(&mut routes);
     clients::add(&mut routes);
     bans::add(&mut routes);
+    publish::add(&mut routes, config);
+    process::add(&mut routes);
+    backup::add(&mut routes);
     sessions::add(&mut routes);
     subscriptions::add(&mut routes);
     routes
