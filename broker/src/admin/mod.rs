@@ -32,7 +32,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub use self::access::Access;
 use self::answer::Refused;
@@ -55,6 +57,19 @@ pub trait Reload: Send + Sync {
     fn reload(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>>;
 }
 
+/// Whoever writes the log, and can be told how much of it.
+pub trait LogLevel: Send + Sync {
+    /// What is logged at present, as `info` or `info,tidewire::net=debug`.
+    fn current(&self) -> String;
+
+    /// Logs this from now on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; then all is as before.
+    fn set(&self, level: &str) -> Result<(), String>;
+}
+
 /// What the answers come from.
 pub struct Admin {
     broker: Arc<Broker>,
@@ -66,6 +81,9 @@ pub struct Admin {
     routes: Routes,
     operators: Operators,
     streams: Streams,
+    log: Option<Arc<dyn LogLevel>>,
+    /// The drain that was asked for last.
+    draining: Mutex<Option<JoinHandle<()>>>,
     refusals: RefusalLog,
 }
 
@@ -89,8 +107,16 @@ impl Admin {
             routes,
             operators,
             streams: Streams::default(),
+            log: None,
+            draining: Mutex::default(),
             refusals: RefusalLog::default(),
         }
+    }
+
+    /// The same with a log whose level can be changed.
+    #[must_use]
+    pub fn with_log(self, log: Arc<dyn LogLevel>) -> Self {
+        Self { log: Some(log), ..self }
     }
 }
 

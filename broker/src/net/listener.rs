@@ -137,6 +137,7 @@ fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
         // Not on the list, which is for those that are served.
         Some(_) => Arc::new(Link::new(0, origin, site.broker.now().instant)),
     };
+    link.set_listener(&site.config.name);
     tracing::debug!(listener = %site.config.name, %link, "connection");
     let listed = Listed::new(&site.broker, link);
     let site = Arc::clone(site);

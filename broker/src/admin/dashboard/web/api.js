@@ -2,6 +2,8 @@
 
 import { anotherToken, currentToken } from './token.js';
 
+const API = '/api/v1';
+
 /** Why a request was not done: in the broker's words, or because it could not be reached (status 0). */
 export class ApiError extends Error {
   constructor(status, text) {
@@ -16,6 +18,9 @@ export const post = (path, body = {}) => ask('POST', path, body);
 export const put = (path, body = {}) => ask('PUT', path, body);
 export const remove = (path, parameters) => ask('DELETE', path + query(parameters));
 
+/** The text at a path that is not below /api/v1. */
+export const getText = async path => (await request('GET', path)).text();
+
 /** A name as a part of a path. */
 export const part = name => encodeURIComponent(name);
 
@@ -25,7 +30,7 @@ function query(parameters = {}) {
 }
 
 async function ask(method, path, body, { signal } = {}) {
-  const response = await request(method, path, body, signal);
+  const response = await request(method, API + path, body, signal);
   const text = await response.text();
   return text ? JSON.parse(text) : null;
 }
@@ -38,7 +43,7 @@ async function request(method, path, body, signal) {
     if (method !== 'GET') headers['content-type'] = 'application/json';
     const options = { method, headers, signal, cache: 'no-store' };
     if (body !== undefined) options.body = JSON.stringify(body);
-    const response = await fetch(`/api/v1${path}`, options).catch(error => {
+    const response = await fetch(path, options).catch(error => {
       if (error.name === 'AbortError') throw error;
       throw new ApiError(0, 'The broker does not answer.');
     });
@@ -62,7 +67,7 @@ async function reason(response) {
  * can send no token. (HTML Standard, "Server-sent events")
  */
 export async function listen(path, parameters, signal, hear) {
-  const response = await request('GET', path + query(parameters), undefined, signal);
+  const response = await request('GET', API + path + query(parameters), undefined, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {

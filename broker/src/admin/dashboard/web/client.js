@@ -52,7 +52,7 @@ const Known = ({ of: { connection, session, subscriptions, will, keep_alive_secs
       ['In flight', count(connection.inflight, 'message')],
       ['Number', number(connection.id)],
     ]} />` : html`<p class="muted">It is not connected.</p>`}</div><//>
-    <${Card} title="Session"><div class="body"><${Facts} of=${[
+    <div class="stack"><${Card} title="Session"><div class="body"><${Facts} of=${[
       ['Kind', session.protocol],
       ['Outlives its connection', session.expiry_secs === null ? 'for ever' : session.expiry_secs === 0 ? 'no'
         : `for ${duration(session.expiry_secs)}`],
@@ -63,7 +63,7 @@ const Known = ({ of: { connection, session, subscriptions, will, keep_alive_secs
     ${will && html`<${Card} title="Will"><div class="body"><${Facts} of=${[
       ['Topic', html`<code>${will.topic}</code>`], ['QoS', will.qos], ['Retained', will.retain ? 'yes' : 'no'],
       ['Delay', will.delay_secs ? duration(will.delay_secs) : 'none'],
-    ]} /></div><//>`}
+    ]} /></div><//>`}</div>
   </div>
   <${Card} title=${count(subscriptions.length, 'subscription')}>${subscriptions.length === 0
     ? html`<${Empty} title="No subscriptions">It receives nothing.<//>`

@@ -13,6 +13,18 @@ export function complaints({ samples, overview, slow, queues }) {
   const found = [];
   const say = (kind, text, href) => found.push({ kind, text, href });
   if (overview?.draining) say('danger', 'The broker is draining: it lets nobody in, and those who are connected leave.');
+  const last = samples.at(-1);
+  if (last?.store_failing) {
+    say('danger', 'The disk takes nothing: durable publishes are refused. Make room, or replace it.');
+  }
+  if (last?.publishers_held > 0) {
+    say('danger', `Memory is short: ${count(last.publishers_held, 'client that publishes has', 'clients that publish have')} to `
+      + 'wait.');
+  }
+  if (last?.panics > 0) {
+    say('danger', `${count(last.panics, 'fault')} of the broker's own ended connections since its start. The log has more; `
+      + 'please report it.');
+  }
   const dropped = grown(samples, 'dropped', RECENT_SECS);
   if (dropped > 0) {
     say('danger', `${count(dropped, 'message was', 'messages were')} dropped during the last minute: their receivers are `
@@ -27,6 +39,11 @@ export function complaints({ samples, overview, slow, queues }) {
     const more = slow.total > 3 ? ' and others' : '';
     say('warning', `${count(slow.total, 'client is', 'clients are')} slower than what comes for them: ${names}${more}.`,
       '#/clients?slow');
+  }
+  const dead = grown(samples, 'dead_letters', RECENT_SECS);
+  if (dead > 0) {
+    say('warning', `${count(dead, 'message was', 'messages were')} given up by queues during the last minute, and put to their `
+      + 'dead letters.', '#/queues');
   }
   const refused = grown(samples, 'refused', RECENT_SECS);
   if (refused > 0) {

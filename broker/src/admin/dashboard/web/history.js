@@ -50,7 +50,7 @@ function withRates(sample, last) {
   const secs = sample.at - last.at;
   const rates = {};
   for (const name of ['messages_in', 'messages_out', 'bytes_in', 'bytes_out', 'refused', 'dropped']) {
-    rates[`${name}_rate`] = secs > 0 ? Math.max(0, (sample[name] - last[name]) / secs) : null;
+    rates[`${name}_rate`] = secs > 0 && sample[name] !== null ? Math.max(0, (sample[name] - last[name]) / secs) : null;
   }
   return { ...sample, ...rates };
 }
