@@ -79,7 +79,8 @@ impl Agreed {
             is_operator: true,
             ..Arrival::default()
         };
-        let begun = Begun { broker: &state.broker, listener: &state.config, link: &link, arrival };
+        let (broker, listener) = (&state.broker, &state.config);
+        let begun = Begun { broker, listener, link: &link, arrival, is_tls: false };
         let (stream, protocol) = begun.web_socket(Socket::Raw(raw), &agreement, &parts.read_buf);
         listed.begin_serving(stream, protocol, None, Some(place)).serving.await;
     }
