@@ -13,8 +13,6 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
 
-use crate::manager::Manager;
-
 /// Messages that are acknowledged between one restart and the next, at least.
 const BETWEEN: usize = 100;
 /// So often somebody connects who only looks whether he may.
@@ -38,14 +36,13 @@ struct Seen {
 }
 
 impl Load {
-    /// Begins, once the one who receives has subscribed.
-    pub(crate) async fn start(manager: &Manager) -> Self {
+    /// Begins, once the one who receives has subscribed: over WebSocket at the first address, without it at the second.
+    pub(crate) async fn start([browsers, devices]: [SocketAddr; 2]) -> Self {
         let (seen, mut clients) = (Arc::<Seen>::default(), JoinSet::new());
         let url = |scheme: &str, address: SocketAddr| {
             format!("{scheme}://{address}/").parse::<Url>().expect("the address is well-formed")
         };
-        let (ws, tcp, bare) =
-            (url("ws", manager.browsers()), url("mqtt", manager.devices()), url("stomp", manager.devices()));
+        let (ws, tcp, bare) = (url("ws", browsers), url("mqtt", devices), url("stomp", devices));
         let first = collect_once(&tcp, &seen).await.expect("the broker is there");
         clients.spawn(collect(tcp.clone(), Arc::clone(&seen), first));
         for (name, protocol, url) in [
@@ -56,7 +53,7 @@ impl Load {
         ] {
             clients.spawn(publish(name, protocol, url, Arc::clone(&seen)));
         }
-        for address in [manager.browsers(), manager.devices()] {
+        for address in [browsers, devices] {
             clients.spawn(probe(address, Arc::clone(&seen)));
         }
         Self { seen, clients }

@@ -1,9 +1,10 @@
 //! The daemon under a service manager: sockets that it is given and that outlive it, readiness, reload, the watchdog, and
-//! restarts under load. The manager is the test's own ([`manager`]); what it says is what `sd_notify(3)` and `sd_listen_fds(3)`
-//! describe.
+//! restarts under load. The manager is the test's own ([`manager`]), which does what `sd_notify(3)` and `sd_listen_fds(3)`
+//! describe; and, where it can be run, systemd ([`systemd`]).
 
 mod load;
 mod manager;
+mod systemd;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,6 +15,7 @@ use tidewire_tests::daemon::DEADLINE;
 
 use self::load::Load;
 use self::manager::Manager;
+use self::systemd::Systemd;
 
 /// Stops each of these threads, says so, and keeps them until it is killed. A signal would stop the whole process.
 const FREEZER: &str = r#"
@@ -152,7 +154,7 @@ async fn restarts_under_load_refuse_nobody_and_lose_nothing_that_was_acknowledge
     let manager = Manager::new("[shutdown]\ntimeout = \"5s\"\nspread = \"200ms\"\n");
     let mut service = manager.start();
     service.hears("READY=1");
-    let load = Load::start(&manager).await;
+    let load = Load::start([manager.browsers(), manager.devices()]).await;
     for signal in ["-TERM", "-USR2", "-TERM"] {
         load.goes_on().await;
         service.signal(signal);
@@ -164,4 +166,42 @@ async fn restarts_under_load_refuse_nobody_and_lose_nothing_that_was_acknowledge
     load.goes_on().await;
     let told = load.stops_and_has_everything().await;
     println!("{told}; the manager was the test's own, not systemd");
+}
+
+/// The same, and a watchdog that strikes under load, by systemd's own hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn systemd_starts_reloads_restarts_and_watches() {
+    let mut systemd = match Systemd::start() {
+        Ok(systemd) => systemd,
+        Err(missing) => {
+            println!("left out, since systemd could not be run here: {missing}");
+            return;
+        }
+    };
+    systemd.does("start", true);
+    assert!(systemd.shows("StatusText").starts_with("ready: "), "start waits for READY=1");
+    let load = Load::start(systemd.addresses()).await;
+    for restart in 0..2 {
+        load.goes_on().await;
+        tokio::task::block_in_place(|| systemd.does("restart", true));
+        assert_eq!(systemd.shows("Result").trim_end(), "success", "restart {restart}");
+    }
+    load.goes_on().await;
+    tokio::task::block_in_place(|| {
+        let mut freezer = freeze(systemd.process(), "tokio-rt-worker");
+        systemd.comes_to_show("SubState", "stop-watchdog");
+        freezer.kill().expect("it waits for that");
+        freezer.wait().expect("it is ours");
+        systemd.comes_to_show("NRestarts", "1");
+        systemd.comes_to_show("StatusText", "ready: ");
+    });
+    load.goes_on().await;
+    println!("{}; the manager was systemd, as a user's instance", load.stops_and_has_everything().await);
+
+    systemd.configure("[limits]\nconnection_max = 5\n");
+    systemd.does("reload", true);
+    systemd.comes_to_show("StatusText", "not reloaded: ");
+    systemd.does("restart", false);
+    assert_eq!(systemd.shows("ExecMainStatus").trim_end(), "78");
+    assert_eq!(systemd.shows("SubState").trim_end(), "failed", "it is not tried again");
 }

@@ -20,7 +20,7 @@ exec "$@"
 "#;
 
 /// Both listeners by the names of their sockets.
-const LISTENERS: &str = r#"
+pub(crate) const LISTENERS: &str = r#"
 [[listeners]]
 name = "ws"
 bind = "systemd:browsers"
