@@ -182,6 +182,7 @@ async fn run(
     let (store, recovered) = open_store(&config, manager).map_err(Failure::new)?;
     let gate = config.authority().map_err(Failure::configuration)?;
     let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
+    manager.recovering("sessions, subscriptions and queues");
     broker.restore(recovered);
     let listeners = broker.config.listeners.iter();
     let bound = listeners.map(|listener| net::bind_or_take(listener.clone(), &mut passed));
