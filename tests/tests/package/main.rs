@@ -4,6 +4,7 @@
 //! broker; `tw` is looked for beside it.
 
 mod manual;
+mod units;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
