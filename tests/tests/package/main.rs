@@ -3,7 +3,10 @@
 //! Needed beforehand: `cargo build --release --workspace --bins` and `tests/foreign/install`. `TIDEWIRE_BIN` names another
 //! broker; `tw` is looked for beside it.
 
+mod debian;
+mod machine;
 mod manual;
+mod service;
 mod units;
 
 use std::path::{Path, PathBuf};

@@ -27,13 +27,15 @@ fn copies() -> (TempDir, Vec<PathBuf>) {
         fs::write(&copy, text).expect("a temporary directory can be written to");
         copy
     };
-    let entries = fs::read_dir(folder()).expect("the units are there");
-    let copies = entries.map(|entry| copy(entry.expect("it can be read").path())).collect();
+    let folders = [folder(), folder().join("sockets")];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the units are there"));
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let copies = paths.filter(|path| path.is_file()).map(copy).collect();
     (directory, copies)
 }
 
 /// What stands behind `name=` in a unit, for each time that it is set.
-fn settings<'t>(unit: &'t str, name: &str) -> Vec<&'t str> {
+pub(crate) fn settings<'t>(unit: &'t str, name: &str) -> Vec<&'t str> {
     let value = |line: &'t str| line.strip_prefix(name)?.strip_prefix('=');
     unit.lines().filter_map(value).collect()
 }
@@ -77,8 +79,8 @@ fn each_socket_is_a_listener_of_the_default() {
         config.listeners.iter().map(|listener| (listener.name.to_string(), listener.bind.clone()));
     let all = listeners.chain([("admin".to_owned(), config.admin.bind.clone())]);
     for (name, bind) in all {
-        let unit =
-            fs::read_to_string(folder().join(format!("tidewire-{name}.socket"))).expect("it has a unit");
+        let unit = fs::read_to_string(folder().join(format!("sockets/tidewire-{name}.socket")))
+            .expect("it has a unit");
         assert_eq!(settings(&unit, "FileDescriptorName"), [&name]);
         assert_eq!(settings(&unit, "ListenStream"), [&bind], "{name}");
         assert_eq!(settings(&unit, "Service"), ["tidewire.service"], "{name}");
