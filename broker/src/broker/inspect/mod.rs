@@ -2,5 +2,7 @@
 //! afterwards: no lock of a map is held meanwhile. Where that may take long, it is called off the threads that serve.
 
 mod counts;
+mod figures;
 
 pub use self::counts::Counts;
+pub use self::figures::Figures;
