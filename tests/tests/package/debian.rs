@@ -69,15 +69,30 @@ fn it_is_installed_runs_is_upgraded_and_goes() {
     for version in ["0.0.1-1", "0.0.2-1"] {
         machine.take(&packager.package(version));
     }
-    installs(&machine);
+    let [installing, users, backing_up, restoring] = documented();
+    installs(&machine, &installing);
+    machine.done(&format!("cd /shared; echo 'correct horse' > password\n{users}"));
+    assert_eq!(machine.done("stat --format '%U:%G %a' /etc/tidewire/users"), "root:tidewire 640\n");
     runs(&machine);
+    machine.done(&format!("cd /shared\n{backing_up}"));
+    machine.done(&format!("cd /shared\n{restoring}"));
     refuses_a_wrong_configuration(&machine);
     is_upgraded(&machine);
     goes(&machine);
 }
 
-fn installs(machine: &Machine) {
-    machine.done("dpkg --install /shared/tidewire_0.0.1-1_*.deb");
+/// The `sh` blocks of docs/install.md. Those that are `bash` there take a systemd that runs.
+fn documented() -> [String; 4] {
+    let text = fs::read_to_string(root().join("docs/install.md")).expect("the document is there");
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks: Vec<_> = blocks.map(str::to_owned).collect();
+    blocks.try_into().expect("install, users, back up, restore")
+}
+
+fn installs(machine: &Machine, documented: &str) {
+    let text = machine
+        .done(&format!("mkdir /root/first; cd /root/first; cp /shared/*_0.0.1-1_*.deb .\n{documented}"));
+    assert!(text.contains("no fault found"), "{text}");
     for file in INSTALLED {
         machine.done(&format!("[ -s {file} ] || {{ echo {file}; exit 1; }}"));
     }
@@ -90,8 +105,6 @@ fn installs(machine: &Machine) {
     assert_eq!(machine.done("find /etc/systemd -name '*.socket'"), "");
     let user = machine.done("getent passwd tidewire");
     assert!(user.trim().ends_with(":/var/lib/tidewire:/usr/sbin/nologin"), "{user}");
-    let text = machine.done("tidewire check --config /etc/tidewire/tidewire.toml");
-    assert!(text.contains("no fault found"), "{text}");
 }
 
 fn runs(machine: &Machine) {
@@ -140,7 +153,9 @@ fn goes(machine: &Machine) {
     machine.done(
         "[ ! -e /usr/bin/tidewire ] && [ -e /etc/tidewire/tidewire.toml ] && [ -e /var/lib/tidewire/ ]",
     );
+    // What the administrator has put there is his.
     machine.done("dpkg --purge tidewire");
+    machine.done("rm /etc/tidewire/users && rmdir /etc/tidewire && rm -r /root/first");
     let left =
         machine.done("find / -xdev -path /proc -prune -o -path /shared -prune -o -name '*tidewire*' -print");
     assert_eq!(left, "");

@@ -3,9 +3,11 @@
 //! Needed beforehand: `cargo build --release --workspace --bins` and `tests/foreign/install`. `TIDEWIRE_BIN` names another
 //! broker; `tw` is looked for beside it.
 
+mod container;
 mod debian;
 mod machine;
 mod manual;
+mod releasing;
 mod service;
 mod units;
 
