@@ -191,7 +191,9 @@ mod tests {
                 client_id: "c".into(),
                 now_secs: 0,
             };
-            let Check::Done(answer) = gate.authenticate(credentials) else { panic!("nobody has to be asked") };
+            let Check::Done(answer) = gate.authenticate(credentials) else {
+                panic!("nobody has to be asked")
+            };
             let judged = answer.ok().map(|vouched| {
                 let identity = Identity { vouched, ..Identity::default() };
                 assert!(gate.still_admits(&identity), "a reload does not end it");

@@ -164,7 +164,8 @@ mod tests {
             ("amqp", None),
         ] {
             let answer = operators.answer(request(offered));
-            let expected = if spoken.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::BAD_REQUEST };
+            let expected =
+                if spoken.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::BAD_REQUEST };
             assert_eq!(answer.status(), expected, "{offered}");
             let name = answer.headers().get("sec-websocket-protocol").map(|name| name.to_str().unwrap());
             assert_eq!(name, spoken, "{offered}");
