@@ -106,7 +106,7 @@ function Subscriptions({ speaker, isStomp }) {
   return html`<${Card} title="Subscriptions"><form class="body stack" onSubmit=${subscribe}>
     <div class="form">
       <${Field} label=${isStomp ? 'Destination' : 'Topic filter'}><input required value=${topic}
-        placeholder=${isStomp ? '/topic/a/b or /queue/c' : 'a/+/b or a/#'} onInput=${event => setTopic(event.target.value)} /><//>
+        placeholder=${isStomp ? '/topic/a/+ or /queue/b' : 'a/+/b or a/#'} onInput=${event => setTopic(event.target.value)} /><//>
       ${!isStomp && html`<${Qos} value=${qos} onChange=${setQos} />`}
       <div><button disabled=${!speaker}>Subscribe</button></div>
     </div>
