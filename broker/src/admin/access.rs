@@ -36,7 +36,11 @@ impl Access {
     /// percent-encoded where it has signs that may not stand there.
     pub(super) fn admits_web_socket(&self, headers: &HeaderMap) -> bool {
         self.admits(headers)
-            || self.token.load().as_deref().is_some_and(|token| by_subprotocol(headers).any(|given| token.is(&given)))
+            || self
+                .token
+                .load()
+                .as_deref()
+                .is_some_and(|token| by_subprotocol(headers).any(|given| token.is(&given)))
     }
 }
 
@@ -48,7 +52,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The tokens of `Sec-WebSocket-Protocol: bearer.<token>`.
 fn by_subprotocol(headers: &HeaderMap) -> impl Iterator<Item = Vec<u8>> {
-    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|line| line.to_str().ok());
-    let tokens = lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().strip_prefix("bearer."));
+    let lines =
+        headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|line| line.to_str().ok());
+    let tokens =
+        lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().strip_prefix("bearer."));
     tokens.map(|token| percent_encoding::percent_decode_str(token).collect())
 }

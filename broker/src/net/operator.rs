@@ -41,7 +41,8 @@ impl Operators {
     /// Answers a request for a WebSocket of somebody who may have one: of which page it comes and whose it is has been looked
     /// at. What is granted is served by a task of its own, once hyper has sent the answer and given the socket back.
     pub fn answer<B>(&self, mut request: Request<B>) -> Response<Full<Bytes>> {
-        let granted = Place::take(&self.state).and_then(|place| Ok((place, examine(&request, &OperatorSite)?)));
+        let granted =
+            Place::take(&self.state).and_then(|place| Ok((place, examine(&request, &OperatorSite)?)));
         match granted {
             Ok((place, (agreement, answer))) => {
                 let upgrade = hyper::upgrade::on(&mut request);

@@ -144,7 +144,9 @@ fn vendored_files_are_as_they_were_published() {
         let package = package.expect("its entries can be read");
         if package.path().is_dir() {
             let files = std::fs::read_dir(package.path()).expect("a package can be listed");
-            let name = |file: std::fs::DirEntry| format!("{}/{}", package.file_name().display(), file.file_name().display());
+            let name = |file: std::fs::DirEntry| {
+                format!("{}/{}", package.file_name().display(), file.file_name().display())
+            };
             there.extend(files.map(|file| name(file.expect("its entries can be read"))));
         }
     }

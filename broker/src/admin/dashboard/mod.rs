@@ -114,7 +114,10 @@ mod tests {
             ("/icon.svg", "image/svg+xml"),
         ] {
             let (status, headers, plain) = ask(path, &[]).await;
-            assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, content_type));
+            assert_eq!(
+                (status, headers[header::CONTENT_TYPE].to_str().unwrap()),
+                (StatusCode::OK, content_type)
+            );
             assert_eq!(headers[header::CONTENT_SECURITY_POLICY], CONTENT_SECURITY_POLICY);
             assert_eq!(headers.get(header::CONTENT_ENCODING), None);
             let (_, zipped, body) = ask(path, &[(header::ACCEPT_ENCODING, "br, gzip")]).await;
@@ -139,7 +142,9 @@ mod tests {
 
     #[test]
     fn nothing_else_is_there() {
-        for path in ["", "/index.html", "/web/app.js", "/../Cargo.toml", "/vendor", "/vendor/fetch", "/style.css/"] {
+        for path in
+            ["", "/index.html", "/web/app.js", "/../Cargo.toml", "/vendor", "/vendor/fetch", "/style.css/"]
+        {
             assert!(file_at(path).is_none(), "{path}");
         }
     }
