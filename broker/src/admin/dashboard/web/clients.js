@@ -3,7 +3,7 @@
 import { html, useState } from './preact.js';
 import { get, part } from './api.js';
 import { ago, bytes, count, moment, number } from './format.js';
-import { Badge, Card, Check, Empty, Failure, Field } from './parts.js';
+import { Badge, Check, Empty, Failure, Field } from './parts.js';
 import { usePolled, useSettled } from './polled.js';
 import { Table } from './table.js';
 

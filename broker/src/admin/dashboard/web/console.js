@@ -32,7 +32,8 @@ export function Console() {
         <${Choice} label="Protocol" value=${protocol} options=${PROTOCOLS} onChange=${setProtocol} /></fieldset>
       <${Field} label="Client identifier"><input placeholder="chosen for you" value=${clientId} disabled=${state !== 'closed'}
         onInput=${event => setClientId(event.target.value)} /><//>
-      <div><button class=${isOpen ? '' : 'primary'} disabled=${state === 'opening'}>${isOpen ? 'Disconnect' : 'Connect'}</button></div>
+      <div><button class=${isOpen ? '' : 'primary'} disabled=${state === 'opening'}>
+        ${isOpen ? 'Disconnect' : 'Connect'}</button></div>
     </form><//>
     <div class="columns">
       <${Subscriptions} key=${`subscriptions-${name}`} speaker=${isOpen ? speaker : null} isStomp=${isStomp} />
@@ -112,7 +113,8 @@ function Subscriptions({ speaker, isStomp }) {
     </div>
     <${Failure} error=${error} />
     ${held.length === 0 ? html`<p class="muted small">${speaker ? 'None yet.' : 'Connect first.'}</p>`
-      : html`<ul class="chips" aria-label="Subscriptions">${held.map(one => html`<li key=${one.topic}><code>${one.topic}</code>
-        <button type="button" class="plain" aria-label=${`Unsubscribe ${one.topic}`} onClick=${() => drop(one)}>✕</button></li>`)}</ul>`}
+      : html`<ul class="chips" aria-label="Subscriptions">${held.map(one => html`
+        <li key=${one.topic}><code>${one.topic}</code><button type="button" class="plain"
+          aria-label=${`Unsubscribe ${one.topic}`} onClick=${() => drop(one)}>✕</button></li>`)}</ul>`}
   </form><//>`;
 }
