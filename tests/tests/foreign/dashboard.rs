@@ -82,13 +82,14 @@ fn the_console_publishes_and_receives_by_every_protocol() {
 
 /// 0x98: Administrative action. (MQTT 5, table 2-6)
 #[test]
-fn a_client_is_found_and_kicked() {
+fn a_client_is_found_kicked_and_banned() {
     assert_eq!(
         Desk::open().play("clients"),
         json!({
             "listed": ["valve-1", "valve-2"],
             "isSpared": true,
             "reason": 0x98,
+            "refused": "refused",
             "knows": ["MQTT 5", "WebSocket", "anonymous", "will/valve-2", "$share/workers/jobs", "workers"],
         })
     );
