@@ -32,6 +32,7 @@ pub mod connection;
 pub mod counters;
 mod excerpt;
 mod keyed_list;
+pub mod logging;
 pub mod memory;
 pub mod message;
 pub mod mqtt;

@@ -5,7 +5,7 @@ mod passwd;
 mod reload;
 mod store_command;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,16 +15,14 @@ use clap::{Args, Parser, Subcommand};
 use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
-use tidewire::config::{
-    Bind, Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load_with_warnings,
-};
+use tidewire::config::{Bind, Config, ConfigError, ProtocolName, Sources, Transport, load_with_warnings};
+use tidewire::logging::{self, LogLevel};
 use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use self::reload::Reload;
 
@@ -106,22 +104,24 @@ fn with_config(
 }
 
 fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCode {
-    if let Err(error) = start_log(&config.log) {
-        return complain(&format!("log.level: {error}"));
-    }
+    // What is in the queue is written when this is dropped.
+    let logging = match logging::start(&config.log) {
+        Ok(logging) => logging,
+        Err(error) => return complain(&error.to_string()),
+    };
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     match runtime {
-        Ok(runtime) => runtime.block_on(run(config, passed, sources)),
+        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level.clone())),
         Err(error) => complain(&format!("cannot start: {error}")),
     }
 }
 
 /// Binds every listener, serves until a signal, and stops: accepts nobody any more, tells every client, and waits for
 /// them to go. A second signal stops at once. SIGHUP reloads.
-async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitCode {
+async fn run(config: Config, mut passed: net::Passed, sources: Sources, level: LogLevel) -> ExitCode {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
     let (store, recovered) = match open_store(&config) {
         Ok(opened) => opened,
@@ -150,7 +150,8 @@ async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitC
     let Ok(mut signals) = Signals::new() else {
         return complain("cannot listen for signals");
     };
-    let reload = Arc::new(Reload::new(sources, Arc::clone(&broker), gate, Arc::clone(&access), &bound));
+    let reload =
+        Arc::new(Reload::new(sources, Arc::clone(&broker), gate, Arc::clone(&access), level, &bound));
     let (stop, stopped) = watch::channel(false);
     let admin = admin.map(|bound| {
         tracing::info!("listening on {}", url("http", &bound, "admin"));
@@ -341,18 +342,6 @@ fn secure(scheme: &'static str) -> &'static str {
         "stomp" => "stomps",
         _ => "tls",
     }
-}
-
-fn start_log(config: &LogConfig) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.level).map_err(|error| error.to_string())?;
-    let is_terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(false).with_target(false).init(),
-        LogFormat::Auto => builder.with_ansi(is_terminal).with_target(false).init(),
-    }
-    Ok(())
 }
 
 fn name(sources: &Sources) -> String {

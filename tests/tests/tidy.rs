@@ -28,7 +28,7 @@ const PROTOCOLS_DEPENDENCIES: [&str; 8] =
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
-const LAYERS: [(&str, &[&str]); 28] = [
+const LAYERS: [(&str, &[&str]); 29] = [
     ("address", &[]),
     ("auth", &["excerpt"]),
     ("clock", &[]),
@@ -50,6 +50,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
     ("replies", &["output", "store"]),
     ("tls", &[]),
     ("config", &["auth", "excerpt", "message", "queue", "session", "store", "tls"]),
+    ("logging", &["config"]),
     (
         "broker",
         &[
