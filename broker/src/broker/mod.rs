@@ -49,7 +49,7 @@ use crate::address::Address;
 use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
-use crate::counters::Counters;
+use crate::counters::{Counters, Spoken};
 use crate::message::SessionId;
 use crate::queue::Queues;
 use crate::refusal_log::RefusalLog;
@@ -174,10 +174,20 @@ impl Broker {
         link
     }
 
+    /// A connection's client has logged in, and speaks this. It counts until [`Broker::remove_link`].
+    pub fn note_client(&self, link: &Link, spoken: Spoken) {
+        link.set_spoken(spoken);
+        self.counters.clients.add(spoken, link.carrier());
+    }
+
     /// Takes a connection off the list.
     pub fn remove_link(&self, link: &Link) {
         self.memory.forget(link);
-        self.links.remove(&link.id());
+        if self.links.remove(&link.id()).is_some()
+            && let Some(spoken) = link.spoken()
+        {
+            self.counters.clients.remove(spoken, link.carrier());
+        }
     }
 
     /// Asks every connection to end, those that are being accepted included.

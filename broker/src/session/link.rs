@@ -10,6 +10,7 @@ use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::address::Address;
+use crate::counters::{Carrier, Spoken};
 use crate::message::Deflating;
 
 /// A connection's handle, held by its session and by the broker's list of connections.
@@ -24,6 +25,10 @@ pub struct Link {
     waker: AtomicWaker,
     signal: AtomicU8,
     is_framed_in_place: AtomicBool,
+    /// The number of its [`Carrier`].
+    carrier: AtomicU8,
+    /// What its client has logged in with, as a place among [`Spoken::ALL`] counted from 1; 0: it has not.
+    spoken: AtomicU8,
     wants_review: AtomicBool,
 }
 
@@ -67,7 +72,20 @@ impl Link {
         let (address, deflating, waker) = (AtomicU64::new(0), OnceLock::new(), AtomicWaker::new());
         let (is_framed_in_place, wants_review) = (AtomicBool::new(false), AtomicBool::new(false));
         let signal = AtomicU8::new(NONE);
-        Self { id, peer, opened_at, address, deflating, waker, signal, is_framed_in_place, wants_review }
+        let (carrier, spoken) = (AtomicU8::new(0), AtomicU8::new(0));
+        Self {
+            id,
+            peer,
+            opened_at,
+            address,
+            deflating,
+            waker,
+            signal,
+            is_framed_in_place,
+            carrier,
+            spoken,
+            wants_review,
+        }
     }
 
     /// The connection's number, which no other ever has.
@@ -125,6 +143,28 @@ impl Link {
     /// Whether messages are framed where they are written.
     pub fn is_framed_in_place(&self) -> bool {
         self.is_framed_in_place.load(Ordering::Relaxed)
+    }
+
+    /// Says what carries the connection's protocol.
+    pub fn set_carrier(&self, carrier: Carrier) {
+        self.carrier.store(carrier.number() as u8, Ordering::Relaxed);
+    }
+
+    /// What carries the connection's protocol, once that is settled.
+    pub fn carrier(&self) -> Carrier {
+        let number = usize::from(self.carrier.load(Ordering::Relaxed));
+        Carrier::ALL.get(number).copied().unwrap_or_default()
+    }
+
+    /// Says what the client has logged in with.
+    pub fn set_spoken(&self, spoken: Spoken) {
+        self.spoken.store(spoken as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// What the client has logged in with; `None` if it has not.
+    pub fn spoken(&self) -> Option<Spoken> {
+        let place = usize::from(self.spoken.load(Ordering::Relaxed)).checked_sub(1)?;
+        Spoken::ALL.get(place).copied()
     }
 
     /// Waits for a signal.
