@@ -25,7 +25,7 @@ pub use self::access::Access;
 pub use self::server::serve;
 use crate::broker::Broker;
 use crate::config::ConfigError;
-use crate::refusal_log::RefusalLog;
+use crate::line_budget::LineBudget;
 
 /// Whoever has files that can be read again while connections are served.
 pub trait Reload: Send + Sync {
@@ -46,7 +46,7 @@ pub struct Admin {
     stopping: watch::Receiver<bool>,
     /// Where the listener is bound; none on a Unix socket.
     address: Option<SocketAddr>,
-    refusals: RefusalLog,
+    refusals: LineBudget,
 }
 
 impl Admin {
@@ -58,6 +58,6 @@ impl Admin {
         stopping: watch::Receiver<bool>,
         address: Option<SocketAddr>,
     ) -> Self {
-        Self { broker, access, reload, stopping, address, refusals: RefusalLog::default() }
+        Self { broker, access, reload, stopping, address, refusals: LineBudget::default() }
     }
 }

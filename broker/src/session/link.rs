@@ -45,8 +45,24 @@ struct Peer {
 struct User(Arc<str>);
 
 /// Where a connection comes from, for logs; put in words only when these are wanted.
-pub trait Origin: fmt::Display + fmt::Debug + Send + Sync {}
-impl<T: fmt::Display + fmt::Debug + Send + Sync> Origin for T {}
+pub trait Origin: fmt::Display + fmt::Debug + Send + Sync {
+    /// The peer's address without a port; none on a Unix socket and within the process.
+    fn address(&self) -> Option<String>;
+
+    /// The name of the listener that the connection came to, where it came to one.
+    fn listener(&self) -> Option<&str>;
+}
+
+/// Within the process.
+impl Origin for &'static str {
+    fn address(&self) -> Option<String> {
+        None
+    }
+
+    fn listener(&self) -> Option<&str> {
+        None
+    }
+}
 
 impl From<&'static str> for Box<dyn Origin> {
     fn from(name: &'static str) -> Self {
@@ -101,6 +117,12 @@ impl Link {
     /// Says where the peer really is, once that is known: a proxy's word came, and is believed.
     pub fn set_origin(&self, origin: Box<dyn Origin>) {
         self.peer.lock().origin = origin;
+    }
+
+    /// The peer's address without a port, and the name of the listener: both for logs.
+    pub fn whence(&self) -> (Option<String>, Option<String>) {
+        let peer = self.peer.lock();
+        (peer.origin.address(), peer.origin.listener().map(str::to_owned))
     }
 
     /// Says which address answers for what the peer does, where limits are about that.
