@@ -50,6 +50,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("replies", &["output", "store"]),
     ("tls", &[]),
     ("config", &["auth", "excerpt", "message", "queue", "session", "store", "tls"]),
+    ("logging", &["config"]),
     (
         "broker",
         &[
@@ -93,7 +94,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "turn",
         ],
     ),
-    ("admin", &["broker", "clock", "config", "message", "net", "refusal_log", "session", "store"]),
+    ("admin", &["broker", "clock", "config", "message", "net", "line_budget", "logging", "session", "store"]),
     ("service_manager", &["broker", "store"]),
     ("lib", &[]),
 ];
