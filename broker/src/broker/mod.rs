@@ -25,6 +25,7 @@ mod standing;
 mod subscribe;
 mod sweep;
 mod taken;
+mod trace;
 mod transmit;
 mod visitors;
 
@@ -51,6 +52,7 @@ pub use self::publish::PublishRefused;
 pub use self::rights::{TOKEN_TOPIC, guard};
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
+pub use self::trace::{Happened, Trace, TraceEvent, Traces, Watched};
 pub use self::visitors::{Visit, Visitors};
 use crate::address::Address;
 use crate::auth::Authority;
@@ -88,6 +90,8 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    /// Who watches what happens.
+    pub traces: Arc<Traces>,
     orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
@@ -121,6 +125,7 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            traces: Arc::default(),
             orders: Orders::default(),
             store,
             router: Router::default(),
