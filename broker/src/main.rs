@@ -60,10 +60,8 @@ enum Command {
     Ctl(ctl::Arguments),
     /// Look at a store that no broker has open, and copy it.
     Store(store_command::Arguments),
-    /// Print what a shell needs to complete these commands.
-    Completions(manual::Completions),
-    /// Write the manual pages of these commands.
-    Man(manual::Man),
+    #[command(flatten)]
+    Manual(manual::Action),
 }
 
 #[derive(Args)]
@@ -103,8 +101,7 @@ fn main() -> ExitCode {
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
-        Command::Completions(arguments) => say_bytes(&arguments.script(Cli::command())),
-        Command::Man(arguments) => succeed(arguments.write(Cli::command())),
+        Command::Manual(action) => succeed(action.run(Cli::command())),
     }
 }
 
@@ -350,11 +347,7 @@ fn lines(errors: &[ConfigError]) -> String {
 
 /// A reader that has gone away is no failure of ours.
 fn say(text: &str) -> ExitCode {
-    say_bytes(text.as_bytes())
-}
-
-fn say_bytes(bytes: &[u8]) -> ExitCode {
-    let _ = std::io::stdout().lock().write_all(bytes);
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 

@@ -121,3 +121,63 @@ impl Site for OperatorSite {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::Version;
+
+    use super::*;
+    use crate::auth::Gate;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::store::MemoryStore;
+
+    fn operators() -> Operators {
+        let store = Arc::new(MemoryStore::default());
+        let broker = Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system());
+        Operators::new(Arc::new(broker), "admin")
+    }
+
+    fn request(subprotocols: &str) -> Request<()> {
+        let lines = [
+            ("host", "localhost"),
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+            ("sec-websocket-protocol", subprotocols),
+        ];
+        let mut request = Request::builder().version(Version::HTTP_11).uri("/ws");
+        for (name, value) in lines {
+            request = request.header(name, value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_protocol_that_is_known_is_spoken() {
+        let operators = operators();
+        for (offered, spoken) in [
+            ("mqtt", Some("mqtt")),
+            ("bearer.secret, v12.stomp, mqtt", Some("v12.stomp")),
+            ("bearer.secret", None),
+            ("amqp", None),
+        ] {
+            let answer = operators.answer(request(offered));
+            let expected =
+                if spoken.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::BAD_REQUEST };
+            assert_eq!(answer.status(), expected, "{offered}");
+            let name = answer.headers().get("sec-websocket-protocol").map(|name| name.to_str().unwrap());
+            assert_eq!(name, spoken, "{offered}");
+        }
+    }
+
+    #[tokio::test]
+    async fn so_many_operators_connect_at_once() {
+        let operators = operators();
+        for _ in 0..WEB_SOCKETS_MAX {
+            assert_eq!(operators.answer(request("mqtt")).status(), StatusCode::SWITCHING_PROTOCOLS);
+        }
+        assert_eq!(operators.answer(request("mqtt")).status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
