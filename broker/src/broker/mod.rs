@@ -15,6 +15,7 @@ mod enqueue;
 mod follow_up;
 pub mod inspect;
 mod memory;
+pub mod operate;
 mod probe;
 mod publish;
 mod refuse;
@@ -45,6 +46,7 @@ pub use self::drain::Drain;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 pub use self::memory::Memory;
+use self::operate::Orders;
 pub use self::publish::PublishRefused;
 pub use self::refuse::Refused;
 pub use self::rights::{TOKEN_TOPIC, guard};
@@ -88,6 +90,7 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -120,6 +123,7 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            orders: Orders::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),
@@ -174,7 +178,7 @@ impl Broker {
 
     /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while
     /// the broker drains gets the signal at once.
-    pub fn new_link(&self, origin: impl Into<Box<dyn Origin>>) -> Arc<Link> {
+    pub fn new_link(&self, origin: impl Into<Origin>) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
         self.links.insert(link.id(), Arc::clone(&link));

@@ -151,9 +151,9 @@ impl Drop for Carried {
 fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let version = request.version();
     let state = &carrier.state;
-    let origin =
-        carrier.address.map_or_else(|| "HTTP/2".into(), |address| -> Box<dyn Origin> { Box::new(address) });
+    let origin = carrier.address.map_or(Origin::Named("HTTP/2"), Origin::Address);
     let link = state.broker.new_link(origin);
+    link.set_listener(&state.config.name);
     if let Some(user) = carrier.link.user() {
         link.set_user(&user);
     }
