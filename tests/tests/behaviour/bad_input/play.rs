@@ -130,6 +130,9 @@ impl Row {
         if let Some(bystanders) = &mut bystanders {
             bystanders.go_on().await;
         }
+        // That they go is said in this log, and not in the next one.
+        drop((culprit, bystanders));
+        world.settles().await;
     }
 }
 
