@@ -15,6 +15,7 @@ pub use self::histogram::{Histogram, Spread};
 pub use self::latency::{Latencies, is_sampled};
 pub use self::refused::{RefusalReason, RefusedCounters};
 pub use self::traffic::{Amount, ByQos, Moved, Tally, Traffic};
+use crate::message::Qos;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -58,6 +59,14 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Messages that clients have published, by any protocol.
+    pub fn published(&self) -> u64 {
+        let by_qos = Protocol::ALL.iter().flat_map(|protocol| {
+            [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce].map(|qos| (*protocol, qos))
+        });
+        by_qos.map(|(protocol, qos)| self.traffic.sum(|traffic| traffic.received(protocol, qos).0)).sum()
+    }
+
     /// Adds what a turn has counted.
     pub fn add_tally(&self, tally: &Tally) {
         self.traffic.own().add(tally);

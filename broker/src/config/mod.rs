@@ -15,6 +15,7 @@ mod load;
 mod network;
 mod proxies;
 mod queues;
+mod shutdown;
 mod storage;
 mod units;
 mod warnings;
@@ -36,6 +37,7 @@ pub use self::load::{ConfigError, Sources, load, load_unchecked, load_with_warni
 pub use self::network::Network;
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
+pub use self::shutdown::ShutdownConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
 pub(crate) use self::warnings::is_loopback_host;
@@ -68,6 +70,10 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Logs.
     pub log: LogConfig,
+    /// What the broker publishes of itself.
+    pub sys: SysConfig,
+    /// How the broker stops.
+    pub shutdown: ShutdownConfig,
 }
 
 /// Sessions and their outboxes.
@@ -238,6 +244,20 @@ pub enum DefaultAck {
     ClientIndividual,
 }
 
+/// What the broker publishes of itself, below `$SYS/broker`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SysConfig {
+    /// How often; zero: never.
+    pub interval: Span,
+}
+
+impl Default for SysConfig {
+    fn default() -> Self {
+        Self { interval: Span(std::time::Duration::from_secs(10)) }
+    }
+}
+
 /// Logs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -291,6 +311,8 @@ impl Default for Config {
             storage: StorageConfig::default(),
             admin: AdminConfig::default(),
             log: LogConfig::default(),
+            sys: SysConfig::default(),
+            shutdown: ShutdownConfig::default(),
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Link {
     carrier: AtomicU8,
     /// What its client has logged in with, as a place among [`Spoken::ALL`] counted from 1; 0: it has not.
     spoken: AtomicU8,
+    /// Whether the client counts as logged in.
+    is_client: AtomicBool,
     wants_review: AtomicBool,
 }
 
@@ -77,6 +79,8 @@ pub enum Signal {
     TakenOver,
     /// The broker stops.
     ShuttingDown,
+    /// The broker stops, and is to be back soon.
+    Restarting,
     /// The session's outbox overflowed, and its policy is to disconnect.
     Overflowed,
 }
@@ -88,7 +92,7 @@ impl Link {
         let (address, deflating, waker) = (AtomicU64::new(0), OnceLock::new(), AtomicWaker::new());
         let (is_framed_in_place, wants_review) = (AtomicBool::new(false), AtomicBool::new(false));
         let signal = AtomicU8::new(NONE);
-        let (carrier, spoken) = (AtomicU8::new(0), AtomicU8::new(0));
+        let (carrier, spoken, is_client) = (AtomicU8::new(0), AtomicU8::new(0), AtomicBool::new(false));
         Self {
             id,
             peer,
@@ -100,6 +104,7 @@ impl Link {
             is_framed_in_place,
             carrier,
             spoken,
+            is_client,
             wants_review,
         }
     }
@@ -178,9 +183,15 @@ impl Link {
         Carrier::ALL.get(number).copied().unwrap_or_default()
     }
 
-    /// Says what the client has logged in with.
+    /// Says what the client has logged in with: it counts from here on.
     pub fn set_spoken(&self, spoken: Spoken) {
         self.spoken.store(spoken as u8 + 1, Ordering::Relaxed);
+        self.is_client.store(true, Ordering::Relaxed);
+    }
+
+    /// The client is leaving; returns what it has logged in with, to the first who asks.
+    pub fn take_client(&self) -> Option<Spoken> {
+        self.spoken().filter(|_| self.is_client.swap(false, Ordering::Relaxed))
     }
 
     /// What the client has logged in with; `None` if it has not.
@@ -225,6 +236,7 @@ impl Link {
         let code = match signal {
             Signal::TakenOver => TAKEN_OVER,
             Signal::ShuttingDown => SHUTTING_DOWN,
+            Signal::Restarting => RESTARTING,
             Signal::Overflowed => OVERFLOWED,
         };
         let _ = self.signal.compare_exchange(NONE, code, Ordering::AcqRel, Ordering::Acquire);
@@ -236,6 +248,7 @@ impl Link {
         match self.signal.load(Ordering::Acquire) {
             TAKEN_OVER => Some(Signal::TakenOver),
             SHUTTING_DOWN => Some(Signal::ShuttingDown),
+            RESTARTING => Some(Signal::Restarting),
             OVERFLOWED => Some(Signal::Overflowed),
             _ => None,
         }
@@ -258,6 +271,7 @@ const NONE: u8 = 0;
 const TAKEN_OVER: u8 = 1;
 const SHUTTING_DOWN: u8 = 2;
 const OVERFLOWED: u8 = 3;
+const RESTARTING: u8 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,8 @@
+//! What those who run the broker may see of it. Whatever walks over many sessions collects them first, and looks at each
+//! afterwards: no lock of a map is held meanwhile. Where that may take long, it is called off the threads that serve.
+
+mod counts;
+mod figures;
+
+pub use self::counts::Counts;
+pub use self::figures::Figures;
