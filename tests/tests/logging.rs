@@ -117,7 +117,7 @@ fn without_a_journal_the_daemon_says_so_and_does_not_start() {
     }
     let folder = folder("format = \"journald\"");
     let mut daemon = Daemon::start(tidewire(&folder));
-    assert_eq!(daemon.ends().code(), Some(1));
+    assert_eq!(daemon.ends().code(), Some(78), "sysexits.h: the configuration is wrong");
     daemon.has_said("log.format: the journal cannot be reached at /run/systemd/journal/socket: ");
 }
 
