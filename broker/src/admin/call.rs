@@ -3,8 +3,8 @@
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::answer::Refused;
 
@@ -94,6 +94,11 @@ impl Call {
         let refused = |_| bad("this takes no arguments: send {} or nothing");
         self.arguments::<Nothing>().map(|_| ()).map_err(refused)
     }
+}
+
+/// Reads a field that may be left out, and is not null where it is there.
+pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// The request is not understood.
