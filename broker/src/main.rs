@@ -192,12 +192,14 @@ async fn run(
     }
     let mut signals =
         Signals::new().map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
-    let reload =
-        Arc::new(Reload::new(sources, Arc::clone(&broker), gate, Arc::clone(&access), level, &bound));
+    let (access_of_reload, level_of_reload) = (Arc::clone(&access), level.clone());
+    let reload = Reload::new(sources, Arc::clone(&broker), gate, access_of_reload, level_of_reload, &bound);
+    let reload = Arc::new(reload);
     let admin = admin.map(|bound| {
         tracing::info!("listening on {}", url("http", &bound, "admin"));
         let (broker, reload) = (Arc::clone(&broker), Arc::clone(&reload));
         let admin = Admin::new(Arc::clone(&broker), access, reload, broker.draining(), bound.address());
+        let admin = admin.with_log(level);
         tokio::spawn(admin::serve(Arc::new(admin), bound))
     });
     tokio::spawn({

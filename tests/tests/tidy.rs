@@ -96,7 +96,21 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("metrics", &["broker", "counters", "message", "process", "store"]),
-    ("admin", &["broker", "clock", "config", "line_budget", "message", "metrics", "net", "session", "store"]),
+    (
+        "admin",
+        &[
+            "broker",
+            "clock",
+            "config",
+            "line_budget",
+            "logging",
+            "message",
+            "metrics",
+            "net",
+            "session",
+            "store",
+        ],
+    ),
     ("service_manager", &["broker", "store"]),
     ("lib", &[]),
 ];

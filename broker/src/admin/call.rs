@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::answer::Refused;
 
@@ -89,16 +89,30 @@ impl Call {
         serde_json::from_slice(body).map_err(|error| bad(format!("the body: {error}")))
     }
 
+    /// Holds that the query says nothing.
+    ///
+    /// # Errors
+    ///
+    /// 400: it does.
+    pub(super) fn has_no_query(&self) -> Result<(), Refused> {
+        self.query::<Nothing>().map(|_| ())
+    }
+
     /// Holds that neither the query nor the body says anything.
     ///
     /// # Errors
     ///
     /// 400: one does.
     pub(super) fn says_nothing(&self) -> Result<(), Refused> {
-        self.query::<Nothing>()?;
+        self.has_no_query()?;
         let refused = |_| bad("this takes no arguments: send {} or nothing");
         self.arguments::<Nothing>().map(|_| ()).map_err(refused)
     }
+}
+
+/// Reads a field that may be left out, and is not null where it is there.
+pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// The request is not understood.

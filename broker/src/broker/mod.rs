@@ -16,6 +16,7 @@ mod events;
 mod follow_up;
 pub mod inspect;
 mod memory;
+pub mod operate;
 mod probe;
 mod publish;
 mod restore;
@@ -26,6 +27,7 @@ mod subscribe;
 mod sweep;
 mod sys;
 mod taken;
+mod trace;
 mod transmit;
 mod visitors;
 
@@ -47,10 +49,12 @@ use self::events::EventLines;
 pub use self::events::{Ending, LoggedIn, Loss, Refused, Who};
 use self::follow_up::FollowUps;
 pub use self::memory::Memory;
+use self::operate::Orders;
 pub use self::publish::PublishRefused;
 pub use self::rights::{TOKEN_TOPIC, guard};
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
+pub use self::trace::{Happened, Trace, TraceEvent, Traces, Watched};
 pub use self::visitors::{Visit, Visitors};
 use crate::address::Address;
 use crate::auth::Authority;
@@ -88,6 +92,9 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    /// Who watches what happens.
+    pub traces: Arc<Traces>,
+    orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -120,6 +127,8 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            traces: Arc::default(),
+            orders: Orders::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),

@@ -191,6 +191,7 @@ impl Mqtt {
             expiry_secs: Some(expiry_secs),
         };
         self.broker.note_connected(&self.link, spoken(connect.version), &logged_in);
+        self.link.set_keep_alive(keep_alive);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
         let limits = &self.broker.config.limits;
         let enhanced = enhanced.map(|method| Box::new(Enhanced { method, exchange: None }));

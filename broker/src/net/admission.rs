@@ -125,6 +125,11 @@ impl<'a> Admission<'a> {
     /// A peer on a Unix socket has no address, and is not counted.
     fn take(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
+        if self.broker.is_banned_address(address.into(), self.broker.now().instant) {
+            let reason = format!("whoever runs this server does not let {address} in");
+            let kind = Some(RefusalReason::Kicked);
+            return Err(Refusal { kind, ..Refusal::new(StatusCode::FORBIDDEN, reason) });
+        }
         let limits = &self.broker.config.limits;
         if !limits.is_exempt(address) {
             self.link.set_address(address.into());

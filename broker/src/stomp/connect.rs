@@ -98,6 +98,7 @@ impl Stomp {
     /// Nobody logs in from an address that is banned. Asked at CONNECT and again with an answer that comes late, since
     /// others may have failed meanwhile: the answer is not told then, neither yes nor no.
     pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.broker.check_origin(&self.link, turn.now.instant)?;
         match self.broker.ban_secs(&self.link, turn.now.instant) {
             Some(secs) => Err(Refusal::banned(secs)),
             None => Ok(()),
@@ -160,6 +161,9 @@ impl Stomp {
             },
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
+        if let Some(client_id) = &client_id {
+            self.link.set_client_id(client_id);
+        }
         let logged_in = LoggedIn {
             who: Who { client_id: client_id.as_deref(), user: standing.user_name(), protocol: None },
             session: Some(&session_name),
