@@ -18,6 +18,7 @@ mod headers;
 mod heart_beat;
 mod hold;
 mod known;
+mod leave;
 mod refuse;
 mod renew;
 mod send;
@@ -44,7 +45,7 @@ use self::subscribe::Subscribed;
 use self::transaction::Transactions;
 use self::travel::Travel;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
@@ -110,11 +111,6 @@ struct Client {
 }
 
 impl Client {
-    /// Who it is, for logs.
-    fn who(&self) -> Who<'_> {
-        Who { client_id: self.client_id.as_deref(), user: self.standing.user_name(), protocol: None }
-    }
-
     fn names<'n>(&'n self, broker: &'n Broker) -> Names<'n> {
         Names { limits: &broker.config.limits, separator: broker.config.stomp.separator, token: &self.token }
     }
@@ -213,8 +209,7 @@ impl Stomp {
             Command::Commit => context.handle_commit(frame),
             Command::Abort => context.handle_abort(frame),
             Command::Disconnect => {
-                self.note_disconnected(Ending::Client("DISCONNECT"));
-                self.depart(turn, Departure::Normal);
+                self.depart(turn, Departure::Normal, Ending::Client("DISCONNECT"));
                 Ok(Handled::Done)
             }
             Command::Connect | Command::Stomp => {
@@ -266,20 +261,6 @@ impl Stomp {
         let (attributes, replies) = (&mut self.attributes, &mut self.replies);
         Context { broker, link: &self.link, turn, client, attributes, replies, is_text, head: &[] }
             .handle_known_send(input)
-    }
-
-    /// Says that the client goes, if it was let in; to be said before [`Stomp::depart`].
-    fn note_disconnected(&self, ending: Ending<'_>) {
-        if let State::Connected(client) = &self.state {
-            self.broker.note_disconnected(&self.link, client.who(), ending);
-        }
-    }
-
-    /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
-    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
-        if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
-            self.broker.disconnect(turn, &client.session, &self.link, departure);
-        }
     }
 }
 
@@ -369,8 +350,7 @@ impl Protocol for Stomp {
     }
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
-        self.note_disconnected(Ending::Lost(loss));
-        self.depart(turn, Departure::WithWill);
+        self.depart(turn, Departure::WithWill, Ending::Lost(loss));
     }
 
     fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
