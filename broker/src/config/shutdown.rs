@@ -12,7 +12,7 @@ use super::Span;
 pub struct ShutdownConfig {
     /// How long a stop may take in all: clients are told, they go, and what is stored is flushed.
     pub timeout: Span,
-    /// Over how much of that time clients are told to go, in random order; `"0s"`: all at once.
+    /// Over how much of that time clients are told to go, in random order; `"0ms"`: all at once.
     pub spread: Span,
 }
 

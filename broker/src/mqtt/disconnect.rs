@@ -4,7 +4,7 @@ use tidewire_protocols::mqtt::{Disconnect, Property, ReasonCode};
 
 use super::refuse::Refusal;
 use super::{Mqtt, State};
-use crate::broker::Departure;
+use crate::broker::{Departure, Ending};
 use crate::turn::Turn;
 
 impl Mqtt {
@@ -32,14 +32,13 @@ impl Mqtt {
                     _ => {}
                 }
             }
-            let client_id = &*client.session.key().client_id;
-            tracing::info!(link = %self.link, client_id, reason = disconnect.reason.name(), "disconnected");
         }
-        let departure = match disconnect.reason {
-            ReasonCode::Success => Departure::Normal,
-            _ => Departure::WithWill,
+        let (departure, words) = match disconnect.reason {
+            // Its name is that of other packets' reason 0x00. (MQTT 5, section 3.14.2.1)
+            ReasonCode::Success => (Departure::Normal, "Normal disconnection"),
+            other => (Departure::WithWill, other.name()),
         };
-        self.depart(turn, departure);
+        self.depart(turn, departure, Ending::Client(words));
         Ok(())
     }
 }

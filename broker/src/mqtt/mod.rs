@@ -37,7 +37,7 @@ pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
 use self::renew::Renewal;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Standing};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
@@ -100,6 +100,14 @@ struct Client {
     renewal: Option<Box<Renewal>>,
 }
 
+impl Client {
+    /// Who it is, for logs.
+    fn who(&self) -> Who<'_> {
+        let client_id = Some(&*self.session.key().client_id);
+        Who { client_id, user: self.standing.user_name(), protocol: None }
+    }
+}
+
 impl Mqtt {
     /// MQTT on a connection that has just been opened.
     pub fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
@@ -139,6 +147,10 @@ impl Mqtt {
                     turn,
                     client: client.as_mut(),
                 };
+                if context.broker.traces.are_on() && packet_type != PacketType::Publish {
+                    let packet = format!("{packet_type:?}");
+                    context.broker.traces.note_received(context.turn.now, &context.client.session, &packet);
+                }
                 match packet {
                     Packet::Publish(publish) => {
                         context.client.pace.note(bytes.len(), context.turn.now.instant);
@@ -182,10 +194,14 @@ impl Mqtt {
         acks.peek()?;
         turn.next_packet();
         let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
+        let (watched, now) = (broker.traces.are_on().then(|| Arc::clone(&client.session)), turn.now);
         let context = Context { broker, link, replies, turn, client };
         let mut size = 0;
         let result = context.handle_acks(acks.map(|(packet_type, packet_id)| {
             size += mqtt::PLAIN_ACK_SIZE;
+            if let Some(session) = &watched {
+                broker.traces.note_received(now, session, &format!("{packet_type:?}"));
+            }
             Acknowledgement { packet_type, packet_id, reason: ReasonCode::Success }
         }));
         Some((size, result))
@@ -227,9 +243,10 @@ impl Mqtt {
         }
     }
 
-    /// Lets go of the session, once.
-    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
+    /// Lets go of the session, and says so, once.
+    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure, ending: Ending<'_>) {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
+            self.broker.note_disconnected(&self.link, client.who(), ending);
             self.broker.disconnect(turn, &client.session, &self.link, departure);
         }
     }
@@ -310,8 +327,8 @@ impl Protocol for Mqtt {
         self.replies.commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
-        self.depart(turn, Departure::WithWill);
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.depart(turn, Departure::WithWill, Ending::Lost(loss));
     }
 
     fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {

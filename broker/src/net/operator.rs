@@ -72,7 +72,7 @@ impl Agreed {
         // Nothing else is ever served there.
         let Ok(parts) = upgraded.downcast::<TokioIo<Raw>>() else { return };
         let raw = parts.io.into_inner();
-        let link = state.broker.new_link(raw.origin());
+        let link = state.broker.new_link(raw.origin(&state.config));
         let listed = Listed::new(&state.broker, Arc::clone(&link));
         let arrival = Arrival {
             address: raw.peer_address().as_ref().map(SocketAddr::ip),
@@ -81,7 +81,7 @@ impl Agreed {
             ..Arrival::default()
         };
         let (broker, listener) = (&state.broker, &state.config);
-        let begun = Begun { broker, listener, link: &link, arrival, is_tls: false };
+        let begun = Begun { broker, listener, link: &link, arrival };
         let (stream, protocol) = begun.web_socket(Socket::Raw(raw), &agreement, &parts.read_buf);
         listed.begin_serving(stream, protocol, None, Some(place)).serving.await;
     }

@@ -18,6 +18,7 @@ mod headers;
 mod heart_beat;
 mod hold;
 mod known;
+mod leave;
 mod refuse;
 mod renew;
 mod send;
@@ -44,7 +45,7 @@ use self::subscribe::Subscribed;
 use self::transaction::Transactions;
 use self::travel::Travel;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Standing};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
@@ -191,6 +192,10 @@ impl Stomp {
             // Behind the body there is a NUL.
             head: bytes.get(..bytes.len() - frame.body.len() - 1).unwrap_or_default(),
         };
+        if context.broker.traces.are_on() && frame.command != Command::Send {
+            let (traces, session) = (&context.broker.traces, &context.client.session);
+            traces.note_received(context.turn.now, session, frame.command.as_str());
+        }
         let handled = match frame.command {
             Command::Send => {
                 context.client.pace.note(bytes.len(), context.turn.now.instant);
@@ -204,8 +209,7 @@ impl Stomp {
             Command::Commit => context.handle_commit(frame),
             Command::Abort => context.handle_abort(frame),
             Command::Disconnect => {
-                tracing::info!(link = %self.link, "disconnected");
-                self.depart(turn, Departure::Normal);
+                self.depart(turn, Departure::Normal, Ending::Client("DISCONNECT"));
                 Ok(Handled::Done)
             }
             Command::Connect | Command::Stomp => {
@@ -257,13 +261,6 @@ impl Stomp {
         let (attributes, replies) = (&mut self.attributes, &mut self.replies);
         Context { broker, link: &self.link, turn, client, attributes, replies, is_text, head: &[] }
             .handle_known_send(input)
-    }
-
-    /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
-    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
-        if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
-            self.broker.disconnect(turn, &client.session, &self.link, departure);
-        }
     }
 }
 
@@ -352,8 +349,8 @@ impl Protocol for Stomp {
         self.replies.commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
-        self.depart(turn, Departure::WithWill);
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.depart(turn, Departure::WithWill, Ending::Lost(loss));
     }
 
     fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {
