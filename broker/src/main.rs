@@ -1,5 +1,6 @@
 //! The daemon `tidewire`.
 
+mod config_command;
 mod ctl;
 mod passwd;
 mod reload;
@@ -16,7 +17,8 @@ use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::{
-    Bind, Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load_with_warnings,
+    Bind, Config, ConfigError, Loaded, LogConfig, LogFormat, ProtocolName, Sources, Transport,
+    load_with_warnings,
 };
 use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
@@ -47,8 +49,8 @@ enum Command {
     Serve(ConfigArgs),
     /// Test a configuration: exit 0, or 1 with every fault and its place.
     Check(ConfigArgs),
-    /// Print the effective configuration, defaults included.
-    Config(ConfigArgs),
+    /// Print the effective configuration, defaults included, and where what was set comes from.
+    Config(config_command::Show),
     /// Add or change a user; asks for the password on the terminal, or reads it from standard input.
     Passwd(passwd::Arguments),
     /// Tell a broker that runs what to do, over its admin listener.
@@ -67,6 +69,16 @@ struct ConfigArgs {
     set: Vec<String>,
 }
 
+impl ConfigArgs {
+    fn sources(&self) -> Sources {
+        Sources {
+            file: self.config.clone(),
+            environment: std::env::vars().collect(),
+            overrides: self.set.clone(),
+        }
+    }
+}
+
 /// How long connections may take to end when the broker is stopped.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// tokio looks for I/O events after this many tasks. Its default of 61 breaks the batches of a large fan-out.
@@ -74,38 +86,20 @@ const EVENT_INTERVAL: u32 = 2048;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(args) => with_config(&args, serve),
-        Command::Check(args) => with_config(&args, |_, warnings, sources| match warnings.as_slice() {
-            [] => say(&format!("{}: no fault found\n", name(&sources))),
-            warnings => fail(warnings),
-        }),
-        Command::Config(args) => with_config(&args, |config, _, _| match toml::to_string(&config) {
-            Ok(text) => say(&text),
-            Err(error) => complain(&error.to_string()),
-        }),
+        Command::Serve(arguments) => serve(arguments.sources()),
+        Command::Check(arguments) => config_command::check(&arguments),
+        Command::Config(arguments) => config_command::show(&arguments),
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
     }
 }
 
-/// Runs with a configuration that is right, what should be other about it all the same, and where it came from.
-fn with_config(
-    args: &ConfigArgs,
-    run: impl FnOnce(Config, Vec<ConfigError>, Sources) -> ExitCode,
-) -> ExitCode {
-    let sources = Sources {
-        file: args.config.clone(),
-        environment: std::env::vars().collect(),
-        overrides: args.set.clone(),
+fn serve(sources: Sources) -> ExitCode {
+    let Loaded { config, warnings, .. } = match load_with_warnings(&sources) {
+        Ok(loaded) => loaded,
+        Err(errors) => return fail(&errors),
     };
-    match load_with_warnings(&sources) {
-        Ok((config, warnings)) => run(config, warnings, sources),
-        Err(errors) => fail(&errors),
-    }
-}
-
-fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCode {
     if let Err(error) = start_log(&config.log) {
         return complain(&format!("log.level: {error}"));
     }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tidewire::admin::{self, Access};
 use tidewire::auth::{Gate, Policy};
 use tidewire::broker::Broker;
-use tidewire::config::{AdminToken, Config, ConfigError, ListenerConfig, Sources, load_with_warnings};
+use tidewire::config::{AdminToken, Config, ConfigError, ListenerConfig, Loaded, Sources, load_with_warnings};
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
 
@@ -83,7 +83,7 @@ impl Reload {
     }
 
     fn prepare(&self) -> Result<Ready<'_>, Vec<ConfigError>> {
-        let (config, mut warnings) = load_with_warnings(&self.sources)?;
+        let Loaded { config, mut warnings, .. } = load_with_warnings(&self.sources)?;
         self.check_anonymous(&config).map_err(|error| vec![error])?;
         let policy = config.policy().map_err(|fault| vec![fault.into()])?;
         let mut tls = Vec::new();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tidewire::config::{Config, ConfigError, Size, Sources, Span, check, load, load_with_warnings};
+use tidewire::config::{Config, ConfigError, Loaded, Size, Sources, Span, check, load, load_with_warnings};
 
 /// A file of this text; it goes with its directory.
 fn file(text: &str) -> (TempDir, PathBuf) {
@@ -287,7 +287,7 @@ fn warnings_of(text: &str) -> Vec<String> {
         std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is the test's own file");
     }
     let loaded = load_with_warnings(&Sources { file: Some(path), ..Sources::default() });
-    let (_, warnings) = loaded.unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
+    let Loaded { warnings, .. } = loaded.unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
     warnings.iter().map(|warning| format!("{}: {}", warning.place, warning.text)).collect()
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
@@ -13,7 +14,7 @@ use super::{Bind, ListenerConfig, ProtocolName, Transport};
 const TOKEN_BYTES_MIN: usize = 16;
 
 /// The admin listener.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
     /// Where it is, as [`Bind`] reads it; empty: there is none.

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::jwt::is_web;
 use super::{JwtConfig, Span};
 
 /// Who may connect.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
     /// Whether clients without credentials may; absent: only while every address is loopback.
@@ -47,7 +48,7 @@ pub struct AuthConfig {
 }
 
 /// A web service that knows the users: what it is asked, and what it answers, is in `docs/security.md`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpAuthConfig {
     /// Where it is.
@@ -109,7 +110,7 @@ impl AuthConfig {
 }
 
 /// Where a token may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CredentialSource {
     /// MQTT's password, STOMP's passcode or its `Authorization` header.

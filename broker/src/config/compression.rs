@@ -1,5 +1,6 @@
 //! permessage-deflate on a listener: off, on, or on with other settings than the defaults.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidewire_protocols::websocket::deflate::Policy;
 
@@ -10,7 +11,7 @@ use super::Size;
 pub struct Compression(pub Option<CompressionSettings>);
 
 /// How messages are compressed. (RFC 7692)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompressionSettings {
     /// 1 (fast) to 9 (small).

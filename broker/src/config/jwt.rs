@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper::Uri;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Span;
@@ -19,7 +20,7 @@ const LEEWAY_MAX: Span = Span(Duration::from_secs(3_600));
 const REFRESH_MIN: Span = Span(Duration::from_secs(10));
 
 /// JSON Web Tokens as credentials. File names are relative to the configuration file.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct JwtConfig {
     /// PEM files with public keys or certificates; see [`Keys::from_pem`].

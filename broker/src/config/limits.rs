@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::stomp;
 
@@ -11,7 +12,7 @@ use super::{Network, Size, Span};
 const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 
 /// Limits that hold for every protocol.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Resident memory of the process: near it clients that publish have to wait, and at it nobody more is let in. 0: any

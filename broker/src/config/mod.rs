@@ -8,19 +8,24 @@ mod auth;
 mod authority;
 mod check;
 mod compression;
+mod document;
+mod effective;
 mod jwt;
 mod limits;
 mod listener;
 mod load;
 mod network;
+mod overrides;
 mod proxies;
 mod queues;
+mod schema;
 mod storage;
 mod units;
 mod warnings;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
@@ -32,10 +37,12 @@ pub use self::compression::{Compression, CompressionSettings};
 pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
 pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
-pub use self::load::{ConfigError, Sources, load, load_unchecked, load_with_warnings};
+pub use self::effective::{explained, plain};
+pub use self::load::{ConfigError, Loaded, Origin, Sources, load, load_unchecked, load_with_warnings, locate};
 pub use self::network::Network;
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
+pub use self::schema::schema;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
 pub(crate) use self::warnings::is_loopback_host;
@@ -43,7 +50,7 @@ pub use self::warnings::warnings;
 use crate::session::{OutboxLimits, Overflow};
 
 /// The whole configuration.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where stored data lies.
@@ -71,7 +78,7 @@ pub struct Config {
 }
 
 /// Sessions and their outboxes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
     /// The longest a session may outlive its connection.
@@ -102,7 +109,7 @@ impl Default for SessionConfig {
 }
 
 /// MQTT.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttConfig {
     /// The longest keep alive a 5.0 client is granted; a longer one, or none, gets this as Server Keep Alive.
@@ -128,7 +135,7 @@ pub struct MqttConfig {
 }
 
 /// Whether clients that connect are sent to another server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Redirect {
     /// They are served here.
@@ -156,7 +163,7 @@ impl Default for MqttConfig {
 }
 
 /// STOMP.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StompConfig {
     /// What parts the levels of a topic in destinations.
@@ -194,7 +201,7 @@ impl Default for StompConfig {
 }
 
 /// What parts the levels of a topic in STOMP's destinations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Separator {
     /// `/topic/rooms/1`, verbatim, with `+` and `#`.
     #[serde(rename = "/")]
@@ -205,7 +212,7 @@ pub enum Separator {
 }
 
 /// How STOMP frames travel over WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WebSocketFrame {
     /// As text when the frame is UTF-8, else binary.
@@ -217,7 +224,7 @@ pub enum WebSocketFrame {
 }
 
 /// What a STOMP frame that is not authorised gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Denied {
     /// ERROR, and the end of the connection.
@@ -227,7 +234,7 @@ pub enum Denied {
 }
 
 /// The ack mode of a SUBSCRIBE that names none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DefaultAck {
     /// A message counts as received once sent.
@@ -239,7 +246,7 @@ pub enum DefaultAck {
 }
 
 /// Logs.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// How a line looks.
@@ -255,7 +262,7 @@ impl Default for LogConfig {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Text; coloured on a terminal.
@@ -297,6 +304,14 @@ impl Config {
     /// Whether clients without credentials may connect.
     pub fn allows_anonymous(&self) -> bool {
         self.auth.anonymous.unwrap_or_else(|| self.listeners.iter().all(ListenerConfig::is_loopback))
+    }
+
+    /// Makes the names of files relative to `directory`, unless they are absolute.
+    fn resolve(&mut self, directory: &Path) {
+        let tls = self.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
+        tls.for_each(|tls| tls.resolve(directory));
+        self.auth.resolve(directory);
+        self.admin.resolve(directory);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Work queues: how long they may get, and where their dead letters go.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Size;
@@ -7,7 +8,7 @@ use crate::message::QUEUE_PREFIX;
 use crate::queue::{QueueLimits, QueueOverflow};
 
 /// Work queues.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueuesConfig {
     /// Messages in one queue, those with a consumer included.

@@ -1,7 +1,7 @@
 //! What `tidewire check` says of certificates and keys: file, reason, and the line of the setting.
 
 use rcgen::{CertificateParams, date_time_ymd};
-use tidewire::config::{ConfigError, Sources, load, load_with_warnings};
+use tidewire::config::{ConfigError, Loaded, Sources, load, load_with_warnings};
 
 use crate::authority::{Authority, Folder};
 
@@ -54,7 +54,7 @@ fn relative_paths_begin_at_the_configuration_file() {
         "{PAIR}client_ca = \"ca.pem\"\nclient_auth = \"optional\"\ncrl = [\"revoked.pem\"]\nmin_version = \"1.3\"\n\
          client_name = \"san\"\n[[listeners.tls.certificates]]\ncert = \"other.pem\"\nkey = \"other.key\"\n"
     );
-    let (config, warnings) = load_with_warnings(&sources(&folder, &tls)).expect("all of it is right");
+    let Loaded { config, warnings, .. } = load_with_warnings(&sources(&folder, &tls)).expect("all of it is right");
     assert_eq!(warnings, []);
     let tls = config.listeners[1].tls.as_ref().expect("it has TLS");
     assert_eq!(tls.cert, folder.path("server.pem"));
@@ -118,7 +118,7 @@ fn what_is_too_old_or_too_new_is_a_warning() {
         (with("early"), "12:1", "is not valid before Jan  1"),
         (format!("{PAIR}{list}"), "16:1", "old-list.pem: the list should have been renewed by Jan  1"),
     ] {
-        let (_, warnings) = load_with_warnings(&sources(&folder, &tls)).expect("it can be used");
+        let Loaded { warnings, .. } = load_with_warnings(&sources(&folder, &tls)).expect("it can be used");
         is_shown(&warnings, place, words);
     }
 }
