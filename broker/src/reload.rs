@@ -7,7 +7,9 @@ use parking_lot::Mutex;
 use tidewire::admin::{self, Access};
 use tidewire::auth::{Gate, Policy};
 use tidewire::broker::Broker;
-use tidewire::config::{AdminToken, Config, ConfigError, ListenerConfig, Loaded, Sources, load_with_warnings};
+use tidewire::config::{
+    AdminToken, Config, ConfigError, ListenerConfig, Loaded, Sources, load_with_warnings,
+};
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
 

@@ -18,10 +18,10 @@ pub struct CompressionSettings {
     pub level: u8,
     /// Payloads (with `context_takeover` all that is sent together) below this travel as they are.
     pub size_min: Size,
-    /// A message looks back over `2 ^ window_bits` bytes; 9 to 15.
+    /// A message looks back over 2 ^ `window_bits` bytes; 9 to 15. A client may ask for less.
     pub window_bits: u8,
-    /// Whether messages may refer to those before them: smaller, and some 300 KiB for each connection; a message for
-    /// many subscribers is then compressed for each of them.
+    /// Whether messages refer to those before them: smaller, and some 300 KiB for each connection; a message for many
+    /// subscribers is then compressed for each of them.
     pub context_takeover: bool,
     /// Connections of all listeners that may have that; those beyond go without.
     pub context_takeover_connections_max: usize,

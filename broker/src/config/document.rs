@@ -165,7 +165,10 @@ fn remove_from_list(list: &mut DeArray<'_>, span: &Range<usize>) -> Option<Strin
         }
     }
     let position = list.iter().position(is_it)?;
-    let rest = std::mem::replace(list, DeArray::new()).into_iter().enumerate().filter(|(index, _)| *index != position);
+    let rest = std::mem::replace(list, DeArray::new())
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| *index != position);
     rest.for_each(|(_, element)| list.push(element));
     Some(String::new())
 }
@@ -199,6 +202,7 @@ fn not_utf8(name: &Path, bytes: &[u8], offset: usize) -> ConfigError {
     let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
     let excerpt = Some(excerpt(&text, offset..offset + 1));
     let byte = bytes.get(offset).copied().unwrap_or_default();
-    let fault = format!("the byte 0x{byte:02X} is not UTF-8, which a configuration has to be: save it as such");
+    let fault =
+        format!("the byte 0x{byte:02X} is not UTF-8, which a configuration has to be: save it as such");
     ConfigError { place: place(name, &text, offset), text: fault, excerpt }
 }

@@ -34,11 +34,13 @@ pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
 pub use self::authority::AuthFault;
 pub use self::check::check;
 pub use self::compression::{Compression, CompressionSettings};
+pub use self::effective::{explained, plain};
 pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
 pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
-pub use self::effective::{explained, plain};
-pub use self::load::{ConfigError, Loaded, Origin, Sources, load, load_unchecked, load_with_warnings, locate};
+pub use self::load::{
+    ConfigError, Loaded, Origin, Sources, load, load_unchecked, load_with_warnings, locate,
+};
 pub use self::network::Network;
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
@@ -53,7 +55,7 @@ use crate::session::{OutboxLimits, Overflow};
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where stored data lies.
+    /// Where stored data lies; one broker at a time uses it.
     pub data_dir: PathBuf,
     /// Bound addresses.
     pub listeners: Vec<ListenerConfig>,
@@ -81,17 +83,17 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
-    /// The longest a session may outlive its connection.
+    /// The longest a session outlives its connection; an MQTT 5 client that asks for more is told.
     pub expiry_max: Span,
-    /// Messages that may wait for one session.
+    /// Messages that may wait for a client.
     pub outbox_messages_max: usize,
     /// Bytes of those messages.
     pub outbox_bytes_max: Size,
-    /// What happens beyond them: `"drop-oldest"`, `"drop-newest"` or `"disconnect"`.
+    /// What happens beyond.
     pub overflow: Overflow,
     /// QoS 1 and 2 publishes a client may have under way; announced to MQTT 5 clients.
     pub receive_maximum: u16,
-    /// Deliveries a client may have unacknowledged, unless it announces less.
+    /// Deliveries a client may have unacknowledged, unless it says less.
     pub inflight_max: u16,
 }
 
@@ -112,9 +114,10 @@ impl Default for SessionConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttConfig {
-    /// The longest keep alive a 5.0 client is granted; a longer one, or none, gets this as Server Keep Alive.
+    /// The longest keep alive an MQTT 5 client is granted, up to 65535 s; a longer one, or none, gets this as Server
+    /// Keep Alive.
     pub server_keep_alive_max: Span,
-    /// Topic aliases accepted from a client, and the most that are used towards one.
+    /// Topic aliases accepted from a client, and the most used towards one.
     pub topic_alias_maximum: u16,
     /// The highest QoS of a publish: 0, 1 or 2.
     pub maximum_qos: u8,
@@ -122,12 +125,13 @@ pub struct MqttConfig {
     pub retain_available: bool,
     /// Whether filters may have wildcards.
     pub wildcard_subscriptions: bool,
-    /// Whether there are shared subscriptions.
+    /// Whether there are `$share/…` subscriptions.
     pub shared_subscriptions: bool,
     /// Whether MQTT 3.1 clients (`MQIsdp`) are served.
     pub mqtt31: bool,
-    /// Another server, as `host:port` or as that server's clients name it; it is told to 5.0 clients that are sent
-    /// away by `redirect`, and to those that are connected when this one stops.
+    /// Another server, as `host:port` or as that server's clients name it; told to MQTT 5 clients that are sent away by
+    /// `redirect`, and to those that are connected when this one stops (0x9C, Use another server).
+    #[schemars(example = &"other.example:1883")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_reference: Option<String>,
     /// Whether clients that connect are sent to `server_reference`.
@@ -140,9 +144,9 @@ pub struct MqttConfig {
 pub enum Redirect {
     /// They are served here.
     None,
-    /// For now: 0x9C, Use another server.
+    /// They are sent there for now: 0x9C, Use another server.
     UseAnotherServer,
-    /// For good: 0x9D, Server moved.
+    /// They are sent there for good: 0x9D, Server moved.
     ServerMoved,
 }
 
@@ -166,21 +170,22 @@ impl Default for MqttConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StompConfig {
-    /// What parts the levels of a topic in destinations.
+    /// What parts the levels of topics in destinations.
     pub separator: Separator,
     /// How frames travel over WebSocket.
     pub websocket_frame: WebSocketFrame,
-    /// What the server offers: it sends at least every first, and wants to hear at least every second.
+    /// The server sends at least every first, and wants to hear at least every second.
     pub heart_beat: [Span; 2],
-    /// What a frame that is not authorised gets.
+    /// What a frame that is not allowed gets.
     pub denied: Denied,
     /// The ack mode of a SUBSCRIBE that names none.
     pub default_ack: DefaultAck,
-    /// Transactions a connection may have open.
+    /// Open transactions of a connection.
     pub transactions_max: usize,
-    /// Frames in one transaction.
+    /// Frames in a transaction.
     pub transaction_frames_max: usize,
-    /// Bytes that the frames in a connection's open transactions take.
+    /// Bytes that the frames in a connection's open transactions take: some 250 for each SEND besides its message, some
+    /// 50 for an ACK or a NACK.
     pub transaction_bytes_max: Size,
 }
 
@@ -206,7 +211,7 @@ pub enum Separator {
     /// `/topic/rooms/1`, verbatim, with `+` and `#`.
     #[serde(rename = "/")]
     Slash,
-    /// `/topic/rooms.1`, with `*` and `>` or `#`; `.` and `/` change places.
+    /// `/topic/rooms.1`, with `*` and `>` or `#`: `.` and `/` change places.
     #[serde(rename = ".")]
     Dot,
 }
@@ -219,7 +224,7 @@ pub enum WebSocketFrame {
     Auto,
     /// Always binary.
     Binary,
-    /// As text; a frame that is not UTF-8 is binary all the same, since text could not carry it.
+    /// As text, but for a frame that is not UTF-8, which text could not carry.
     Text,
 }
 
@@ -237,11 +242,11 @@ pub enum Denied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DefaultAck {
-    /// A message counts as received once sent.
+    /// A message counts as received once it is sent.
     Auto,
-    /// Cumulative acknowledgement.
+    /// An acknowledgement is for all messages up to its own.
     Client,
-    /// Each message is acknowledged.
+    /// Each message is acknowledged by itself.
     ClientIndividual,
 }
 
@@ -251,7 +256,7 @@ pub enum DefaultAck {
 pub struct LogConfig {
     /// How a line looks.
     pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug` or `trace`, or a list such as `"info,tidewire::mqtt=debug"`.
+    /// `"error"`, `"warn"`, `"info"`, `"debug"`, `"trace"` or `"off"`, or a list such as `"info,tidewire::mqtt=debug"`.
     pub level: String,
 }
 
@@ -265,9 +270,9 @@ impl Default for LogConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// Text; coloured on a terminal.
+    /// Text, coloured on a terminal.
     Auto,
-    /// Text.
+    /// Text without colours.
     Text,
     /// One JSON object a line.
     Json,

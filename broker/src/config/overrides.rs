@@ -151,7 +151,8 @@ fn name_of(element: &Value) -> Option<&str> {
 }
 
 fn plain(name: &str) -> String {
-    let plain = |character: char| if character.is_alphanumeric() { character.to_ascii_lowercase() } else { '_' };
+    let plain =
+        |character: char| if character.is_alphanumeric() { character.to_ascii_lowercase() } else { '_' };
     name.chars().map(plain).collect()
 }
 

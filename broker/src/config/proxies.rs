@@ -38,7 +38,7 @@ pub enum ForwardedHeader {
     /// `X-Forwarded-For`, a list of addresses.
     #[default]
     XForwardedFor,
-    /// `Forwarded`. (RFC 7239)
+    /// `Forwarded`, of RFC 7239.
     Forwarded,
 }
 

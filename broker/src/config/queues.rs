@@ -15,11 +15,12 @@ pub struct QueuesConfig {
     pub length_max: usize,
     /// Bytes of those messages.
     pub bytes_max: Size,
-    /// What happens beyond them: `"reject"` or `"drop-head"`.
+    /// What happens beyond.
     pub overflow: QueueOverflow,
-    /// Deliveries of one message, after which it becomes a dead letter.
+    /// Deliveries of a message, after which it becomes a dead letter.
     pub deliveries_max: u32,
-    /// Where dead letters go, as a STOMP destination; `{queue}` is the queue's name. Empty: they are dropped.
+    /// Where dead letters go, a queue or a topic as STOMP names it; `{queue}` is the queue's name. Empty: they are
+    /// dropped and counted.
     pub dead_letter: String,
 }
 

@@ -24,11 +24,14 @@ pub use self::live::{LiveTls, Prepared};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
-    /// PEM file with the server's certificate, and behind it those of the authorities between it and the root.
+    /// The server's certificate, and behind it those of the authorities between it and the root.
+    #[schemars(example = &"server.pem")]
     pub cert: PathBuf,
-    /// PEM file with its private key, not encrypted.
+    /// Its private key, not encrypted.
+    #[schemars(example = &"server.key")]
     pub key: PathBuf,
-    /// PEM file with the certificates of the authorities that issue clients theirs.
+    /// The authorities that issue clients' certificates.
+    #[schemars(example = &"clients.pem")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
     /// Whether clients show a certificate.
@@ -37,14 +40,15 @@ pub struct TlsSettings {
     /// Which of a client certificate's names becomes the user name.
     #[serde(default)]
     pub client_name: ClientName,
-    /// PEM files with lists of revoked certificates. Where there is one, there must be one of every authority in a
-    /// client's chain: a certificate whose state nobody tells is refused.
+    /// Lists of revoked client certificates. Where there is one, there must be one of each authority in a client's
+    /// chain: a certificate whose state nobody tells is refused.
     #[serde(default)]
     pub crl: Vec<PathBuf>,
-    /// The oldest version that is spoken.
+    /// The oldest version of TLS that is spoken.
     #[serde(default)]
     pub min_version: TlsVersion,
     /// Further certificates: a client that names a host (SNI) gets the first that is for it, any other `cert`.
+    #[schemars(extend("x-default" = "none"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<Pair>,
 }
@@ -53,9 +57,11 @@ pub struct TlsSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
-    /// PEM file with the certificate and its chain.
+    /// The certificate, and behind it those of the authorities between it and the root.
+    #[schemars(example = &"other.pem")]
     pub cert: PathBuf,
-    /// PEM file with its private key.
+    /// Its private key, not encrypted.
+    #[schemars(example = &"other.key")]
     pub key: PathBuf,
 }
 
@@ -66,7 +72,7 @@ pub enum ClientAuth {
     /// They are not asked for one.
     #[default]
     None,
-    /// They are asked; one that is shown must be right.
+    /// They are asked for one, and what is shown must be right.
     Optional,
     /// Without one there is no connection.
     Required,

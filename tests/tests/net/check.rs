@@ -54,7 +54,8 @@ fn relative_paths_begin_at_the_configuration_file() {
         "{PAIR}client_ca = \"ca.pem\"\nclient_auth = \"optional\"\ncrl = [\"revoked.pem\"]\nmin_version = \"1.3\"\n\
          client_name = \"san\"\n[[listeners.tls.certificates]]\ncert = \"other.pem\"\nkey = \"other.key\"\n"
     );
-    let Loaded { config, warnings, .. } = load_with_warnings(&sources(&folder, &tls)).expect("all of it is right");
+    let Loaded { config, warnings, .. } =
+        load_with_warnings(&sources(&folder, &tls)).expect("all of it is right");
     assert_eq!(warnings, []);
     let tls = config.listeners[1].tls.as_ref().expect("it has TLS");
     assert_eq!(tls.cert, folder.path("server.pem"));
