@@ -12,6 +12,7 @@ mod consume;
 mod durable;
 mod enqueue;
 mod follow_up;
+mod live;
 mod memory;
 mod publish;
 mod refuse;
@@ -38,6 +39,7 @@ pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
+use self::live::Live;
 pub use self::memory::Memory;
 pub use self::publish::PublishRefused;
 pub use self::refuse::Refused;
@@ -64,8 +66,7 @@ const DUE_PER_TURN_MAX: usize = 256;
 
 /// See the module.
 pub struct Broker {
-    /// The configuration.
-    pub config: Config,
+    config: Live,
     /// The time.
     pub clock: Clock,
     /// Who may do what.
@@ -106,7 +107,7 @@ impl Broker {
             arrivals: Arrivals::new(rate, burst, clock.clone()),
             bans: Bans::new(limits),
             memory: Memory::default(),
-            config,
+            config: Live::new(config),
             clock,
             authority,
             counters: Counters::default(),
@@ -312,7 +313,7 @@ mod tests {
     fn overdue(broker: &Broker, will: Option<Will>) {
         let id = broker.new_session_id();
         let key = SessionKey { protocol: ProtocolKind::Mqtt, client_id: id.0.to_string().into() };
-        let limits = broker.config.session.outbox_limits();
+        let limits = broker.config().session.outbox_limits();
         let session = Arc::new(Session::new(id, key.clone(), 1, limits, Box::new(Nowhere)));
         broker.registry.find_or_insert(&key, || Arc::clone(&session));
         let mut state = session.lock();

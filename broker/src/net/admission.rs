@@ -12,13 +12,14 @@ use super::handshake::Refusal;
 use crate::address::Address;
 use crate::auth::{Arrival, Token};
 use crate::broker::{Broker, Refused, Visit};
-use crate::config::{AuthConfig, ListenerConfig, Transport};
+use crate::config::{AuthConfig, Config, ListenerConfig, Transport};
 use crate::counters::RefusalReason;
 use crate::session::Link;
 
 /// One connection's way in. Where it comes from may be known only at its upgrade, when a proxy says so.
 pub(super) struct Admission<'a> {
     broker: &'a Broker,
+    config: Arc<Config>,
     listener: &'a ListenerConfig,
     link: &'a Arc<Link>,
     peer: Option<IpAddr>,
@@ -43,7 +44,7 @@ impl<'a> Admission<'a> {
         peer: Option<IpAddr>,
     ) -> Self {
         let found = Mutex::new(Found { address: peer, ..Found::default() });
-        Self { broker, listener, link, peer, found }
+        Self { broker, config: broker.kept_config(), listener, link, peer, found }
     }
 
     /// Takes a place for the peer's own address, unless it is a proxy that will speak for somebody else.
@@ -82,7 +83,7 @@ impl<'a> Admission<'a> {
 
     /// How clients authenticate.
     pub(super) fn auth(&self) -> &AuthConfig {
-        &self.broker.config.auth
+        &self.config.auth
     }
 
     /// Takes note of the token that came with the request, if one did.
@@ -125,7 +126,7 @@ impl<'a> Admission<'a> {
     /// A peer on a Unix socket has no address, and is not counted.
     fn take(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
-        let limits = &self.broker.config.limits;
+        let limits = &self.config.limits;
         if !limits.is_exempt(address) {
             self.link.set_address(address.into());
             self.check_ban(address.into())?;

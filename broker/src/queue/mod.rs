@@ -39,7 +39,7 @@ pub use self::registry::Queues;
 use self::state::State;
 pub use self::state::{DeadLetter, DeadReason, QueueLimits, QueueOverflow};
 use crate::clock::Now;
-use crate::message::{Message, Qos, SessionId};
+use crate::message::{Message, SessionId};
 use crate::session::{Claim, Link, Place};
 use crate::store::Fetch;
 
@@ -48,7 +48,6 @@ pub struct Queue {
     name: Arc<str>,
     /// Whose it is, where it is private to a connection.
     owner: Option<SessionId>,
-    limits: QueueLimits,
     /// When somebody should look after it, by the wall clock: the next expiry; 0 for now.
     attention_at: AtomicU64,
     attention: Arc<Attention>,
@@ -79,9 +78,13 @@ pub struct Outcome {
 impl Queue {
     fn new(name: Arc<str>, owner: Option<SessionId>, limits: QueueLimits, attention: Arc<Attention>) -> Self {
         let attention_at = AtomicU64::new(NEVER);
-        let mut state = State::default();
-        state.absence.buries = limits.buries;
-        Self { name, owner, limits, attention_at, attention, state: Mutex::new(state) }
+        let state = Mutex::new(State::new(limits));
+        Self { name, owner, attention_at, attention, state }
+    }
+
+    /// Changes the bounds. What it holds beyond them stays; they count for what comes.
+    pub fn set_limits(&self, limits: QueueLimits) {
+        self.state.lock().set_limits(limits);
     }
 
     /// Its name, without `/queue/` or `$queue/`.
@@ -120,7 +123,7 @@ impl Queue {
         if state.is_gone {
             return Err(Gone);
         }
-        Ok(state.take_place(priority, weight, &self.limits))
+        Ok(state.take_place(priority, weight))
     }
 
     /// Gives up a place that was taken.
@@ -132,9 +135,9 @@ impl Queue {
     pub fn push(self: &Arc<Self>, place: Place, message: Arc<Message>) -> Outcome {
         let mut state = self.state.lock();
         state.give_up_place(message.weight());
-        let is_stored = self.keeps(&message);
+        let is_stored = state.keeps(&message);
         state.insert(place, message, 0, is_stored);
-        state.shorten(&self.limits);
+        state.shorten();
         self.outcome(&mut state)
     }
 
@@ -157,15 +160,17 @@ impl Queue {
         let mut state = self.state.lock();
         for (message, claim) in returned {
             state.settle(&claim, message.weight());
-            let is_worn_out =
-                self.limits.deliveries_max.is_some_and(|deliveries_max| claim.deliveries >= deliveries_max);
+            let is_worn_out = state
+                .limits()
+                .deliveries_max
+                .is_some_and(|deliveries_max| claim.deliveries >= deliveries_max);
             match reason.or(is_worn_out.then_some(DeadReason::Deliveries)) {
                 Some(reason) => {
                     let (place, deliveries) = (claim.place, claim.deliveries);
                     state.dead.push(DeadLetter { place, message: Some(message), deliveries, reason });
                 }
                 None => {
-                    let is_stored = self.keeps(&message);
+                    let is_stored = state.keeps(&message);
                     state.insert(claim.place, message, claim.deliveries, is_stored);
                 }
             }
@@ -188,7 +193,7 @@ impl Queue {
         if state.is_gone {
             return Err(Gone);
         }
-        let is_stored = self.keeps(&message);
+        let is_stored = state.keeps(&message);
         state.insert(place, message, deliveries, is_stored);
         Ok(self.outcome(&mut state))
     }
@@ -222,11 +227,6 @@ impl Queue {
         outcome.is_idle = state.is_idle() || state.is_abandoned(self.owner.is_some());
         self.attend(state);
         outcome
-    }
-
-    /// Whether the store keeps that message.
-    fn keeps(&self, message: &Message) -> bool {
-        self.limits.is_stored && message.qos() > Qos::AtMostOnce
     }
 
     fn attend(&self, state: &State) {

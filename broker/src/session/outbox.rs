@@ -111,6 +111,11 @@ impl Outbox {
         }
     }
 
+    /// Changes the bounds. What waits beyond them stays; they count for what comes.
+    pub fn set_limits(&mut self, limits: OutboxLimits) {
+        self.limits = limits;
+    }
+
     /// Puts a delivery at the end of the backlog, within the limits. Whether its message stays in memory where it is stored
     /// depends on whether somebody `is_attached` who will take it.
     pub fn push(&mut self, delivery: Delivery, is_attached: bool) -> Offered {
