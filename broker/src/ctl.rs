@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use hyper::StatusCode;
 use serde::Deserialize;
-use tidewire::config::ConfigError;
+use tidewire::config::{Change, ConfigError};
 
 use self::endpoint::{Endpoint, Reply};
 use crate::{complain, say};
@@ -41,8 +41,8 @@ struct Place {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Read users, rules, keys and certificates again, without dropping a connection: exit 0, or 1 with what is wrong and
-    /// its place; then all is as before.
+    /// Read settings, users, rules, keys and certificates again, without dropping a connection, and say what has changed:
+    /// exit 0, or 1 with what is wrong and its place; then all is as before.
     Reload,
 }
 
@@ -70,6 +70,8 @@ struct Report {
     #[serde(default)]
     warnings: Vec<ConfigError>,
     #[serde(default)]
+    changes: Vec<Change>,
+    #[serde(default)]
     errors: Vec<ConfigError>,
 }
 
@@ -88,5 +90,6 @@ fn reloaded(endpoint: &Endpoint, reply: &Reply) -> Result<ExitCode, String> {
     for warning in &report.warnings {
         complain(&format!("warning: {warning}"));
     }
-    Ok(say("reloaded\n"))
+    let changes: String = report.changes.iter().map(|change| format!("{change}\n")).collect();
+    Ok(say(&format!("{changes}reloaded\n")))
 }

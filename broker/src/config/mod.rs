@@ -6,6 +6,7 @@
 mod admin;
 mod auth;
 mod authority;
+mod changes;
 mod check;
 mod compression;
 mod document;
@@ -19,6 +20,7 @@ mod overrides;
 mod proxies;
 mod queues;
 mod schema;
+mod shutdown;
 mod storage;
 mod units;
 mod warnings;
@@ -32,6 +34,7 @@ use tidewire_protocols::mqtt::Qos;
 pub use self::admin::{AdminConfig, AdminToken};
 pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
 pub use self::authority::AuthFault;
+pub use self::changes::{Change, Snapshot};
 pub use self::check::check;
 pub use self::compression::{Compression, CompressionSettings};
 pub use self::effective::{explained, plain};
@@ -45,6 +48,7 @@ pub use self::network::Network;
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
 pub use self::schema::schema;
+pub use self::shutdown::ShutdownConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
 pub(crate) use self::warnings::is_loopback_host;
@@ -77,6 +81,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Logs.
     pub log: LogConfig,
+    /// How the broker stops.
+    pub shutdown: ShutdownConfig,
 }
 
 /// Sessions and their outboxes.
@@ -301,6 +307,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             admin: AdminConfig::default(),
             log: LogConfig::default(),
+            shutdown: ShutdownConfig::default(),
         }
     }
 }

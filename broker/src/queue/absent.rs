@@ -175,7 +175,7 @@ impl Queue {
             };
             state.insert_entry(Place::new(message.priority, message.sequence), entry);
         }
-        self.attend(&state);
+        self.attend(&mut state);
     }
 
     /// Asks the store for messages with these numbers.
@@ -189,7 +189,7 @@ impl Queue {
         let lost = {
             let mut state = self.state.lock();
             let lost = state.fill(answers, &mut wake);
-            self.attend(&state);
+            self.attend(&mut state);
             lost
         };
         if lost > 0 {

@@ -26,6 +26,7 @@ mod dispatch;
 mod pull;
 mod registry;
 mod state;
+mod totals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +39,7 @@ pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;
 pub use self::state::{DeadLetter, DeadReason, QueueLimits, QueueOverflow};
+pub use self::totals::Totals;
 use crate::clock::Now;
 use crate::message::{Message, SessionId};
 use crate::session::{Claim, Link, Place};
@@ -51,6 +53,7 @@ pub struct Queue {
     /// When somebody should look after it, by the wall clock: the next expiry; 0 for now.
     attention_at: AtomicU64,
     attention: Arc<Attention>,
+    totals: Arc<Totals>,
     state: Mutex<State>,
 }
 
@@ -76,10 +79,16 @@ pub struct Outcome {
 }
 
 impl Queue {
-    fn new(name: Arc<str>, owner: Option<SessionId>, limits: QueueLimits, attention: Arc<Attention>) -> Self {
+    fn new(
+        name: Arc<str>,
+        owner: Option<SessionId>,
+        limits: QueueLimits,
+        attention: Arc<Attention>,
+        totals: Arc<Totals>,
+    ) -> Self {
         let attention_at = AtomicU64::new(NEVER);
         let state = Mutex::new(State::new(limits));
-        Self { name, owner, attention_at, attention, state }
+        Self { name, owner, attention_at, attention, totals, state }
     }
 
     /// Changes the bounds. What it holds beyond them stays; they count for what comes.
@@ -214,7 +223,7 @@ impl Queue {
     pub fn purge(&self) -> Vec<DeadLetter> {
         let mut state = self.state.lock();
         let purged = state.purge();
-        self.attend(&state);
+        self.attend(&mut state);
         purged
     }
 
@@ -229,7 +238,9 @@ impl Queue {
         outcome
     }
 
-    fn attend(&self, state: &State) {
+    /// Says what has changed to those who look at all queues.
+    fn attend(&self, state: &mut State) {
+        self.totals.report(state);
         let at = state.attention_at();
         self.attention_at.store(at, Ordering::Relaxed);
         self.attention.call(at);

@@ -134,6 +134,8 @@ pub(super) struct State {
     /// It goes with its last consumer.
     pub(super) is_auto_delete: bool,
     pub(super) absence: Absence,
+    /// What of it is in the totals of all queues: messages and bytes.
+    pub(super) reported: (u64, u64),
 }
 
 impl State {
@@ -156,6 +158,7 @@ impl State {
             selective: 0,
             is_auto_delete: false,
             absence,
+            reported: (0, 0),
         }
     }
 

@@ -1,0 +1,6 @@
+//! What those who run the broker may see of it. Whatever walks over many sessions collects them first, and looks at each
+//! afterwards: no lock of a map is held meanwhile. Where that may take long, it is called off the threads that serve.
+
+mod counts;
+
+pub use self::counts::Counts;
