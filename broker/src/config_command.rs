@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tidewire::config::{self, Loaded, explained, load_with_warnings, plain};
 
-use crate::{ConfigArgs, complain, fail, name, say};
+use crate::{ConfigArgs, complain, fail, name, say, surroundings};
 
 /// What `tidewire config` takes.
 #[derive(Args)]
@@ -18,6 +18,16 @@ pub(super) struct Show {
     /// Print a JSON Schema of the file instead, for editors.
     #[arg(long)]
     schema: bool,
+}
+
+/// What `tidewire check` takes.
+#[derive(Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    from: ConfigArgs,
+    /// Leave out whether addresses and ports are free.
+    #[arg(long)]
+    no_bind: bool,
 }
 
 /// Prints the effective configuration.
@@ -39,14 +49,15 @@ pub(super) fn show(arguments: &Show) -> ExitCode {
     }
 }
 
-/// Tests a configuration.
-pub(super) fn check(arguments: &ConfigArgs) -> ExitCode {
-    let sources = arguments.sources();
-    match load_with_warnings(&sources) {
-        Ok(Loaded { warnings, .. }) if warnings.is_empty() => {
-            say(&format!("{}: no fault found\n", name(&sources)))
-        }
-        Ok(Loaded { warnings, .. }) => fail(&warnings),
-        Err(errors) => fail(&errors),
+/// Tests a configuration, and what it stands on.
+pub(super) fn check(arguments: &Check) -> ExitCode {
+    let sources = arguments.from.sources();
+    let found = load_with_warnings(&sources).and_then(|Loaded { config, mut warnings, .. }| {
+        warnings.extend(config::locate(&sources, surroundings::faults(&config, !arguments.no_bind))?);
+        Ok(warnings)
+    });
+    match found {
+        Ok(warnings) if warnings.is_empty() => say(&format!("{}: no fault found\n", name(&sources))),
+        Ok(found) | Err(found) => fail(&found),
     }
 }

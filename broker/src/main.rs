@@ -6,6 +6,7 @@ mod passwd;
 mod reload;
 mod stop;
 mod store_command;
+mod surroundings;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -49,8 +50,9 @@ struct Cli {
 enum Command {
     /// Run the broker; without a file, with the embedded default.
     Serve(ConfigArgs),
-    /// Test a configuration: exit 0, or 1 with every fault and its place.
-    Check(ConfigArgs),
+    /// Test a configuration, the files that it names, its directory and its addresses: exit 0, or 1 with every fault and its
+    /// place.
+    Check(config_command::Check),
     /// Print the effective configuration, defaults included, and where what was set comes from.
     Config(config_command::Show),
     /// Add or change a user; asks for the password on the terminal, or reads it from standard input.
