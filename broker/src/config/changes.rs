@@ -53,7 +53,7 @@ impl Config {
         if self.admin.bind != running.admin.bind {
             config.admin.token_file.clone_from(&running.admin.token_file);
         }
-        config.log.format = running.log.format;
+        config.log = running.log.clone();
         config.listeners.clone_from(&running.listeners);
         for listener in &mut config.listeners {
             let is_it = |other: &&ListenerConfig| other.name == listener.name && other.bind == listener.bind;
@@ -192,7 +192,7 @@ mod tests {
                 &[
                     "data_dir: \"./tidewire-data\" -> \"/a\" (takes a restart)",
                     "log.format: \"auto\" -> \"json\" (takes a restart)",
-                    "log.level: \"info\" -> \"debug\"",
+                    "log.level: \"info\" -> \"debug\" (takes a restart)",
                     "storage.sync: \"always\" -> \"never\" (takes a restart)",
                 ],
             ),
