@@ -1,11 +1,11 @@
 //! Where clients come from, as far as limits tell one from another.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU64;
 
 /// What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one customer gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(NonZeroU64);
 
 /// Stands above an IPv4 address. No IPv6 network begins so: `::/8` is given to nobody. (RFC 4291, section 2.4)
@@ -45,6 +45,50 @@ impl fmt::Display for Address {
             (1, Ok(bits)) => Ipv4Addr::from_bits(bits).fmt(formatter),
             _ if *self == Self(NonZeroU64::MIN) => formatter.write_str("::/64"),
             _ => write!(formatter, "{}/64", Ipv6Addr::from_bits(u128::from(self.number()) << 64)),
+        }
+    }
+}
+
+/// Where a connection comes from, for logs and for those who run the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Its peer's address.
+    Address(SocketAddr),
+    /// Its peer's address as a proxy says it, without a port.
+    Ip(IpAddr),
+    /// Something that has none, in words.
+    Named(&'static str),
+}
+
+impl Origin {
+    /// The address without its port, where there is one.
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address.ip()),
+            Self::Ip(ip) => Some(ip),
+            Self::Named(_) => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Origin {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl From<&'static str> for Origin {
+    fn from(name: &'static str) -> Self {
+        Self::Named(name)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(formatter),
+            Self::Ip(ip) => ip.fmt(formatter),
+            Self::Named(name) => formatter.write_str(name),
         }
     }
 }

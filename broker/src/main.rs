@@ -2,6 +2,7 @@
 
 mod config_command;
 mod ctl;
+mod manual;
 mod passwd;
 mod reload;
 mod stop;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
@@ -61,6 +62,10 @@ enum Command {
     Ctl(ctl::Arguments),
     /// Look at a store that no broker has open, and copy it.
     Store(store_command::Arguments),
+    /// Print what a shell needs to complete these commands.
+    Completions(manual::Completions),
+    /// Write the manual pages of these commands.
+    Man(manual::Man),
 }
 
 #[derive(Args)]
@@ -97,6 +102,8 @@ fn main() -> ExitCode {
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
+        Command::Completions(arguments) => say_bytes(&arguments.script(Cli::command())),
+        Command::Man(arguments) => succeed(arguments.write(Cli::command())),
     }
 }
 
@@ -185,6 +192,11 @@ async fn run(
         let (broker, reload) = (Arc::clone(&broker), Arc::clone(&reload));
         let admin = Admin::new(Arc::clone(&broker), access, reload, broker.draining(), bound.address());
         tokio::spawn(admin::serve(Arc::new(admin), bound))
+    });
+    tokio::spawn({
+        let broker = Arc::clone(&broker);
+        // They end with the runtime.
+        async move { tokio::join!(broker.run_probe(), broker.run_sys()) }
     });
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);
@@ -359,7 +371,11 @@ fn lines(errors: &[ConfigError]) -> String {
 
 /// A reader that has gone away is no failure of ours.
 fn say(text: &str) -> ExitCode {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    say_bytes(text.as_bytes())
+}
+
+fn say_bytes(bytes: &[u8]) -> ExitCode {
+    let _ = std::io::stdout().lock().write_all(bytes);
     ExitCode::SUCCESS
 }
 

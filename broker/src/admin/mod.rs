@@ -3,8 +3,11 @@
 //! ```text
 //!   bytes ──▶ server: limits ──▶ router ──▶ guard: no foreign page ──▶ routes ──▶ access: the token ──▶ an endpoint
 //!
+//!   GET  /                     the dashboard, a page that asks all the others
+//!   GET  /ws                   a WebSocket on which the broker's own protocols are spoken
 //!   GET  /healthz              200 as long as there is anybody to answer
 //!   GET  /readyz               200, or 503 and why clients should be sent elsewhere
+//!   GET  /metrics              all counters, for Prometheus
 //!   GET  /api/v1/openapi.json  what else there is: every path, parameter and answer
 //! ```
 //!
@@ -14,6 +17,7 @@
 mod access;
 mod answer;
 mod call;
+mod dashboard;
 mod endpoints;
 mod guard;
 mod page;
@@ -28,8 +32,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub use self::access::Access;
 use self::answer::Refused;
@@ -38,6 +44,7 @@ pub use self::server::serve;
 use self::stream::Streams;
 use crate::broker::Broker;
 use crate::config::{Change, ConfigError};
+use crate::net::Operators;
 use crate::refusal_log::RefusalLog;
 
 /// Whoever has files that can be read again while connections are served.
@@ -60,6 +67,19 @@ pub struct Reloaded {
     pub changes: Vec<Change>,
 }
 
+/// Whoever writes the log, and can be told how much of it.
+pub trait LogLevel: Send + Sync {
+    /// What is logged at present, as `info` or `info,tidewire::net=debug`.
+    fn current(&self) -> String;
+
+    /// Logs this from now on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; then all is as before.
+    fn set(&self, level: &str) -> Result<(), String>;
+}
+
 /// What the answers come from.
 pub struct Admin {
     broker: Arc<Broker>,
@@ -69,7 +89,11 @@ pub struct Admin {
     /// Where the listener is bound; none on a Unix socket.
     address: Option<SocketAddr>,
     routes: Routes,
+    operators: Operators,
     streams: Streams,
+    log: Option<Arc<dyn LogLevel>>,
+    /// The drain that was asked for last.
+    draining: Mutex<Option<JoinHandle<()>>>,
     refusals: RefusalLog,
 }
 
@@ -83,6 +107,7 @@ impl Admin {
         address: Option<SocketAddr>,
     ) -> Self {
         let routes = endpoints::routes(&broker.config());
+        let operators = Operators::new(Arc::clone(&broker), "admin");
         Self {
             broker,
             access,
@@ -90,9 +115,18 @@ impl Admin {
             stopping,
             address,
             routes,
+            operators,
             streams: Streams::default(),
+            log: None,
+            draining: Mutex::default(),
             refusals: RefusalLog::default(),
         }
+    }
+
+    /// The same with a log whose level can be changed.
+    #[must_use]
+    pub fn with_log(self, log: Arc<dyn LogLevel>) -> Self {
+        Self { log: Some(log), ..self }
     }
 }
 

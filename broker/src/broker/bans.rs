@@ -115,15 +115,26 @@ impl Bans {
 
     /// How long `address` is banned yet; `None` if it is not.
     pub fn check(&self, address: Address, now: Instant) -> Option<Duration> {
-        let failures_max = self.rules.load().failures_max;
-        let record = self.records.get(&address).filter(|record| is_banned(record, failures_max))?;
-        record.until.checked_duration_since(now).filter(|rest| !rest.is_zero())
+        let record = self.records.get(&address).filter(|record| self.is_banned(record, now))?;
+        record.until.checked_duration_since(now)
     }
-}
 
-/// Where nobody is ever banned, those who were before are no longer.
-fn is_banned(record: &Record, failures_max: u32) -> bool {
-    failures_max > 0 && record.failures >= failures_max
+    /// Every address that is banned, and until when.
+    pub(super) fn all(&self, now: Instant) -> Vec<(Address, Instant)> {
+        let banned = self.records.iter().filter(|record| self.is_banned(record, now));
+        banned.map(|record| (*record.key(), record.until)).collect()
+    }
+
+    /// Forgets what has failed from an address, if it is banned; whether it was.
+    pub(super) fn forgive(&self, address: Address, now: Instant) -> bool {
+        self.records.remove_if(&address, |_, record| self.is_banned(record, now)).is_some()
+    }
+
+    /// Where nobody is to be banned any more, those who were are not, either.
+    fn is_banned(&self, record: &Record, now: Instant) -> bool {
+        let failures_max = self.rules.load().failures_max;
+        failures_max > 0 && record.failures >= failures_max && record.until > now
+    }
 }
 
 impl Broker {

@@ -16,6 +16,8 @@ mod follow_up;
 pub mod inspect;
 mod live;
 mod memory;
+pub mod operate;
+mod probe;
 mod publish;
 mod refuse;
 mod restore;
@@ -24,6 +26,7 @@ mod share;
 mod standing;
 mod subscribe;
 mod sweep;
+mod sys;
 mod taken;
 mod transmit;
 mod visitors;
@@ -45,6 +48,7 @@ pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 use self::live::Live;
 pub use self::memory::Memory;
+use self::operate::Orders;
 pub use self::publish::PublishRefused;
 pub use self::refuse::Refused;
 pub use self::rights::{TOKEN_TOPIC, guard};
@@ -87,6 +91,7 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -119,6 +124,7 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            orders: Orders::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),
@@ -173,7 +179,7 @@ impl Broker {
 
     /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while
     /// the broker drains gets the signal at once.
-    pub fn new_link(&self, origin: impl Into<Box<dyn Origin>>) -> Arc<Link> {
+    pub fn new_link(&self, origin: impl Into<Origin>) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
         self.links.insert(link.id(), Arc::clone(&link));
@@ -183,20 +189,24 @@ impl Broker {
         link
     }
 
-    /// A connection's client has logged in, and speaks this. It counts until [`Broker::remove_link`].
+    /// A connection's client has logged in, and speaks this. It counts until [`Broker::forget_client`].
     pub fn note_client(&self, link: &Link, spoken: Spoken) {
         link.set_spoken(spoken);
         self.counters.clients.add(spoken, link.carrier());
     }
 
+    /// A connection's client, if there was one, is leaving; saying it again does nothing.
+    pub fn forget_client(&self, link: &Link) {
+        if let Some(spoken) = link.take_client() {
+            self.counters.clients.remove(spoken, link.carrier());
+        }
+    }
+
     /// Takes a connection off the list.
     pub fn remove_link(&self, link: &Link) {
         self.memory.forget(link);
-        if self.links.remove(&link.id()).is_some()
-            && let Some(spoken) = link.spoken()
-        {
-            self.counters.clients.remove(spoken, link.carrier());
-        }
+        self.links.remove(&link.id());
+        self.forget_client(link);
     }
 
     /// Connections that are on the list.

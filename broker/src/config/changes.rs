@@ -50,10 +50,12 @@ impl Config {
         config.storage = running.storage.clone();
         config.limits.memory_max = running.limits.memory_max;
         config.admin.bind.clone_from(&running.admin.bind);
+        config.admin.metrics_token = running.admin.metrics_token;
         if self.admin.bind != running.admin.bind {
             config.admin.token_file.clone_from(&running.admin.token_file);
         }
         config.log = running.log.clone();
+        config.sys = running.sys.clone();
         config.listeners.clone_from(&running.listeners);
         for listener in &mut config.listeners {
             let is_it = |other: &&ListenerConfig| other.name == listener.name && other.bind == listener.bind;

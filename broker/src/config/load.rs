@@ -1,6 +1,5 @@
 //! Where settings come from: the file, then `TIDEWIRE_SECTION__KEY` of the environment, then `--set section.key=value`;
-//! the later ones win. Relative paths of users, certificates and keys are relative to the configuration file. Every error
-//! names the place, what is wrong, and what would be right.
+//! the later ones win. Every error names the place, what is wrong, and what would be right.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::document::Document;
+use super::files::find_file;
 use super::overrides::Assignment;
 use super::{Config, check, warnings};
 
@@ -172,9 +172,7 @@ fn read<T>(
     if !faults.is_empty() {
         return Err(faults);
     }
-    if let Some(directory) = sources.file.as_deref().and_then(Path::parent) {
-        config.resolve(directory);
-    }
+    config.resolve(&|file: &Path| find_file(file, sources));
     then(Read { config, document, name, overrides })
 }
 

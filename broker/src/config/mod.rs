@@ -11,6 +11,7 @@ mod check;
 mod compression;
 mod document;
 mod effective;
+mod files;
 mod jwt;
 mod limits;
 mod listener;
@@ -81,6 +82,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Logs.
     pub log: LogConfig,
+    /// What the broker publishes of itself.
+    pub sys: SysConfig,
     /// How the broker stops.
     pub shutdown: ShutdownConfig,
 }
@@ -256,6 +259,20 @@ pub enum DefaultAck {
     ClientIndividual,
 }
 
+/// What the broker publishes of itself, below `$SYS/broker`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SysConfig {
+    /// How often topics below `$SYS/broker` are published whose values have changed; `"0s"`: never.
+    pub interval: Span,
+}
+
+impl Default for SysConfig {
+    fn default() -> Self {
+        Self { interval: Span(std::time::Duration::from_secs(10)) }
+    }
+}
+
 /// Logs.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -307,6 +324,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             admin: AdminConfig::default(),
             log: LogConfig::default(),
+            sys: SysConfig::default(),
             shutdown: ShutdownConfig::default(),
         }
     }
@@ -318,12 +336,12 @@ impl Config {
         self.auth.anonymous.unwrap_or_else(|| self.listeners.iter().all(ListenerConfig::is_loopback))
     }
 
-    /// Makes the names of files relative to `directory`, unless they are absolute.
-    fn resolve(&mut self, directory: &Path) {
+    /// Puts what `find` makes of them in the place of the names of files.
+    fn resolve(&mut self, find: &impl Fn(&Path) -> PathBuf) {
         let tls = self.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
-        tls.for_each(|tls| tls.resolve(directory));
-        self.auth.resolve(directory);
-        self.admin.resolve(directory);
+        tls.for_each(|tls| tls.resolve(find));
+        self.auth.resolve(find);
+        self.admin.resolve(find);
     }
 }
 

@@ -96,6 +96,8 @@ pub enum CloseCode {
     Unsupported,
     /// 1007: text that is not UTF-8.
     InvalidData,
+    /// 1008: whoever runs the server does not want the client here.
+    Policy,
     /// 1009: too large.
     TooLarge,
     /// 1012: the server is restarted. (IANA's registry of close codes)
@@ -111,6 +113,7 @@ impl CloseCode {
             Self::Protocol => 1002,
             Self::Unsupported => 1003,
             Self::InvalidData => 1007,
+            Self::Policy => 1008,
             Self::TooLarge => 1009,
             Self::ServiceRestart => 1012,
         }

@@ -188,6 +188,7 @@ impl Mqtt {
             link = %self.link, client_id = &*client_id, user = standing.user_name(), version = ?connect.version,
             present, keep_alive, expiry_secs, "connected"
         );
+        self.link.set_keep_alive(keep_alive);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
         let limits = &self.config.limits;
         let enhanced = enhanced.map(|method| Box::new(Enhanced { method, exchange: None }));

@@ -301,6 +301,7 @@ impl Protocol for Mqtt {
                 Refusal::shutting_down(&self.broker.config().mqtt, signal == Signal::Restarting)
             }
             Some(Signal::Overflowed) => Refusal::overflowed(),
+            Some(Signal::Kicked) => Refusal::kicked(),
         };
         Flow::Close(self.refuse(turn, &[], &refusal))
     }

@@ -112,6 +112,12 @@ impl Refusal {
         Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::SlowConsumer)
     }
 
+    pub(super) fn kicked() -> Self {
+        let detail = "whoever runs this server has ended the connection";
+        let refusal = Self::new(ReasonCode::AdministrativeAction, detail).because(RefusalReason::Kicked);
+        Self { code: CloseCode::Policy, ..refusal }
+    }
+
     pub(super) fn keep_alive() -> Self {
         Self::new(ReasonCode::KeepAliveTimeout, "nothing was heard for one and a half times the keep alive")
     }

@@ -14,7 +14,7 @@ use crate::auth::{Arrival, Token};
 use crate::broker::{Broker, Refused, Visit};
 use crate::config::{AuthConfig, Config, ListenerConfig, Transport};
 use crate::counters::RefusalReason;
-use crate::session::Link;
+use crate::session::{Link, Origin};
 
 /// One connection's way in. Where it comes from may be known only at its upgrade, when a proxy says so.
 pub(super) struct Admission<'a> {
@@ -70,7 +70,7 @@ impl<'a> Admission<'a> {
         }
         let client = client(headers, self.listener, self.peer);
         if let Some(address) = client.filter(|_| client != self.peer) {
-            self.link.set_origin(Box::new(address));
+            self.link.set_origin(Origin::Ip(address));
             self.found.lock().address = Some(address);
         }
         self.take(client)
@@ -99,6 +99,7 @@ impl<'a> Admission<'a> {
             listener: Arc::clone(&self.listener.name),
             certified: self.link.user(),
             token: found.token.take(),
+            is_operator: false,
         }
     }
 
@@ -126,6 +127,11 @@ impl<'a> Admission<'a> {
     /// A peer on a Unix socket has no address, and is not counted.
     fn take(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
+        if self.broker.is_banned_address(address, self.broker.now().instant) {
+            let reason = format!("whoever runs this server does not let {address} in");
+            let kind = Some(RefusalReason::Kicked);
+            return Err(Refusal { kind, ..Refusal::new(StatusCode::FORBIDDEN, reason) });
+        }
         let limits = &self.config.limits;
         if !limits.is_exempt(address) {
             self.link.set_address(address.into());

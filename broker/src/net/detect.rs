@@ -69,6 +69,11 @@ impl Protocol for Detect {
             Some(protocol) => protocol.handle_wake(turn),
             None => match self.link.signal() {
                 None => Flow::Continue,
+                Some(Signal::Kicked) => {
+                    let reason = "disconnected by the operator";
+                    self.note_refusal(RefusalReason::Kicked, &reason);
+                    Flow::Close(Close::new(CloseCode::Policy, reason))
+                }
                 Some(signal) => {
                     self.note_refusal(RefusalReason::ShuttingDown, &"the server is shutting down");
                     let code = CloseCode::of_stop(signal == Signal::Restarting);

@@ -151,9 +151,9 @@ impl Drop for Carried {
 fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let version = request.version();
     let state = &carrier.state;
-    let origin =
-        carrier.address.map_or_else(|| "HTTP/2".into(), |address| -> Box<dyn Origin> { Box::new(address) });
+    let origin = carrier.address.map_or(Origin::Named("HTTP/2"), Origin::Address);
     let link = state.broker.new_link(origin);
+    link.set_listener(&state.config.name);
     if let Some(user) = carrier.link.user() {
         link.set_user(&user);
     }
@@ -202,6 +202,7 @@ impl Agreed {
         let Ok(upgraded) = upgrade.await else { return };
         let socket = Socket::Http2(Box::new(TokioIo::new(upgraded)));
         let state = &carried.0.state;
+        // HTTP/2 is agreed on in the TLS handshake.
         let begun =
             Begun { broker: &state.broker, listener: &state.config, link: &link, arrival, is_tls: true };
         let (stream, protocol) = begun.web_socket(socket, &agreement, &[]);

@@ -57,11 +57,11 @@ impl Raw {
     }
 
     /// Where the peer is, for logs.
-    pub(super) fn origin(&self) -> Box<dyn Origin> {
+    pub(super) fn origin(&self) -> Origin {
         match (self.peer, &self.carrier) {
-            (Some(address), _) => Box::new(address),
-            (None, Carrier::Memory(_)) => "this process".into(),
-            (None, _) => "a Unix socket".into(),
+            (Some(address), _) => Origin::Address(address),
+            (None, Carrier::Memory(_)) => Origin::Named("this process"),
+            (None, _) => Origin::Named("a Unix socket"),
         }
     }
 

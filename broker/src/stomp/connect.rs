@@ -98,6 +98,7 @@ impl Stomp {
     /// Nobody logs in from an address that is banned. Asked at CONNECT and again with an answer that comes late, since
     /// others may have failed meanwhile: the answer is not told then, neither yes nor no.
     pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.broker.check_origin(&self.link, turn.now.instant)?;
         match self.broker.ban_secs(&self.link, turn.now.instant) {
             Some(secs) => Err(Refusal::banned(secs)),
             None => Ok(()),
@@ -165,6 +166,9 @@ impl Stomp {
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
             user = standing.user_name(), "connected"
         );
+        if let Some(client_id) = &client_id {
+            self.link.set_client_id(client_id);
+        }
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {

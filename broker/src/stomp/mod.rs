@@ -340,6 +340,7 @@ impl Protocol for Stomp {
             }
             Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id.")
                 .because(RefusalReason::TakenOver),
+            Some(Signal::Kicked) => Refusal::kicked(),
             Some(Signal::Overflowed) => {
                 Refusal::new("too slow", "More messages wait for this client than may; read faster.")
                     .because(RefusalReason::SlowConsumer)

@@ -80,6 +80,12 @@ impl Refusal {
             .because(RefusalReason::Memory)
     }
 
+    pub(super) fn kicked() -> Self {
+        let (code, kind) = (CloseCode::Policy, RefusalReason::Kicked);
+        let body = "Whoever runs this server has ended the connection.";
+        Self { code, kind, ..Self::new("disconnected by the operator", body) }
+    }
+
     pub(super) fn shutting_down(restart: bool) -> Self {
         let (code, kind) = (CloseCode::of_stop(restart), RefusalReason::ShuttingDown);
         let body = match restart {
@@ -138,6 +144,7 @@ impl From<Denial> for Refusal {
         let kind = match denial {
             Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
             Denial::Forbidden(_) => RefusalReason::NotAuthorized,
+            Denial::Banned => RefusalReason::Kicked,
             Denial::TooMany | Denial::Busy => RefusalReason::TooMany,
             Denial::Unavailable => RefusalReason::Unavailable,
         };

@@ -5,6 +5,7 @@ use tidewire_clients::mqtt::Version;
 use tidewire_clients::{Error, Qos, Scheme, Url};
 
 use super::bench::BenchArgs;
+use super::manual::{Completions, Man};
 
 /// Talks to a message broker: MQTT and STOMP, over WebSocket and TCP.
 #[derive(Debug, Parser)]
@@ -22,6 +23,10 @@ pub(crate) enum Command {
     Sub(SubArgs),
     /// Measure a broker.
     Bench(BenchArgs),
+    /// Print what a shell needs to complete these commands.
+    Completions(Completions),
+    /// Write the manual pages of these commands.
+    Man(Man),
 }
 
 /// Where to connect, and as whom.
@@ -105,7 +110,7 @@ impl Cli {
                     _ => Ok(()),
                 }
             }
-            Command::Bench(_) => Ok(()),
+            Command::Bench(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
         }
     }
 }

@@ -155,7 +155,8 @@ fn a_user_comes_another_goes_and_the_rest_stay() {
             // Where the configuration has it.
             _ => house.ctl(&["reload"]),
         };
-        let content = format!("auth.password_file: \"{}\" has another content", house.path("users").display());
+        let content =
+            format!("auth.password_file: \"{}\" has another content", house.path("users").display());
         assert_eq!((code, stdout, stderr.as_str()), (Some(0), format!("{content}\nreloaded\n"), ""));
         is_ended(bob);
         is_served(&mut ann);

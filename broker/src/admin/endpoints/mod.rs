@@ -1,19 +1,35 @@
 //! What can be asked for: one file for each group of paths.
 
+mod backup;
+mod bans;
+mod clients;
 mod description;
+mod metrics;
 mod overview;
 mod probes;
+mod process;
+mod publish;
 mod reload;
+mod sessions;
+mod subscriptions;
 
 use super::routes::Routes;
 use crate::config::Config;
 
 /// All routes there are.
-pub(super) fn routes(_config: &Config) -> Routes {
+pub(super) fn routes(config: &Config) -> Routes {
     let mut routes = Routes::default();
     probes::add(&mut routes);
+    metrics::add(&mut routes, config.admin.metrics_token);
     description::add(&mut routes);
     overview::add(&mut routes);
     reload::add(&mut routes);
+    clients::add(&mut routes);
+    bans::add(&mut routes);
+    publish::add(&mut routes, config);
+    process::add(&mut routes);
+    backup::add(&mut routes);
+    sessions::add(&mut routes);
+    subscriptions::add(&mut routes);
     routes
 }
