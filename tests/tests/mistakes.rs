@@ -76,7 +76,7 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("in TLS", tls("certt = \"good.pem\"\n"), "7:1", "did you mean \"cert\"?"),
         (
             "in compression",
-            listener(LOOPBACK, "compression = { lvl = 1 }\n"),
+            listener(LOOPBACK, "compression = { levl = 1 }\n"),
             "6:",
             "did you mean \"level\"?",
         ),
@@ -99,7 +99,7 @@ fn each_mistake_is_named_with_its_line_and_column() {
             "an unknown value",
             "[storage]\nsync = \"allways\"\n".into(),
             "2:8",
-            "always, interval, never, memory",
+            "\"always\", \"interval\", \"never\"",
         ),
         (
             "a duration without a unit",
@@ -116,7 +116,7 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("no network", "[limits]\nexempt = [\"10.0.0.0/33\"]\n".into(), "2:10", "such as \"10.0.0.0/8\""),
         ("no address", listener("localhost:80", ""), "3:1", "\"0.0.0.0:8080\" or \"[::1]:8080\""),
         ("a relative socket", listener("unix:ws.sock", ""), "3:1", "not an absolute path"),
-        ("no transport", listener(LOOPBACK, "").replace("\"ws\"", "\"udp\""), "4:13", "ws, tcp"),
+        ("no transport", listener(LOOPBACK, "").replace("\"ws\"", "\"udp\""), "4:13", "\"ws\" or \"tcp\""),
         ("no name", listener(LOOPBACK, "").replace("name = \"a\"\n", ""), "1:1", "missing field \"name\""),
         ("an address twice", twice("127.0.0.1:8080"), "8:1", "bound by another listener already"),
         (
@@ -174,16 +174,21 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("out of range", "[limits]\npacket_size_max = \"1B\"\n".into(), "2:1", "1024 to 268435460"),
         ("no level", "[log]\nlevel = \"inof\"\n".into(), "2:1", "\"inof\" is neither"),
     ];
-    for (name, text, place, words) in cases {
+    let wrong = cases.iter().filter_map(|(name, text, place, words)| {
         let found = found(folder.path(), text.as_bytes());
-        let [error] = found.as_slice() else { panic!("{name}: {found:?}") };
+        let [error] = found.as_slice() else { return Some(format!("{name}: {found:?}")) };
         let shown = error.to_string();
         let expected = format!("tidewire.toml:{place}");
-        let is_whole = place.ends_with(':') || error.place.ends_with(&expected);
-        assert!(error.place.contains(&expected) && is_whole, "{name}: not at {place}: {shown}");
-        assert!(shown.contains(words), "{name}: {words} is not in: {shown}");
-        assert!(shown.contains("\n    ") && shown.ends_with('^'), "{name}: no mark: {shown}");
-    }
+        let is_there = match place.ends_with(':') {
+            true => error.place.contains(&expected),
+            false => error.place.ends_with(&expected),
+        };
+        let has_mark = shown.contains("\n    ") && shown.ends_with('^');
+        (!is_there || !shown.contains(words) || !has_mark)
+            .then(|| format!("{name}: {place}, {words}: {shown}"))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -204,7 +209,7 @@ fn what_cannot_be_read_is_named_all_at_once() {
     let mut places: Vec<_> =
         found.iter().filter_map(|error| error.place.rsplit_once("toml:")).map(|(_, place)| place).collect();
     places.sort_unstable();
-    assert_eq!(places, ["12:15", "1:1", "3:19", "4:12", "5:11", "8:8", "9:13"], "{found:?}");
+    assert_eq!(places, ["12:15", "1:1", "3:19", "4:12", "5:10", "8:8", "9:13"], "{found:?}");
 }
 
 #[test]
@@ -228,11 +233,11 @@ fn what_comes_from_elsewhere_is_named_by_its_origin() {
         ("TIDEWIRE_LISTENERS__9__BIND=[::1]:1", "there are \"ws\""),
         ("TIDEWIRE_LISTENERS__WS__BIND=nowhere", "not an address and port"),
         ("limits.body_size_max=1", "1MiB"),
-        ("listeners.ws.transport=udp", "ws, tcp"),
+        ("listeners.ws.transport=udp", "\"ws\" or \"tcp\""),
         ("listeners[0].max_connections=0", "at least 1"),
         ("auth.credential_sources=connect,header", "unknown variant"),
         ("log..level=x", "section.key"),
-        ("data_dir.x=1", "is not a section"),
+        ("data_dir.x=1", "expected path string"),
     ] {
         let (name, value) = set.split_once('=').expect("it is an assignment");
         let is_variable = !name.contains('.');

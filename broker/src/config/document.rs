@@ -63,7 +63,10 @@ impl<'t> Document<'t> {
             // What was taken out is missed where it has to be there, and that is no fault of the file's.
             let is_missed = removed.iter().any(|key| message.contains(&format!("missing field `{key}`")));
             if !is_missed {
-                faults.push(self.fault(error.span(), message));
+                let fault = self.fault(error.span(), message);
+                // A key that is misspelt is not missed besides.
+                removed.extend(suggested(&fault.text).map(str::to_owned));
+                faults.push(fault);
             }
             match error.span().and_then(|span| remove(root.get_mut(), &span)) {
                 Some(key) => removed.push(key),
@@ -120,6 +123,11 @@ impl<'t> Document<'t> {
         let excerpt = span.map(|span| excerpt(self.text, span));
         ConfigError { place, text: describe(message), excerpt }
     }
+}
+
+/// The key that was meant, where an unknown one is like it.
+fn suggested(fault: &str) -> Option<&str> {
+    fault.split_once("did you mean \"")?.1.split('"').next()
 }
 
 /// The name and the number of a key's part such as `listeners[1]`.
@@ -200,7 +208,7 @@ fn gather_value(
 /// Says where the first byte stands that belongs to no character.
 fn not_utf8(name: &Path, bytes: &[u8], offset: usize) -> ConfigError {
     let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
-    let excerpt = Some(excerpt(&text, offset..offset + 1));
+    let excerpt = Some(excerpt(&text, offset..offset + char::REPLACEMENT_CHARACTER.len_utf8()));
     let byte = bytes.get(offset).copied().unwrap_or_default();
     let fault =
         format!("the byte 0x{byte:02X} is not UTF-8, which a configuration has to be: save it as such");

@@ -58,7 +58,7 @@ impl Assignment {
     ///
     /// What is wrong with the key or the value; `table` is as before then.
     pub(super) fn apply(&self, table: &mut Table) -> Result<(Config, String), String> {
-        let mut first_fault = None;
+        let mut faults = Vec::new();
         for value in candidates(&self.value) {
             let mut changed = table.clone();
             let key = set(&mut changed, &self.key, value)?;
@@ -67,10 +67,12 @@ impl Assignment {
                     *table = changed;
                     return Ok((config, key));
                 }
-                Err(error) => first_fault = first_fault.or(Some(describe(error.message()))),
+                Err(error) => faults.push(describe(error.message())),
             }
         }
-        Err(first_fault.unwrap_or_default())
+        // The form that the setting has is the one whose value was looked at.
+        let looked_at = faults.iter().position(|fault| !fault.starts_with("invalid type"));
+        Err(faults.swap_remove(looked_at.unwrap_or(0)))
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod acknowledge;
 mod connect;
+mod context;
 mod deliver;
 mod destination;
 mod headers;
@@ -34,8 +35,8 @@ use std::time::Instant;
 use tidewire_protocols::stomp::{Command, Decoded, Decoder, Frame, FrameWriter, Version};
 
 use self::connect::Waiting;
+use self::context::{Context, Handled};
 pub use self::deliver::{AckMode, StompDeliver};
-use self::destination::Names;
 use self::heart_beat::HeartBeats;
 use self::known::KnownHead;
 use self::refuse::Refusal;
@@ -110,43 +111,6 @@ struct Client {
     known: Option<Box<KnownHead>>,
     /// It has proved itself anew, and somebody is being asked about it; no frame is handled meanwhile.
     renewal: Option<Box<Renewal>>,
-}
-
-impl Client {
-    fn names<'n>(&'n self, config: &'n Config) -> Names<'n> {
-        Names { limits: &config.limits, separator: config.stomp.separator, token: &self.token }
-    }
-}
-
-/// What a handler of a connected client's frame works with.
-struct Context<'c, 't, 's> {
-    broker: &'c Broker,
-    config: &'c Config,
-    link: &'c Arc<Link>,
-    turn: &'t mut Turn<'s>,
-    client: &'c mut Client,
-    attributes: &'c mut AttributesBuf,
-    replies: &'c mut Replies,
-    is_text: bool,
-    /// The bytes of the frame's head, as they came.
-    head: &'c [u8],
-}
-
-impl Context<'_, '_, '_> {
-    fn names(&self) -> Names<'_> {
-        self.client.names(self.config)
-    }
-}
-
-/// What follows from a frame that was handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Handled {
-    /// It was processed; a receipt is owed if one was asked for.
-    Done,
-    /// It was not allowed, and the configuration says to say nothing.
-    Ignored,
-    /// It will be, once an answer has come; its receipt is seen to then.
-    Later,
 }
 
 impl Stomp {
