@@ -239,7 +239,7 @@ async fn run(
 }
 
 /// What a reload was refused for, at first.
-fn fault_of(reloaded: &Result<Result<Vec<ConfigError>, Vec<ConfigError>>, JoinError>) -> Option<String> {
+fn fault_of(reloaded: &Result<Result<admin::Reloaded, Vec<ConfigError>>, JoinError>) -> Option<String> {
     match reloaded {
         Ok(Ok(_)) => None,
         Ok(Err(errors)) => errors.first().map(ToString::to_string),

@@ -8,7 +8,7 @@ use tidewire::admin::{self, Access, Reloaded};
 use tidewire::auth::{Gate, Policy};
 use tidewire::broker::Broker;
 use tidewire::config::{
-    AdminToken, Config, ConfigError, ListenerConfig, Loaded, Sources, load_with_warnings,
+    AdminToken, Config, ConfigError, ListenerConfig, Loaded, Snapshot, Sources, load_with_warnings,
 };
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
