@@ -1,7 +1,7 @@
 //! Where clients come from, as far as limits tell one from another.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU64;
 
 /// What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one customer gets.
@@ -49,48 +49,9 @@ impl fmt::Display for Address {
     }
 }
 
-/// Where a connection comes from, for logs and for those who run the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Its peer's address.
-    Address(SocketAddr),
-    /// Its peer's address as a proxy says it, without a port.
-    Ip(IpAddr),
-    /// Something that has none, in words.
-    Named(&'static str),
-}
-
-impl Origin {
-    /// The address without its port, where there is one.
-    pub fn ip(self) -> Option<IpAddr> {
-        match self {
-            Self::Address(address) => Some(address.ip()),
-            Self::Ip(ip) => Some(ip),
-            Self::Named(_) => None,
-        }
-    }
-}
-
-impl From<SocketAddr> for Origin {
-    fn from(address: SocketAddr) -> Self {
-        Self::Address(address)
-    }
-}
-
-impl From<&'static str> for Origin {
-    fn from(name: &'static str) -> Self {
-        Self::Named(name)
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address) => address.fmt(formatter),
-            Self::Ip(ip) => ip.fmt(formatter),
-            Self::Named(name) => formatter.write_str(name),
-        }
-    }
+/// Reads an IP address, IPv4 within IPv6 as what it is; `None` if it is none.
+pub fn parse_ip(text: &str) -> Option<IpAddr> {
+    text.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod config_command;
 mod ctl;
+mod failure;
 mod manual;
 mod passwd;
 mod reload;
@@ -9,7 +10,7 @@ mod stop;
 mod store_command;
 mod surroundings;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,17 +21,17 @@ use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::{
-    Bind, Config, ConfigError, Loaded, LogConfig, LogFormat, ProtocolName, Sources, Transport,
-    load_with_warnings,
+    Bind, Config, ConfigError, Loaded, ProtocolName, Sources, Transport, load_with_warnings,
 };
+use tidewire::logging::{self, LogLevel};
 use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
 use tidewire::service_manager::{Environment, ServiceManager};
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
-use tracing_subscriber::EnvFilter;
 
+use self::failure::Failure;
 use self::reload::Reload;
 use self::stop::{Asked, Signals};
 
@@ -62,10 +63,8 @@ enum Command {
     Ctl(ctl::Arguments),
     /// Look at a store that no broker has open, and copy it.
     Store(store_command::Arguments),
-    /// Print what a shell needs to complete these commands.
-    Completions(manual::Completions),
-    /// Write the manual pages of these commands.
-    Man(manual::Man),
+    #[command(flatten)]
+    Manual(manual::Action),
 }
 
 #[derive(Args)]
@@ -88,9 +87,6 @@ impl ConfigArgs {
     }
 }
 
-/// The exit code of a broker whose configuration is wrong: starting it again would change nothing. (`sysexits.h`, EX_CONFIG;
-/// `RestartPreventExitStatus=78` in its unit)
-const EXIT_CONFIGURATION: u8 = 78;
 /// tokio looks for I/O events after this many tasks. Its default of 61 breaks the batches of a large fan-out.
 const EVENT_INTERVAL: u32 = 2048;
 
@@ -102,8 +98,7 @@ fn main() -> ExitCode {
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
-        Command::Completions(arguments) => say_bytes(&arguments.script(Cli::command())),
-        Command::Man(arguments) => succeed(arguments.write(Cli::command())),
+        Command::Manual(action) => succeed(action.run(Cli::command())),
     }
 }
 
@@ -115,54 +110,21 @@ fn serve(sources: Sources) -> ExitCode {
             return failure.say(&ServiceManager::new(&Environment::of_process()));
         }
     };
-    if let Err(error) = start_log(&config.log) {
-        let failure = Failure::configuration(format!("log.level: {error}"));
-        return failure.say(&ServiceManager::new(&Environment::of_process()));
-    }
     let manager = Arc::new(ServiceManager::new(&Environment::of_process()));
+    // What is in the queue is written when this is dropped.
+    let logging = match logging::start(&config.log) {
+        Ok(logging) => logging,
+        Err(error) => return Failure::configuration(error).say(&manager),
+    };
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, passed, sources, &manager)),
+        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level.clone(), &manager)),
         Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
     };
     served.unwrap_or_else(|failure| failure.say(&manager))
-}
-
-/// Why the broker does not serve.
-struct Failure {
-    text: String,
-    code: u8,
-}
-
-impl Failure {
-    /// For a reason that may be another the next time.
-    fn new(text: impl ToString) -> Self {
-        Self { text: text.to_string(), code: 1 }
-    }
-
-    /// For a fault of the configuration.
-    fn configuration(text: impl ToString) -> Self {
-        Self { text: text.to_string(), code: EXIT_CONFIGURATION }
-    }
-
-    /// Tells it, and whoever has started the process as well.
-    fn say(&self, manager: &ServiceManager) -> ExitCode {
-        manager.failed(&self.text);
-        complain(&self.text);
-        ExitCode::from(self.code)
-    }
-}
-
-impl From<net::BindError> for Failure {
-    fn from(error: net::BindError) -> Self {
-        match error {
-            net::BindError::Tls { .. } => Self::configuration(error),
-            net::BindError::Address { .. } => Self::new(error),
-        }
-    }
 }
 
 /// Binds every listener, serves until a signal, and stops. SIGHUP reloads.
@@ -170,12 +132,14 @@ async fn run(
     config: Config,
     mut passed: net::Passed,
     sources: Sources,
+    level: LogLevel,
     manager: &Arc<ServiceManager>,
 ) -> Result<ExitCode, Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
     let (store, recovered) = open_store(&config, manager).map_err(Failure::new)?;
     let gate = config.authority().map_err(Failure::configuration)?;
     let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
+    manager.recovering("sessions, subscriptions and queues");
     broker.restore(recovered);
     let config = broker.kept_config();
     let bound = config.listeners.iter().map(|listener| net::bind_or_take(listener.clone(), &mut passed));
@@ -186,11 +150,14 @@ async fn run(
     }
     let mut signals =
         Signals::new().map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
-    let reload = Arc::new(Reload::new(sources, Arc::clone(&broker), gate, Arc::clone(&access), &bound));
+    let (access_of_reload, level_of_reload) = (Arc::clone(&access), level.clone());
+    let reload = Reload::new(sources, Arc::clone(&broker), gate, access_of_reload, level_of_reload, &bound);
+    let reload = Arc::new(reload);
     let admin = admin.map(|bound| {
         tracing::info!("listening on {}", url("http", &bound, "admin"));
         let (broker, reload) = (Arc::clone(&broker), Arc::clone(&reload));
         let admin = Admin::new(Arc::clone(&broker), access, reload, broker.draining(), bound.address());
+        let admin = admin.with_log(level);
         tokio::spawn(admin::serve(Arc::new(admin), bound))
     });
     tokio::spawn({
@@ -344,18 +311,6 @@ fn secure(scheme: &'static str) -> &'static str {
     }
 }
 
-fn start_log(config: &LogConfig) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.level).map_err(|error| error.to_string())?;
-    let is_terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(false).with_target(false).init(),
-        LogFormat::Auto => builder.with_ansi(is_terminal).with_target(false).init(),
-    }
-    Ok(())
-}
-
 fn name(sources: &Sources) -> String {
     sources.file.as_ref().map_or_else(|| "embedded default".to_owned(), |file| file.display().to_string())
 }
@@ -371,11 +326,7 @@ fn lines(errors: &[ConfigError]) -> String {
 
 /// A reader that has gone away is no failure of ours.
 fn say(text: &str) -> ExitCode {
-    say_bytes(text.as_bytes())
-}
-
-fn say_bytes(bytes: &[u8]) -> ExitCode {
-    let _ = std::io::stdout().lock().write_all(bytes);
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 

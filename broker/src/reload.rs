@@ -10,16 +10,19 @@ use tidewire::broker::Broker;
 use tidewire::config::{
     AdminToken, Config, ConfigError, ListenerConfig, Loaded, Snapshot, Sources, load_with_warnings,
 };
+use tidewire::logging::LogLevel;
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
 
 /// What a reload reaches: users, rules and keys of tokens, the listeners' certificates, keys, authorities and revocation
-/// lists, the admin listener's token, and the settings that can change meanwhile: see [`Config::until_restart`].
+/// lists, the admin listener's token, the log's level, and the settings that can change meanwhile: see
+/// [`Config::until_restart`].
 pub(crate) struct Reload {
     sources: Sources,
     broker: Arc<Broker>,
     gate: Arc<Gate>,
     access: Arc<Access>,
+    level: LogLevel,
     listeners: Vec<Listener>,
     /// What is in force. Two reloads at once would put in force now what the one has read, now what the other has.
     in_force: Mutex<Snapshot>,
@@ -50,6 +53,7 @@ impl Reload {
         broker: Arc<Broker>,
         gate: Arc<Gate>,
         access: Arc<Access>,
+        level: LogLevel,
         bound: &[Bound],
     ) -> Self {
         let listener = |bound: &Bound| Listener {
@@ -60,7 +64,7 @@ impl Reload {
         };
         let listeners = bound.iter().map(listener).collect();
         let in_force = Mutex::new(Snapshot::take(&broker.config()));
-        Self { sources, broker, gate, access, listeners, in_force }
+        Self { sources, broker, gate, access, level, listeners, in_force }
     }
 
     /// Reads everything again. Where something is wrong, what was before stays. Says in the log what came of it, and
@@ -76,6 +80,10 @@ impl Reload {
         let listeners = tls.len();
         tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
         self.access.install(token);
+        // One that was set at run time ends with a reload.
+        if let Err(error) = self.level.set(&config.log.level) {
+            tracing::error!("log.level: {error}");
+        }
         self.gate.install(policy);
         *in_force = snapshot.with(config.clone());
         self.broker.install(config);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidewire::auth::Arrival;
+use tidewire::broker::Loss;
 use tidewire::connection::{Close, Flow, Protocol, serve};
 use tidewire::counters::RefusalReason;
 use tidewire::mqtt::Mqtt;
@@ -42,8 +43,8 @@ impl Protocol for Faulty {
         self.0.handle_commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
-        self.0.handle_closed(turn);
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.0.handle_closed(turn, loss);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -51,6 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("replies", &["output", "store"]),
     ("tls", &[]),
     ("config", &["auth", "excerpt", "message", "queue", "session", "store", "tls"]),
+    ("logging", &["config"]),
     (
         "broker",
         &[
@@ -95,7 +96,21 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("metrics", &["broker", "counters", "message", "process", "store"]),
-    ("admin", &["broker", "clock", "config", "message", "metrics", "net", "refusal_log", "session", "store"]),
+    (
+        "admin",
+        &[
+            "broker",
+            "clock",
+            "config",
+            "message",
+            "metrics",
+            "net",
+            "line_budget",
+            "logging",
+            "session",
+            "store",
+        ],
+    ),
     ("service_manager", &["broker", "store"]),
     ("lib", &[]),
 ];
@@ -122,8 +137,18 @@ const PROTOCOL_LAYERS: &[&str] = &[
 ];
 
 /// Parts of the daemon, which is not the library.
-const OF_THE_DAEMON: [&str; 9] =
-    ["config_command", "ctl", "main", "manual", "passwd", "reload", "stop", "store_command", "surroundings"];
+const OF_THE_DAEMON: [&str; 10] = [
+    "failure",
+    "config_command",
+    "ctl",
+    "main",
+    "manual",
+    "passwd",
+    "reload",
+    "stop",
+    "store_command",
+    "surroundings",
+];
 
 /// What single parts may not name besides.
 const FORBIDDEN: [(&str, &[&str]); 8] = [

@@ -44,8 +44,9 @@ pub use self::server::serve;
 use self::stream::Streams;
 use crate::broker::Broker;
 use crate::config::{Change, ConfigError};
+use crate::line_budget::LineBudget;
+use crate::logging::LogLevel;
 use crate::net::Operators;
-use crate::refusal_log::RefusalLog;
 
 /// Whoever has files that can be read again while connections are served.
 pub trait Reload: Send + Sync {
@@ -67,19 +68,6 @@ pub struct Reloaded {
     pub changes: Vec<Change>,
 }
 
-/// Whoever writes the log, and can be told how much of it.
-pub trait LogLevel: Send + Sync {
-    /// What is logged at present, as `info` or `info,tidewire::net=debug`.
-    fn current(&self) -> String;
-
-    /// Logs this from now on.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it; then all is as before.
-    fn set(&self, level: &str) -> Result<(), String>;
-}
-
 /// What the answers come from.
 pub struct Admin {
     broker: Arc<Broker>,
@@ -91,10 +79,10 @@ pub struct Admin {
     routes: Routes,
     operators: Operators,
     streams: Streams,
-    log: Option<Arc<dyn LogLevel>>,
+    log: Option<LogLevel>,
     /// The drain that was asked for last.
     draining: Mutex<Option<JoinHandle<()>>>,
-    refusals: RefusalLog,
+    refusals: LineBudget,
 }
 
 impl Admin {
@@ -119,13 +107,13 @@ impl Admin {
             streams: Streams::default(),
             log: None,
             draining: Mutex::default(),
-            refusals: RefusalLog::default(),
+            refusals: LineBudget::default(),
         }
     }
 
     /// The same with a log whose level can be changed.
     #[must_use]
-    pub fn with_log(self, log: Arc<dyn LogLevel>) -> Self {
+    pub fn with_log(self, log: LogLevel) -> Self {
         Self { log: Some(log), ..self }
     }
 }

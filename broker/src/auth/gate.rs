@@ -168,3 +168,38 @@ fn ask(service: Option<Arc<Service>>, credentials: Credentials) -> Check {
         None => Denial::wrong_password().into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tidewire_protocols::topic::TopicFilter;
+
+    use super::*;
+    use crate::auth::acl::Acl;
+    use crate::auth::{Arrival, Judgement};
+
+    #[test]
+    fn for_an_operator_nothing_is_asked_and_no_rule_holds() {
+        let acl = Acl::parse(Path::new("acl.toml"), "[[rules]]\ndeny = [\"all\"]\n").unwrap();
+        let gate = Gate::new(Policy { acl: Some(acl), ..Policy::default() });
+        for (is_operator, expected) in [(true, Some(Judgement::Allowed)), (false, None)] {
+            let credentials = Credentials {
+                arrival: Arrival { is_operator, ..Arrival::default() },
+                user_name: None,
+                password: None,
+                client_id: "c".into(),
+                now_secs: 0,
+            };
+            let Check::Done(answer) = gate.authenticate(credentials) else {
+                panic!("nobody has to be asked")
+            };
+            let judged = answer.ok().map(|vouched| {
+                let identity = Identity { vouched, ..Identity::default() };
+                assert!(gate.still_admits(&identity), "a reload does not end it");
+                gate.rights(&identity).judge_filter(TopicFilter::parse("$SYS/#").unwrap())
+            });
+            assert_eq!(judged, expected, "is_operator: {is_operator}");
+        }
+    }
+}

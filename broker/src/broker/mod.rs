@@ -12,6 +12,7 @@ mod consume;
 mod drain;
 mod durable;
 mod enqueue;
+mod events;
 mod follow_up;
 pub mod inspect;
 mod live;
@@ -19,7 +20,6 @@ mod memory;
 pub mod operate;
 mod probe;
 mod publish;
-mod refuse;
 mod restore;
 mod rights;
 mod share;
@@ -28,6 +28,7 @@ mod subscribe;
 mod sweep;
 mod sys;
 mod taken;
+mod trace;
 mod transmit;
 mod visitors;
 
@@ -45,15 +46,17 @@ pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::drain::Drain;
 pub use self::durable::{DurableRequest, durable_queue};
+use self::events::EventLines;
+pub use self::events::{Ending, LoggedIn, Loss, Refused, Who};
 use self::follow_up::FollowUps;
 use self::live::Live;
 pub use self::memory::Memory;
 use self::operate::Orders;
 pub use self::publish::PublishRefused;
-pub use self::refuse::Refused;
 pub use self::rights::{TOKEN_TOPIC, guard};
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
+pub use self::trace::{Happened, Trace, TraceEvent, Traces, Watched};
 pub use self::visitors::{Visit, Visitors};
 use crate::address::Address;
 use crate::auth::Authority;
@@ -62,7 +65,6 @@ use crate::config::Config;
 use crate::counters::{Counters, Spoken};
 use crate::message::SessionId;
 use crate::queue::Queues;
-use crate::refusal_log::RefusalLog;
 use crate::router::{Retained, Router};
 use crate::session::{Link, Origin, Registry, Schedule};
 use crate::store::Store;
@@ -91,6 +93,8 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    /// Who watches what happens.
+    pub traces: Arc<Traces>,
     orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
@@ -99,7 +103,7 @@ pub struct Broker {
     registry: Registry,
     schedule: Schedule,
     follow_ups: Arc<FollowUps>,
-    refusal_log: RefusalLog,
+    event_lines: EventLines,
     links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
     next_session: AtomicU64,
     next_link: AtomicU64,
@@ -124,6 +128,7 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            traces: Arc::default(),
             orders: Orders::default(),
             store,
             router: Router::default(),
@@ -132,7 +137,7 @@ impl Broker {
             registry: Registry::default(),
             schedule: Schedule::default(),
             follow_ups: Arc::default(),
-            refusal_log: RefusalLog::default(),
+            event_lines: EventLines::default(),
             links: DashMap::default(),
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),
@@ -179,7 +184,7 @@ impl Broker {
 
     /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while
     /// the broker drains gets the signal at once.
-    pub fn new_link(&self, origin: impl Into<Origin>) -> Arc<Link> {
+    pub fn new_link(&self, origin: impl Into<Box<dyn Origin>>) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
         self.links.insert(link.id(), Arc::clone(&link));
@@ -220,8 +225,12 @@ impl Broker {
     }
 
     /// Publishes delayed wills, ends sessions and gives up expired messages of queues as they fall due, and goes on with
-    /// what waited for the store, for as long as it is polled.
+    /// what waited for the store, for as long as it is polled. Says as well what the log has left out.
     pub async fn run_schedule(&self) {
+        tokio::join!(self.run_due(), self.run_event_lines());
+    }
+
+    async fn run_due(&self) {
         loop {
             tokio::select! {
                 () = self.schedule.wait() => {}

@@ -54,7 +54,7 @@ impl Config {
         if self.admin.bind != running.admin.bind {
             config.admin.token_file.clone_from(&running.admin.token_file);
         }
-        config.log = running.log.clone();
+        config.log.format = running.log.format;
         config.sys = running.sys.clone();
         config.listeners.clone_from(&running.listeners);
         for listener in &mut config.listeners {
@@ -194,7 +194,7 @@ mod tests {
                 &[
                     "data_dir: \"./tidewire-data\" -> \"/a\" (takes a restart)",
                     "log.format: \"auto\" -> \"json\" (takes a restart)",
-                    "log.level: \"info\" -> \"debug\" (takes a restart)",
+                    "log.level: \"info\" -> \"debug\"",
                     "storage.sync: \"always\" -> \"never\" (takes a restart)",
                 ],
             ),

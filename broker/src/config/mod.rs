@@ -36,7 +36,7 @@ pub use self::admin::{AdminConfig, AdminToken};
 pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
 pub use self::authority::AuthFault;
 pub use self::changes::{Change, Snapshot};
-pub use self::check::check;
+pub use self::check::{check, check_log_level};
 pub use self::compression::{Compression, CompressionSettings};
 pub use self::effective::{explained, plain};
 pub use self::jwt::JwtConfig;
@@ -293,12 +293,14 @@ impl Default for LogConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// Text, coloured on a terminal.
+    /// For journald if standard error goes there, and else text.
     Auto,
-    /// Text without colours.
+    /// Text, coloured on a terminal.
     Text,
     /// One JSON object a line.
     Json,
+    /// To journald, with fields.
+    Journald,
 }
 
 impl Default for Config {

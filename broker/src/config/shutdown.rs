@@ -14,7 +14,7 @@ pub struct ShutdownConfig {
     /// How long a stop may take in all: clients are told, they go, what is stored is flushed.
     pub timeout: Span,
     /// Over how much of that time clients are told to go, in random order, so that they do not all connect elsewhere at
-    /// the same moment; less than `timeout`. `"0s"`: all at once.
+    /// the same moment; less than `timeout`. `"0ms"`: all at once.
     pub spread: Span,
 }
 

@@ -128,7 +128,7 @@ impl Mqtt {
                 self.authenticate_further(turn, data)
             }
             (Packet::Disconnect(_), _) => {
-                tracing::info!(link = %self.link, "disconnected while authenticating");
+                tracing::debug!(link = %self.link, "the client went while it authenticated");
                 self.state = State::Ended;
                 Ok(())
             }

@@ -37,7 +37,7 @@ pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
 use self::renew::Renewal;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Standing};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
 use crate::config::Config;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
@@ -103,6 +103,14 @@ struct Client {
     renewal: Option<Box<Renewal>>,
 }
 
+impl Client {
+    /// Who it is, for logs.
+    fn who(&self) -> Who<'_> {
+        let client_id = Some(&*self.session.key().client_id);
+        Who { client_id, user: self.standing.user_name(), protocol: None }
+    }
+}
+
 impl Mqtt {
     /// MQTT on a connection that has just been opened.
     pub fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
@@ -145,6 +153,10 @@ impl Mqtt {
                     turn,
                     client: client.as_mut(),
                 };
+                if context.broker.traces.are_on() && packet_type != PacketType::Publish {
+                    let packet = format!("{packet_type:?}");
+                    context.broker.traces.note_received(context.turn.now, &context.client.session, &packet);
+                }
                 match packet {
                     Packet::Publish(publish) => {
                         context.client.pace.note(bytes.len(), context.turn.now.instant);
@@ -188,10 +200,14 @@ impl Mqtt {
         acks.peek()?;
         turn.next_packet();
         let (broker, config, link, replies) = (&self.broker, &self.config, &self.link, &mut self.replies);
+        let (watched, now) = (broker.traces.are_on().then(|| Arc::clone(&client.session)), turn.now);
         let context = Context { broker, config, link, replies, turn, client };
         let mut size = 0;
         let result = context.handle_acks(acks.map(|(packet_type, packet_id)| {
             size += mqtt::PLAIN_ACK_SIZE;
+            if let Some(session) = &watched {
+                broker.traces.note_received(now, session, &format!("{packet_type:?}"));
+            }
             Acknowledgement { packet_type, packet_id, reason: ReasonCode::Success }
         }));
         Some((size, result))
@@ -230,6 +246,13 @@ impl Mqtt {
             State::Authenticating(authentication) => authentication.answer.is_some(),
             State::Connected(client) => client.renewal.is_some(),
             State::Greeting { .. } | State::Ended => false,
+        }
+    }
+
+    /// Says that the client goes, if it was let in; to be said before [`Mqtt::depart`].
+    fn note_disconnected(&self, ending: Ending<'_>) {
+        if let State::Connected(client) = &self.state {
+            self.broker.note_disconnected(&self.link, client.who(), ending);
         }
     }
 
@@ -317,7 +340,8 @@ impl Protocol for Mqtt {
         self.replies.commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.note_disconnected(Ending::Lost(loss));
         self.depart(turn, Departure::WithWill);
     }
 

@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 
 use super::forwarded::{client, trusts};
 use super::handshake::Refusal;
+use super::whence::Whence;
 use crate::address::Address;
 use crate::auth::{Arrival, Token};
-use crate::broker::{Broker, Refused, Visit};
+use crate::broker::{Broker, Refused, Visit, Who};
 use crate::config::{AuthConfig, Config, ListenerConfig, Transport};
 use crate::counters::RefusalReason;
-use crate::session::{Link, Origin};
+use crate::session::Link;
 
 /// One connection's way in. Where it comes from may be known only at its upgrade, when a proxy says so.
 pub(super) struct Admission<'a> {
@@ -70,7 +71,7 @@ impl<'a> Admission<'a> {
         }
         let client = client(headers, self.listener, self.peer);
         if let Some(address) = client.filter(|_| client != self.peer) {
-            self.link.set_origin(Origin::Ip(address));
+            self.link.set_origin(Box::new(Whence::address(address, self.listener)));
             self.found.lock().address = Some(address);
         }
         self.take(client)
@@ -120,14 +121,13 @@ impl<'a> Admission<'a> {
         };
         let reason = refusal.kind.unwrap_or(of_status);
         let detail = &format_args!("HTTP {}: {}", status.as_u16(), refusal.reason);
-        let listener = Some(&*self.listener.name);
-        self.broker.note_refusal(self.link, &Refused { reason, listener, client_id: None, detail });
+        self.broker.note_refusal(self.link, &Refused { reason, who: Who::default(), detail });
     }
 
     /// A peer on a Unix socket has no address, and is not counted.
     fn take(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
-        if self.broker.is_banned_address(address, self.broker.now().instant) {
+        if self.broker.is_banned_address(address.into(), self.broker.now().instant) {
             let reason = format!("whoever runs this server does not let {address} in");
             let kind = Some(RefusalReason::Kicked);
             return Err(Refusal { kind, ..Refusal::new(StatusCode::FORBIDDEN, reason) });

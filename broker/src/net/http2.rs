@@ -26,6 +26,7 @@ use super::begun::{Begun, compression_policy};
 use super::handshake::{Agreement, Refusal, Site as _, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
 use super::site::ListenerSite;
+use super::whence::Whence;
 use crate::auth::Arrival;
 use crate::broker::Visit;
 use crate::config::Limits;
@@ -151,9 +152,12 @@ impl Drop for Carried {
 fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let version = request.version();
     let state = &carrier.state;
-    let origin = carrier.address.map_or(Origin::Named("HTTP/2"), Origin::Address);
+    let origin: Box<dyn Origin> = Box::new(match carrier.address {
+        Some(address) => Whence::socket(address, &state.config),
+        None => Whence::elsewhere("HTTP/2", &state.config),
+    });
     let link = state.broker.new_link(origin);
-    link.set_listener(&state.config.name);
+    link.set_carrier(carrier.link.carrier());
     if let Some(user) = carrier.link.user() {
         link.set_user(&user);
     }
@@ -202,9 +206,7 @@ impl Agreed {
         let Ok(upgraded) = upgrade.await else { return };
         let socket = Socket::Http2(Box::new(TokioIo::new(upgraded)));
         let state = &carried.0.state;
-        // HTTP/2 is agreed on in the TLS handshake.
-        let begun =
-            Begun { broker: &state.broker, listener: &state.config, link: &link, arrival, is_tls: true };
+        let begun = Begun { broker: &state.broker, listener: &state.config, link: &link, arrival };
         let (stream, protocol) = begun.web_socket(socket, &agreement, &[]);
         let served = listed.begin_serving(stream, protocol, visit, Some(place));
         served.serving.await;

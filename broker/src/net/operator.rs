@@ -72,7 +72,7 @@ impl Agreed {
         // Nothing else is ever served there.
         let Ok(parts) = upgraded.downcast::<TokioIo<Raw>>() else { return };
         let raw = parts.io.into_inner();
-        let link = state.broker.new_link(raw.origin());
+        let link = state.broker.new_link(raw.origin(&state.config));
         let listed = Listed::new(&state.broker, Arc::clone(&link));
         let arrival = Arrival {
             address: raw.peer_address().as_ref().map(SocketAddr::ip),
@@ -81,7 +81,7 @@ impl Agreed {
             ..Arrival::default()
         };
         let (broker, listener) = (&state.broker, &state.config);
-        let begun = Begun { broker, listener, link: &link, arrival, is_tls: false };
+        let begun = Begun { broker, listener, link: &link, arrival };
         let (stream, protocol) = begun.web_socket(Socket::Raw(raw), &agreement, &parts.read_buf);
         listed.begin_serving(stream, protocol, None, Some(place)).serving.await;
     }
@@ -119,5 +119,65 @@ impl Site for OperatorSite {
     /// The way is short: nearly always it stays on the machine.
     fn compression(&self) -> Option<Policy> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Version;
+
+    use super::*;
+    use crate::auth::Gate;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::store::MemoryStore;
+
+    fn operators() -> Operators {
+        let store = Arc::new(MemoryStore::default());
+        let broker = Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system());
+        Operators::new(Arc::new(broker), "admin")
+    }
+
+    fn request(subprotocols: &str) -> Request<()> {
+        let lines = [
+            ("host", "localhost"),
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+            ("sec-websocket-protocol", subprotocols),
+        ];
+        let mut request = Request::builder().version(Version::HTTP_11).uri("/ws");
+        for (name, value) in lines {
+            request = request.header(name, value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_protocol_that_is_known_is_spoken() {
+        let operators = operators();
+        for (offered, spoken) in [
+            ("mqtt", Some("mqtt")),
+            ("bearer.secret, v12.stomp, mqtt", Some("v12.stomp")),
+            ("bearer.secret", None),
+            ("amqp", None),
+        ] {
+            let answer = operators.answer(request(offered));
+            let expected =
+                if spoken.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::BAD_REQUEST };
+            assert_eq!(answer.status(), expected, "{offered}");
+            let name = answer.headers().get("sec-websocket-protocol").map(|name| name.to_str().unwrap());
+            assert_eq!(name, spoken, "{offered}");
+        }
+    }
+
+    #[tokio::test]
+    async fn so_many_operators_connect_at_once() {
+        let operators = operators();
+        for _ in 0..WEB_SOCKETS_MAX {
+            assert_eq!(operators.answer(request("mqtt")).status(), StatusCode::SWITCHING_PROTOCOLS);
+        }
+        assert_eq!(operators.answer(request("mqtt")).status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

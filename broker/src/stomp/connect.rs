@@ -13,7 +13,7 @@ use super::refuse::Refusal;
 use super::transaction::Transactions;
 use super::{Client, State, Stomp};
 use crate::auth::{Arrival, Credentials, Denial, Token, Vouched};
-use crate::broker::{Answer, Asked, Connected, NewConnection};
+use crate::broker::{Answer, Asked, Connected, LoggedIn, NewConnection, Who};
 use crate::config::CredentialSource;
 use crate::counters::Spoken;
 use crate::pace::Pace;
@@ -161,14 +161,17 @@ impl Stomp {
             },
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
-        self.broker.note_client(&self.link, spoken(version));
-        tracing::info!(
-            link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
-            user = standing.user_name(), "connected"
-        );
         if let Some(client_id) = &client_id {
             self.link.set_client_id(client_id);
         }
+        let logged_in = LoggedIn {
+            who: Who { client_id: client_id.as_deref(), user: standing.user_name(), protocol: None },
+            session: Some(&session_name),
+            session_present: None,
+            keep_alive: None,
+            expiry_secs: None,
+        };
+        self.broker.note_connected(&self.link, spoken(version), &logged_in);
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {

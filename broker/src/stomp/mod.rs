@@ -45,7 +45,7 @@ use self::subscribe::Subscribed;
 use self::transaction::Transactions;
 use self::travel::Travel;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Standing};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
 use crate::config::Config;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
@@ -162,6 +162,10 @@ impl Stomp {
             // Behind the body there is a NUL.
             head: bytes.get(..bytes.len() - frame.body.len() - 1).unwrap_or_default(),
         };
+        if context.broker.traces.are_on() && frame.command != Command::Send {
+            let (traces, session) = (&context.broker.traces, &context.client.session);
+            traces.note_received(context.turn.now, session, frame.command.as_str());
+        }
         let handled = match frame.command {
             Command::Send => {
                 context.client.pace.note(bytes.len(), context.turn.now.instant);
@@ -175,7 +179,7 @@ impl Stomp {
             Command::Commit => context.handle_commit(frame),
             Command::Abort => context.handle_abort(frame),
             Command::Disconnect => {
-                tracing::info!(link = %self.link, "disconnected");
+                self.note_disconnected(Ending::Client("DISCONNECT"));
                 self.depart(turn, Departure::Normal);
                 Ok(Handled::Done)
             }
@@ -229,6 +233,13 @@ impl Stomp {
         let (config, link) = (self.config.as_ref(), &self.link);
         Context { broker, config, link, turn, client, attributes, replies, is_text, head: &[] }
             .handle_known_send(input)
+    }
+
+    /// Says that the client goes, if it was let in; to be said before [`Stomp::depart`].
+    fn note_disconnected(&self, ending: Ending<'_>) {
+        if let State::Connected(client) = &self.state {
+            self.broker.note_disconnected(&self.link, client.who(), ending);
+        }
     }
 
     /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
@@ -324,7 +335,8 @@ impl Protocol for Stomp {
         self.replies.commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.note_disconnected(Ending::Lost(loss));
         self.depart(turn, Departure::WithWill);
     }
 

@@ -5,7 +5,7 @@ use tidewire_clients::mqtt::Version;
 use tidewire_clients::{Error, Qos, Scheme, Url};
 
 use super::bench::BenchArgs;
-use super::manual::{Completions, Man};
+use super::manual::Action;
 
 /// Talks to a message broker: MQTT and STOMP, over WebSocket and TCP.
 #[derive(Debug, Parser)]
@@ -23,10 +23,8 @@ pub(crate) enum Command {
     Sub(SubArgs),
     /// Measure a broker.
     Bench(BenchArgs),
-    /// Print what a shell needs to complete these commands.
-    Completions(Completions),
-    /// Write the manual pages of these commands.
-    Man(Man),
+    #[command(flatten)]
+    Manual(Action),
 }
 
 /// Where to connect, and as whom.
@@ -110,7 +108,7 @@ impl Cli {
                     _ => Ok(()),
                 }
             }
-            Command::Bench(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
+            Command::Bench(_) | Command::Manual(_) => Ok(()),
         }
     }
 }

@@ -28,10 +28,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Pub(args) => publish::run(args),
         Command::Sub(args) => subscribe::run(args),
         Command::Bench(args) => bench::run(&args),
-        Command::Completions(args) => {
-            io::stdout().lock().write_all(&args.script(Cli::command())).map_err(Failure::Output)
-        }
-        Command::Man(args) => args.write(Cli::command()).map_err(Failure::Other),
+        Command::Manual(action) => action.run(Cli::command()).map_err(Failure::Other),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -36,7 +36,7 @@ impl Packager {
 }
 
 /// What is installed, among the rest.
-const INSTALLED: [&str; 11] = [
+const INSTALLED: [&str; 12] = [
     "/etc/tidewire/tidewire.toml",
     "/usr/bin/tidewire",
     "/usr/bin/tw",
@@ -45,7 +45,8 @@ const INSTALLED: [&str; 11] = [
     "/usr/share/bash-completion/completions/tidewire",
     "/usr/share/doc/tidewire/changelog.gz",
     "/usr/share/doc/tidewire/copyright",
-    "/usr/share/doc/tidewire/operating.md",
+    "/usr/share/doc/tidewire/examples/alerts.yml",
+    "/usr/share/doc/tidewire/install.md",
     "/usr/share/man/man1/tidewire-serve.1.gz",
     "/usr/share/zsh/vendor-completions/_tw",
 ];

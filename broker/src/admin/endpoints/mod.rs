@@ -12,6 +12,7 @@ mod publish;
 mod reload;
 mod sessions;
 mod subscriptions;
+mod trace;
 
 use super::routes::Routes;
 use crate::config::Config;
@@ -29,6 +30,7 @@ pub(super) fn routes(config: &Config) -> Routes {
     publish::add(&mut routes, config);
     process::add(&mut routes);
     backup::add(&mut routes);
+    trace::add(&mut routes);
     sessions::add(&mut routes);
     subscriptions::add(&mut routes);
     routes

@@ -6,12 +6,13 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done, json};
 use crate::admin::call::{Call, bad};
 use crate::admin::routes::Routes;
-use crate::admin::{Admin, LogLevel};
 use crate::broker::Drain;
 use crate::config::Span;
+use crate::logging::LogLevel;
 
 /// Over how long clients leave if nothing is said.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,9 +64,9 @@ async fn set_log(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     Ok(done(&Log { level: log_of(&admin)?.current() }))
 }
 
-fn log_of(admin: &Admin) -> Result<&dyn LogLevel, Refused> {
+fn log_of(admin: &Admin) -> Result<&LogLevel, Refused> {
     let reason = "this log's level is settled when the broker starts";
-    admin.log.as_deref().ok_or_else(|| Refused::new(StatusCode::CONFLICT, reason))
+    admin.log.as_ref().ok_or_else(|| Refused::new(StatusCode::CONFLICT, reason))
 }
 
 async fn drain(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {

@@ -1,13 +1,13 @@
 //! Connections, and who has come over them.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Listed;
+use crate::address::parse_ip;
 use crate::broker::Broker;
 use crate::clock::{Now, Timestamp};
 use crate::counters::Spoken;
@@ -31,7 +31,7 @@ pub struct Client {
     /// Whether the broker itself has encrypted it.
     pub tls: bool,
     /// The listener that it came to.
-    pub listener: Arc<str>,
+    pub listener: String,
     /// Where it comes from.
     pub address: String,
     /// When it was accepted.
@@ -136,12 +136,13 @@ impl Found {
         let is = |wanted: &Option<String>, given: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| given == Some(wanted.as_str()))
         };
+        let (address, listener) = self.link.whence();
         let network =
-            |network: &IpNet| self.link.origin().ip().is_some_and(|ip| network.contains(&canonical(ip)));
+            |network: &IpNet| address.as_deref().and_then(parse_ip).is_some_and(|ip| network.contains(&ip));
         let client_id = session.map(|session| &*session.key().client_id);
         (is(&filter.client_id, client_id) || is(&filter.client_id, self.link.client_id().as_deref()))
             && is(&filter.user, session.and_then(|session| session.owner()).map(|user| &**user))
-            && is(&filter.listener, self.link.listener().as_deref())
+            && is(&filter.listener, listener.as_deref())
             && filter.protocol.as_ref().is_none_or(|wanted| self.speaks(wanted))
             && filter.network.as_ref().is_none_or(network)
             && filter.state.is_none_or(|wanted| wanted == self.state())
@@ -173,8 +174,8 @@ impl Found {
             protocol: link.spoken().map(name),
             transport: carrier.transport(),
             tls: carrier.is_tls,
-            listener: link.listener().unwrap_or_default(),
-            address: link.origin().to_string(),
+            listener: link.whence().1.unwrap_or_default(),
+            address: link.origin(),
             connected_at: Timestamp(now.unix_ms.saturating_sub(age_ms)),
             state: self.state(),
             subscriptions,
@@ -205,9 +206,4 @@ fn name(spoken: Spoken) -> &'static str {
         Spoken::Stomp11 => "stomp11",
         Spoken::Stomp12 => "stomp12",
     }
-}
-
-/// IPv4 within IPv6 counts as what it is.
-fn canonical(ip: IpAddr) -> IpAddr {
-    ip.to_canonical()
 }

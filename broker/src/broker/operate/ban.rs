@@ -1,7 +1,6 @@
 //! Whom the operator keeps away: addresses, users, client identifiers. Such a ban holds until it is over, or is lifted, or
 //! the broker stops. Addresses that are banned because logins failed are in `bans`; both are listed and lifted here.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use serde::Serialize;
 
-use crate::address::Address;
+use crate::address::{Address, parse_ip};
 use crate::auth::Denial;
 use crate::broker::Broker;
 use crate::broker::inspect::Listed;
@@ -185,13 +184,14 @@ impl Broker {
     ///
     /// [`Denial::Banned`].
     pub fn check_origin(&self, link: &Link, now: Instant) -> Result<(), Denial> {
-        let is_banned = |ip: IpAddr| self.is_banned_address(ip, now);
-        if link.origin().ip().is_some_and(is_banned) { Err(Denial::Banned) } else { Ok(()) }
+        let is_banned = !self.orders.bans.is_empty()
+            && address_of(link).is_some_and(|address| self.is_banned_address(address, now));
+        if is_banned { Err(Denial::Banned) } else { Ok(()) }
     }
 
     /// Whether the operator keeps this address away.
-    pub fn is_banned_address(&self, ip: IpAddr, now: Instant) -> bool {
-        self.orders.holds(|| Banned::Address(ip.into()), now)
+    pub fn is_banned_address(&self, address: Address, now: Instant) -> bool {
+        self.orders.holds(|| Banned::Address(address), now)
     }
 
     /// Holds that the operator lets this client in.
@@ -217,7 +217,7 @@ impl Banned {
             Self::User(user) => session.owner() == Some(user),
             Self::Address(address) => {
                 let link = session.lock().link.clone();
-                link.and_then(|link| link.origin().ip()).is_some_and(|ip| Address::from(ip) == *address)
+                link.and_then(|link| address_of(&link)) == Some(*address)
             }
             Self::ClientId(client_id) => {
                 let link = session.lock().link.clone();
@@ -257,6 +257,12 @@ impl BanSummary {
     fn new(id: BanId, by: &'static str) -> Self {
         Self { id, address: None, user: None, client_id: None, reason: None, until: None, by }
     }
+}
+
+/// The address that a connection comes from, exempt from limits or not.
+fn address_of(link: &Link) -> Option<Address> {
+    let (address, _) = link.whence();
+    address.and_then(|address| parse_ip(&address)).map(Address::from)
 }
 
 fn when(until: Instant, now: Now) -> Timestamp {
@@ -306,7 +312,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_as_it_is_written() {
-        let address = Address::from(IpAddr::from([192, 0, 2, 1]));
+        let address = Address::from(parse_ip("192.0.2.1").unwrap());
         for id in [BanId::Operator(1), BanId::Operator(u64::MAX), BanId::Failures(address)] {
             assert_eq!(BanId::parse(&id.to_string()), Some(id));
         }
