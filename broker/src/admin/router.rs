@@ -220,7 +220,10 @@ mod tests {
             |text: &str| json!([{ "place": "acl.toml:2:1", "text": text, "excerpt": "    alow = []" }]);
         let done = ask(&admin, "POST /api/v1/reload", &headers, "").await;
         assert_eq!(done.status(), StatusCode::OK);
-        assert_eq!(json_of(done).await, json!({ "reloaded": true, "warnings": said("not nice") }));
+        assert_eq!(
+            json_of(done).await,
+            json!({ "reloaded": true, "warnings": said("not nice"), "changes": [changed()] })
+        );
         files.are_wrong.store(true, Ordering::Relaxed);
         let refused = ask(&admin, "POST /api/v1/reload", &headers, "").await;
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);

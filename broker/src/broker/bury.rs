@@ -23,7 +23,7 @@ impl Broker {
     /// dead letter that dies again is one of these.
     pub(super) fn bury(&self, turn: &mut Turn<'_>, queue: &Arc<str>, letter: &DeadLetter) {
         let reason = letter.reason.as_str();
-        let topic = self.config.queues.dead_letter_topic(queue);
+        let topic = self.config().queues.dead_letter_topic(queue);
         let is_buried = topic.zip(letter.message.as_ref()).is_some_and(|(topic, message)| {
             let Ok(topic) = TopicName::parse(&topic) else { return false };
             let mut attributes = AttributesBuf::default();

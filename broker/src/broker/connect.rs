@@ -75,7 +75,7 @@ impl Broker {
         let NewConnection { key, user, mut id, clean_start, expiry_secs, will, link, make, attach } = request;
         loop {
             let (session, made) = self.registry.find_or_insert(&key, || {
-                let limits = self.config.session.outbox_limits();
+                let limits = self.config().session.outbox_limits();
                 Arc::new(Session::new(id, key.clone(), expiry_secs, limits, make()))
             });
             // A session that does not outlive its connection ends now that this one takes that one's place.

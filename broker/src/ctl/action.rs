@@ -59,8 +59,8 @@ pub(super) enum Action {
     Publish(Publish),
     /// Print the effective configuration, in JSON.
     Config,
-    /// Read users, rules, keys and certificates again, without dropping a connection: exit 0, or 1 with what is wrong and
-    /// its place; then all is as before.
+    /// Read settings, users, rules, keys and certificates again, without dropping a connection, and say what has changed:
+    /// exit 0, or 1 with what is wrong and its place; then all is as before.
     Reload,
     /// Let nobody in any more, and have those leave that are connected, before a restart.
     Drain {
