@@ -10,7 +10,8 @@ use super::publish::PublishRefused;
 use crate::counters::DropReason;
 use crate::message::{Attributes, Message, Publication, Qos};
 use crate::queue::{
-    DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow, dequeued,
+    DeadLetter, DeadReason, Full, Gone, HIGHEST_PRIORITY, Outcome, Queue, QueueLimits, QueueOverflow,
+    dequeued,
 };
 use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
 use crate::store::Record;
@@ -18,8 +19,6 @@ use crate::turn::Turn;
 
 /// The priority of a message that names none, of 0 to 9.
 const DEFAULT_PRIORITY: u8 = 4;
-/// The highest.
-const HIGHEST_PRIORITY: u8 = 9;
 
 /// What the names of queues begin with that are private to a connection. They are made by their owner alone.
 const PRIVATE: &str = "temp.";

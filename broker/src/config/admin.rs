@@ -22,19 +22,21 @@ pub struct AdminConfig {
     /// machines do not reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// Whether `/metrics` asks for the token as well.
+    pub metrics_token: bool,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { bind: "127.0.0.1:8081".to_owned(), token_file: None }
+        Self { bind: "127.0.0.1:8081".to_owned(), token_file: None, metrics_token: false }
     }
 }
 
 impl AdminConfig {
-    /// Makes the file's name relative to `directory`, unless it is absolute.
-    pub fn resolve(&mut self, directory: &Path) {
+    /// Has `find` say where the files are that settings name.
+    pub fn resolve(&mut self, find: &impl Fn(&Path) -> PathBuf) {
         if let Some(file) = &mut self.token_file {
-            *file = directory.join(&file);
+            *file = find(file);
         }
     }
 

@@ -171,6 +171,7 @@ impl Queue {
                 weight: message.weight,
                 deliveries: message.deliveries,
                 expires_at: message.expires_at.unwrap_or(NEVER),
+                since_secs: self.totals.now_secs(),
                 is_stored: true,
             };
             state.insert_entry(Place::new(message.priority, message.sequence), entry);

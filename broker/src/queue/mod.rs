@@ -38,7 +38,7 @@ pub use self::consumer::{Acknowledged, Consumer, ConsumerTerms, JoinRefused};
 pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;
-pub use self::state::{DeadLetter, DeadReason, QueueLimits, QueueOverflow};
+pub use self::state::{DeadLetter, DeadReason, HIGHEST_PRIORITY, QueueLimits, QueueOverflow};
 pub use self::totals::Totals;
 use crate::clock::Now;
 use crate::message::{Message, Qos, SessionId};
@@ -113,6 +113,11 @@ impl Queue {
         self.state.lock().bytes()
     }
 
+    /// When the message that waits longest came, or came back, in whole seconds since the epoch; `None` where none waits.
+    pub fn oldest_secs(&self) -> Option<u32> {
+        self.state.lock().oldest_secs()
+    }
+
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -142,7 +147,7 @@ impl Queue {
         let mut state = self.state.lock();
         state.give_up_place(message.weight());
         let is_stored = self.keeps(&message);
-        state.insert(place, message, 0, is_stored);
+        state.insert(place, message, 0, is_stored, self.totals.now_secs());
         state.shorten(&self.limits);
         self.outcome(&mut state)
     }
@@ -175,7 +180,8 @@ impl Queue {
                 }
                 None => {
                     let is_stored = self.keeps(&message);
-                    state.insert(claim.place, message, claim.deliveries, is_stored);
+                    let now_secs = self.totals.now_secs();
+                    state.insert(claim.place, message, claim.deliveries, is_stored, now_secs);
                 }
             }
         }
@@ -198,7 +204,7 @@ impl Queue {
             return Err(Gone);
         }
         let is_stored = self.keeps(&message);
-        state.insert(place, message, deliveries, is_stored);
+        state.insert(place, message, deliveries, is_stored, self.totals.now_secs());
         Ok(self.outcome(&mut state))
     }
 

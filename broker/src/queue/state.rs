@@ -12,6 +12,9 @@ use crate::clock::Now;
 use crate::message::Message;
 use crate::session::{Claim, Place};
 
+/// The highest priority of a message.
+pub const HIGHEST_PRIORITY: u8 = 9;
+
 /// The bounds of one queue.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueLimits {
@@ -91,6 +94,8 @@ pub(super) struct Entry {
     pub(super) deliveries: u32,
     /// In milliseconds since the epoch; [`NEVER`] if it does not expire.
     pub(super) expires_at: u64,
+    /// When it came, or came back, in whole seconds since the epoch.
+    pub(super) since_secs: u32,
     /// The store keeps it.
     pub(super) is_stored: bool,
 }
@@ -148,6 +153,12 @@ impl State {
         self.bytes
     }
 
+    /// When the message that waits longest came. Within a priority that is the first.
+    pub(super) fn oldest_secs(&self) -> Option<u32> {
+        let first_of = |priority| self.ready.range(Place::new(priority, 0)..).next();
+        (0..=HIGHEST_PRIORITY).filter_map(first_of).map(|(_, entry)| entry.since_secs).min()
+    }
+
     /// The number of the last message that came.
     pub(super) fn last_sequence(&self) -> u64 {
         self.last_sequence
@@ -185,7 +196,14 @@ impl State {
     }
 
     /// Puts a message in its place. `is_stored` says whether the store keeps it.
-    pub(super) fn insert(&mut self, place: Place, message: Arc<Message>, deliveries: u32, is_stored: bool) {
+    pub(super) fn insert(
+        &mut self,
+        place: Place,
+        message: Arc<Message>,
+        deliveries: u32,
+        is_stored: bool,
+        since_secs: u32,
+    ) {
         self.note_arrival(place, &message);
         // One that comes back was in memory all the time.
         let is_near = !is_stored || deliveries > 0 || self.absence.has_room();
@@ -193,6 +211,7 @@ impl State {
             weight: weight_of(&message),
             deliveries,
             expires_at: message.expires_at().unwrap_or(NEVER),
+            since_secs,
             is_stored,
             message: is_near.then_some(message),
         };

@@ -17,5 +17,6 @@ mod queue;
 mod restart;
 mod service_manager;
 mod stomp;
+mod sys;
 mod turn;
 mod upgrade;

@@ -4,6 +4,7 @@ mod backup;
 mod bans;
 mod clients;
 mod description;
+mod metrics;
 mod overview;
 mod probes;
 mod process;
@@ -20,6 +21,7 @@ use crate::config::Config;
 pub(super) fn routes(config: &Config) -> Routes {
     let mut routes = Routes::default();
     probes::add(&mut routes);
+    metrics::add(&mut routes, config.admin.metrics_token);
     description::add(&mut routes);
     overview::add(&mut routes);
     reload::add(&mut routes);

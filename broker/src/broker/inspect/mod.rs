@@ -5,6 +5,7 @@
 mod client;
 mod clients;
 mod counts;
+mod figures;
 mod listed;
 mod sessions;
 mod subscriptions;
@@ -12,6 +13,7 @@ mod subscriptions;
 pub use self::client::{ClientDetail, WillSummary};
 pub use self::clients::{Client, ClientFilter, ClientState, Waiting};
 pub use self::counts::Counts;
+pub use self::figures::Figures;
 pub use self::listed::Listed;
 pub use self::sessions::{SessionFilter, SessionSummary};
 pub use self::subscriptions::{SubscriptionFilter, SubscriptionPlace, SubscriptionSummary};
