@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidewire::auth::Arrival;
+use tidewire::broker::Loss;
 use tidewire::connection::{Close, Flow, Protocol, serve};
 use tidewire::counters::RefusalReason;
 use tidewire::mqtt::Mqtt;
