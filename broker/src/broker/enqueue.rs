@@ -11,14 +11,12 @@ use crate::message::{Attributes, Message, Publication, Qos};
 use crate::queue::{
     DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow, dequeued,
 };
-use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
+use crate::session::{Claim, DeliveryOptions, HIGHEST_PRIORITY, Overflow, Place, Session};
 use crate::store::Record;
 use crate::turn::Turn;
 
 /// The priority of a message that names none, of 0 to 9.
 const DEFAULT_PRIORITY: u8 = 4;
-/// The highest.
-const HIGHEST_PRIORITY: u8 = 9;
 
 /// What the names of queues begin with that are private to a connection. They are made by their owner alone.
 const PRIVATE: &str = "temp.";
@@ -79,7 +77,7 @@ impl Broker {
 
     /// Puts a message into its place, where consumers can see it.
     pub(super) fn fill(&self, turn: &mut Turn<'_>, placed: Placed, publication: &Publication<'_>) {
-        let outcome = placed.queue.push(placed.place, Arc::clone(publication.keep()));
+        let outcome = placed.queue.push(placed.place, Arc::clone(publication.keep()), turn.now);
         self.follow(turn, &placed.queue, outcome);
     }
 

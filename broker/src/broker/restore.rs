@@ -94,7 +94,7 @@ impl Broker {
             None,
             || self.queue_limits(&name),
             |queue| {
-                queue.restore(next_sequence, &messages);
+                queue.restore(next_sequence, &messages, turn.now);
                 Ok(())
             },
         );

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Queue;
 use super::attention::NEVER;
 use super::state::{DeadLetter, DeadReason, Entry, State, weight_of};
+use crate::clock::Now;
 use crate::session::{Link, Place, chunk};
 use crate::store::{Answers, Fetch, Owner, RecoveredMessage};
 
@@ -161,8 +162,9 @@ impl State {
 }
 
 impl Queue {
-    /// Takes over the messages that the store has found; they stay there until they are needed.
-    pub fn restore(&self, next_sequence: u64, messages: &[RecoveredMessage]) {
+    /// Takes over the messages that the store has found; they stay there until they are needed. When they came is not known:
+    /// they wait since now.
+    pub fn restore(&self, next_sequence: u64, messages: &[RecoveredMessage], now: Now) {
         let mut state = self.state.lock();
         state.set_next_sequence(next_sequence);
         for message in messages {
@@ -175,6 +177,7 @@ impl Queue {
             };
             state.insert_entry(Place::new(message.priority, message.sequence), entry);
         }
+        state.arrivals.note(0, now.unix_ms, 0);
         self.attend(&state);
     }
 

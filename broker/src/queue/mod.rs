@@ -20,9 +20,11 @@
 //! no method calls out to a session while it holds it, and connections to wake are returned to the caller.
 
 mod absent;
+mod arrivals;
 mod attention;
 mod consumer;
 mod dispatch;
+mod inspect;
 mod pull;
 mod registry;
 mod state;
@@ -34,6 +36,7 @@ use parking_lot::Mutex;
 
 use self::attention::{Attention, NEVER};
 pub use self::consumer::{Acknowledged, Consumer, ConsumerTerms, JoinRefused};
+pub use self::inspect::{ConsumerStatus, Peeked, QueueStatus, WaitingMessage, Withdrawn};
 pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;
@@ -129,11 +132,12 @@ impl Queue {
     }
 
     /// Puts a message into the place that was taken for it.
-    pub fn push(self: &Arc<Self>, place: Place, message: Arc<Message>) -> Outcome {
+    pub fn push(self: &Arc<Self>, place: Place, message: Arc<Message>, now: Now) -> Outcome {
         let mut state = self.state.lock();
         state.give_up_place(message.weight());
         let is_stored = self.keeps(&message);
         state.insert(place, message, 0, is_stored);
+        state.note_time(place, now);
         state.shorten(&self.limits);
         self.outcome(&mut state)
     }

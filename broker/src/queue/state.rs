@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::absent::{Absence, Dying};
+use super::arrivals::Arrivals;
 use super::attention::NEVER;
 use super::dispatch::Slot;
 use crate::clock::Now;
 use crate::message::Message;
-use crate::session::{Claim, Place};
+use crate::session::{Claim, HIGHEST_PRIORITY, Place};
 
 /// The bounds of one queue.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +122,10 @@ pub(super) struct State {
     /// Bytes of everything.
     bytes: usize,
     last_sequence: u64,
+    /// When messages came.
+    pub(super) arrivals: Arrivals,
+    /// Messages that consumers were given since the process began.
+    pub(super) delivered: u64,
     /// Given up, and to be seen to.
     pub(super) dead: Vec<DeadLetter>,
     pub(super) consumers: HashMap<u64, Slot, foldhash::fast::RandomState>,
@@ -280,6 +285,23 @@ impl State {
             purged.push(DeadLetter { place, message: None, deliveries: 0, reason: DeadReason::Rejected });
         }
         purged
+    }
+
+    /// The number of the message that has waited the longest: the first of its priority, for some priority.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        let of_priority = |priority| {
+            let all = Place::new(priority, 0)..=Place::new(priority, u64::MAX);
+            self.ready.range(all).next().map(|(place, _)| place.sequence())
+        };
+        (0..=HIGHEST_PRIORITY).filter_map(of_priority).min()
+    }
+
+    /// A message has come, and is in its place.
+    pub(super) fn note_time(&mut self, place: Place, now: Now) {
+        if self.arrivals.is_due(place.sequence(), now.unix_ms) {
+            let oldest = self.oldest().unwrap_or(place.sequence());
+            self.arrivals.note(place.sequence(), now.unix_ms, oldest);
+        }
     }
 
     /// When somebody should look after the queue.

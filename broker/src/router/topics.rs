@@ -12,8 +12,8 @@ pub struct TopicLevel {
     pub name: Box<str>,
     /// The topic that ends here has a retained message.
     pub has_retained: bool,
-    /// Other levels follow it.
-    pub has_children: bool,
+    /// Levels that follow it.
+    pub children: usize,
     /// Subscriptions whose filters begin with the levels up to this one.
     pub subscriptions: usize,
 }
@@ -25,6 +25,8 @@ pub struct TopicLevels {
     pub levels: Vec<TopicLevel>,
     /// Whether there are more behind them.
     pub has_more: bool,
+    /// How many there are in all, those of other pages included.
+    pub total: usize,
 }
 
 impl Router {
@@ -38,12 +40,13 @@ impl Router {
         limit: usize,
     ) -> TopicLevels {
         let mut found = First::new(after, limit);
-        retained.note_levels(prefix, &mut found);
-        Trie::note_levels(&self.trie, prefix, &mut found);
-        Trie::count_below(&self.trie, prefix, &mut found);
+        let is_retained = |below: &[&str]| retained.has_level(prefix.iter().chain(below).copied());
+        let total = retained.note_levels(prefix, &mut found)
+            + Trie::note_levels(&self.trie, prefix, &mut found, is_retained);
+        Trie::count_below(&self.trie, prefix, &mut found, is_retained);
         let has_more = found.has_more();
         let named = |(name, level)| TopicLevel { name, ..level };
-        TopicLevels { levels: found.into_map().into_iter().map(named).collect(), has_more }
+        TopicLevels { levels: found.into_map().into_iter().map(named).collect(), has_more, total }
     }
 }
 
@@ -87,29 +90,29 @@ mod tests {
         (router, retained)
     }
 
-    /// A level in short: its name, `R` for a retained message, `/` for children, and its subscriptions.
+    /// A level in short: its name, `R` for a retained message, its children, and its subscriptions.
     fn short(level: &TopicLevel) -> String {
-        let TopicLevel { name, has_retained, has_children, subscriptions } = level;
-        let flag = |is_there: &bool, sign| if *is_there { sign } else { "" };
-        format!("{name} {}{}{subscriptions}", flag(has_retained, "R"), flag(has_children, "/"))
+        let TopicLevel { name, has_retained, children, subscriptions } = level;
+        format!("{name} {}{children}/{subscriptions}", if *has_retained { "R" } else { "" })
     }
 
     #[test]
     fn a_level_shows_what_is_retained_and_what_is_subscribed_to() {
         let (router, retained) = world();
+        let uppermost = [" 1/1", "$SYS 1/1", "a 3/4", "a-level-that-is-long 1/1", "d 0/1", "e R0/0", "f 1/0"];
         for (prefix, expected) in [
-            (&[][..], &[" /1", "$SYS /1", "a /4", "a-level-that-is-long /1", "d 1", "e R0", "f /0"][..]),
-            (&["a"], &["+ /1", "b R/1", "z R0"]),
-            (&["a", "b"], &["c /1"]),
-            (&["a", "b", "c"], &["d R0"]),
-            (&["a", "+"], &["c 1"]),
-            (&[""], &["x 1"]),
+            (&[][..], &uppermost[..]),
+            (&["a"], &["+ 1/1", "b R1/1", "z R0/0"]),
+            (&["a", "b"], &["c 1/1"]),
+            (&["a", "b", "c"], &["d R0/0"]),
+            (&["a", "+"], &["c 0/1"]),
+            (&[""], &["x 0/1"]),
             (&["d"], &[]),
             (&["gone"], &[]),
         ] {
             let found = router.topic_levels(&retained, prefix, None, 100);
             assert_eq!(found.levels.iter().map(short).collect::<Vec<_>>(), expected, "{prefix:?}");
-            assert!(!found.has_more);
+            assert_eq!((found.has_more, found.total), (false, expected.len()), "{prefix:?}");
         }
     }
 
@@ -121,7 +124,7 @@ mod tests {
             let (mut paged, mut after) = (Vec::new(), None);
             loop {
                 let page = router.topic_levels(&retained, &[], after.as_deref(), limit);
-                assert!(page.levels.len() <= limit);
+                assert!(page.levels.len() <= limit && page.total == all.len());
                 paged.extend(page.levels);
                 after = paged.last().map(|level| level.name.clone());
                 if !page.has_more {

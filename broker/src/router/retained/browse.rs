@@ -59,23 +59,30 @@ impl Retained {
         RetainedPage { messages: found.into_map().into_values().flatten().collect(), has_more, total }
     }
 
-    /// Notes the levels that follow `prefix` in any topic that has a message.
-    pub(in crate::router) fn note_levels(&self, prefix: &[&str], found: &mut First<'_, TopicLevel>) {
-        let mut left = usize::MAX;
+    /// Whether any topic that has a message begins with these levels.
+    pub(in crate::router) fn has_level<'t>(&self, levels: impl Iterator<Item = &'t str>) -> bool {
+        self.root.read().descend(levels).is_some()
+    }
+
+    /// Notes the levels that follow `prefix` in any topic that has a message; how many there are.
+    pub(in crate::router) fn note_levels(&self, prefix: &[&str], found: &mut First<'_, TopicLevel>) -> usize {
+        let (mut left, mut total) = (usize::MAX, 0);
         while left > 0 {
             let root = self.root.read();
-            let Some(branch) = root.descend(prefix.iter().copied()) else { return };
+            let Some(branch) = root.descend(prefix.iter().copied()) else { break };
             let children = branch.children.as_slice();
             left = left.min(children.len());
             let from = left.saturating_sub(VISITED_PER_LOCK_MAX);
             for Child { level, branch } in &children[from..left] {
                 if let Some(seen) = found.place(level) {
-                    seen.has_retained |= branch.message.is_some();
-                    seen.has_children |= !branch.children.is_empty();
+                    seen.has_retained = branch.message.is_some();
+                    seen.children = branch.children.as_slice().len();
                 }
             }
+            total += left - from;
             left = from;
         }
+        total
     }
 }
 

@@ -13,41 +13,46 @@ use crate::router::topics::TopicLevel;
 const VISITED_PER_LOCK_MAX: NodeId = if cfg!(test) { 3 } else { 4_096 };
 
 impl Trie {
-    /// Notes the levels that follow `prefix` in any filter. A `#` is no level: what it asks for is below the one before.
+    /// Notes the levels that follow `prefix` in any filter; how many there are that are not `known` otherwise. A `#` is no
+    /// level: what it asks for is below the one before.
     pub(in crate::router) fn note_levels(
         trie: &RwLock<Self>,
         prefix: &[&str],
         found: &mut First<'_, TopicLevel>,
-    ) {
+        is_known: impl Fn(&[&str]) -> bool,
+    ) -> usize {
+        let mut unknown = 0;
         Self::for_each_node(trie, prefix, |_, parent, node| {
-            if node.parent != parent {
-                return;
-            }
-            if let Some(seen) = found.place(node.level.as_str()) {
-                seen.has_children |= node.children > 0;
+            if node.parent == parent {
+                let level = node.level.as_str();
+                unknown += usize::from(!is_known(&[level]));
+                found.place(level);
             }
         });
+        unknown
     }
 
-    /// Counts the subscriptions at and below each level that was found.
+    /// Counts the subscriptions at and below each level that was found, and the levels directly below it that are not
+    /// `known` otherwise.
     pub(in crate::router) fn count_below(
         trie: &RwLock<Self>,
         prefix: &[&str],
         found: &mut First<'_, TopicLevel>,
+        is_known: impl Fn(&[&str]) -> bool,
     ) {
         Self::for_each_node(trie, prefix, |trie, ancestor, node| {
-            if node.subscribers.is_empty() {
-                return;
-            }
-            let mut below = node;
+            let (mut below, mut steps) = (node, 0);
             while below.parent != ancestor {
                 if below.parent == ROOT {
                     return;
                 }
                 below = &trie.nodes[below.parent];
+                steps += 1;
             }
-            if let Some(seen) = found.get_mut(below.level.as_str()) {
+            let level = below.level.as_str();
+            if let Some(seen) = found.get_mut(level) {
                 seen.subscriptions += node.subscribers.len();
+                seen.children += usize::from(steps == 1 && !is_known(&[level, node.level.as_str()]));
             }
         });
     }
