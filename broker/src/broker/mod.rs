@@ -12,6 +12,7 @@ mod consume;
 mod durable;
 mod enqueue;
 mod follow_up;
+pub mod inspect;
 mod memory;
 mod publish;
 mod refuse;
