@@ -26,7 +26,7 @@ use self::input::{Input, handle};
 pub use self::protocol::{Close, CloseCode, Flow, Protocol};
 use crate::broker::Broker;
 use crate::clock::Now;
-use crate::counters::RefusalReason;
+use crate::counters::{self, RefusalReason, Spoken, is_sampled};
 use crate::net::{Received, Stream};
 use crate::output::Output;
 use crate::session::{Link, READY_BYTES_MAX};
@@ -153,6 +153,10 @@ impl Connection {
         let broker = Arc::clone(&self.broker);
         let mut turn = broker.turn();
         self.now = turn.now;
+        let is_measured = is_sampled();
+        if is_measured {
+            turn.measure();
+        }
         let mut flow = self.protocol.handle_wake(&mut turn);
         if flow == Flow::Continue && self.is_timeout_due(cx) {
             flow = self.protocol.handle_timeout(&mut turn);
@@ -168,7 +172,9 @@ impl Connection {
         let mut input = Input::NotAsked;
         if flow == Flow::Continue {
             if self.may_read() {
+                let before = *size;
                 (input, flow) = self.poll_input(cx, &mut turn, size);
+                turn.tally.moved(self.spoken()).read += (*size - before) as u64;
             } else {
                 self.await_store(cx);
             }
@@ -177,7 +183,12 @@ impl Connection {
         if is_lost {
             self.protocol.handle_closed(&mut turn);
         }
-        match turn.finish() {
+        let finished = turn.finish();
+        if is_measured {
+            let took = broker.now().instant.saturating_duration_since(self.now.instant);
+            broker.counters.latencies.turn.observe_time(took);
+        }
+        match finished {
             Ok(commit) => self.protocol.handle_commit(commit),
             Err(error) => {
                 tracing::error!(link = %self.link, %error, "the connection ends, since its changes were not stored");
@@ -282,6 +293,7 @@ impl Connection {
         let store = self.broker.store();
         let mut turn = self.broker.turn_at(self.now);
         let held = self.protocol.poll_transmit(&mut turn, &mut self.output);
+        turn.tally.moved(self.spoken()).written += self.output.len() as u64;
         if let Err(error) = turn.finish() {
             tracing::error!(link = %self.link, %error, "the connection ends, since what became of its deliveries was not stored");
             return Err(Lost);
@@ -294,6 +306,11 @@ impl Connection {
             self.awaited = CommitId::NONE;
         }
         Ok(())
+    }
+
+    /// What the client has logged in with.
+    fn spoken(&self) -> Option<counters::Protocol> {
+        self.link.spoken().map(Spoken::protocol)
     }
 
     fn is_timeout_due(&mut self, cx: &mut Context<'_>) -> bool {

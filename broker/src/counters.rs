@@ -1,44 +1,31 @@
 //! What is counted about the running broker. Plain atomics: nothing here locks, allocates or is read on the hot path.
 
+mod clients;
+mod counter;
+mod dropped;
+mod histogram;
+mod latency;
 mod refused;
+mod traffic;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+pub use self::clients::{Carrier, ClientCounters, Protocol, Spoken};
+pub use self::counter::{Counter, Sharded};
+pub use self::dropped::{DropReason, DroppedCounters};
+pub use self::histogram::{Histogram, Spread};
+pub use self::latency::{Latencies, is_sampled};
 pub use self::refused::{RefusalReason, RefusedCounters};
-
-/// One count that only grows, or a gauge that also falls.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// More by `amount`.
-    pub fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    /// So much and no other, for gauges.
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// Less by `amount`, for gauges.
-    pub fn subtract(&self, amount: u64) {
-        self.0.fetch_sub(amount, Ordering::Relaxed);
-    }
-
-    /// The count.
-    pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub use self::traffic::{Amount, ByQos, Moved, Tally, Traffic};
+use crate::message::Qos;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Network connections that are open.
+    /// Network connections that are open and speak a protocol, or may begin to.
     pub connections: Counter,
     /// Network connections there have been.
     pub connections_total: Counter,
+    /// Clients that have logged in.
+    pub clients: ClientCounters,
     /// What was refused: upgrades, connections that the broker ended, and single packets and frames.
     pub refused: RefusedCounters,
     /// Addresses that were banned, since too many logins from them failed.
@@ -55,37 +42,37 @@ pub struct Counters {
     pub permits_judged: Counter,
     /// Publishes for which that was not needed, since it was remembered that the client may publish there.
     pub permits_remembered: Counter,
-    /// Messages published by clients.
-    pub published: Counter,
-    /// Deliveries given to sessions.
-    pub delivered: Counter,
-    /// Deliveries dropped because an outbox was full, and messages that a queue gave up with nowhere to put them.
-    pub dropped: Counter,
+    /// Messages, and bytes of connections.
+    pub traffic: Sharded<Traffic>,
+    /// Messages that were dropped.
+    pub dropped: DroppedCounters,
     /// Messages that a queue gave up and that went to its dead letters.
     pub dead_letters: Counter,
-}
-
-/// What one turn adds to the counters, at its end: an atomic addition for each message would cost as much as decoding it.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Messages published by clients.
-    pub published: u64,
-    /// Deliveries given to sessions.
-    pub delivered: u64,
-    /// Deliveries dropped.
-    pub dropped: u64,
+    /// Sessions that ended, since their clients did not come back in time.
+    pub sessions_expired: Counter,
+    /// The most messages that any outbox has held.
+    pub outbox_messages_highest: Counter,
+    /// The most bytes of messages that any outbox has held.
+    pub outbox_bytes_highest: Counter,
+    /// How long things take.
+    pub latencies: Latencies,
 }
 
 impl Counters {
+    /// Messages that clients have published, by any protocol.
+    pub fn published(&self) -> u64 {
+        let by_qos = Protocol::ALL.iter().flat_map(|protocol| {
+            [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce].map(|qos| (*protocol, qos))
+        });
+        by_qos.map(|(protocol, qos)| self.traffic.sum(|traffic| traffic.received(protocol, qos).0)).sum()
+    }
+
     /// Adds what a turn has counted.
     pub fn add_tally(&self, tally: &Tally) {
-        let counts = [
-            (&self.published, tally.published),
-            (&self.delivered, tally.delivered),
-            (&self.dropped, tally.dropped),
-        ];
-        for (counter, amount) in counts.into_iter().filter(|(_, amount)| *amount > 0) {
-            counter.add(amount);
-        }
+        self.traffic.own().add(tally);
+        self.dropped.add(DropReason::OutboxFull, tally.dropped);
+        self.dropped.add(DropReason::Expired, tally.expired);
+        self.outbox_messages_highest.raise_to(tally.outbox_messages);
+        self.outbox_bytes_highest.raise_to(tally.outbox_bytes);
     }
 }

@@ -3,7 +3,7 @@
 //! **Start here.** The layers, from the wire inwards; each knows only those below it:
 //!
 //! ```text
-//!   admin        HTTP for those who run the broker             beside the others
+//!   admin        HTTP for those who run the broker             beside the others, as is `service_manager`
 //!   net          listeners, WebSocket upgrade, streams          bytes come and go
 //!   connection   the loop: read, handle, commit, write          one task per network connection
 //!   mqtt  stomp  packets and frames become requests             two implementations of `connection::Protocol`
@@ -44,6 +44,7 @@ pub mod refusal_log;
 pub mod replies;
 pub mod router;
 pub mod selection;
+pub mod service_manager;
 pub mod session;
 pub mod stomp;
 pub mod store;

@@ -3,13 +3,14 @@
 mod ctl;
 mod passwd;
 mod reload;
+mod stop;
 mod store_command;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 use tidewire::admin::{self, Access, Admin};
@@ -20,13 +21,14 @@ use tidewire::config::{
 };
 use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
+use tidewire::service_manager::{Environment, ServiceManager};
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::task::JoinError;
 use tracing_subscriber::EnvFilter;
 
 use self::reload::Reload;
+use self::stop::{Asked, Signals};
 
 /// Most of a message's life is allocated and freed by different threads, in a few small sizes: `docs/benchmarks.md` has
 /// the figures beside the system's allocator.
@@ -67,32 +69,45 @@ struct ConfigArgs {
     set: Vec<String>,
 }
 
-/// How long connections may take to end when the broker is stopped.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// The exit code of a broker whose configuration is wrong: starting it again would change nothing. (`sysexits.h`, EX_CONFIG;
+/// `RestartPreventExitStatus=78` in its unit)
+const EXIT_CONFIGURATION: u8 = 78;
 /// tokio looks for I/O events after this many tasks. Its default of 61 breaks the batches of a large fan-out.
 const EVENT_INTERVAL: u32 = 2048;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(args) => with_config(&args, serve),
-        Command::Check(args) => with_config(&args, |_, warnings, sources| match warnings.as_slice() {
-            [] => say(&format!("{}: no fault found\n", name(&sources))),
-            warnings => fail(warnings),
+        Command::Serve(args) => with_config(&args, serve, |errors| {
+            Failure::configuration(lines(errors)).say(&ServiceManager::new(&Environment::of_process()))
         }),
-        Command::Config(args) => with_config(&args, |config, _, _| match toml::to_string(&config) {
-            Ok(text) => say(&text),
-            Err(error) => complain(&error.to_string()),
-        }),
+        Command::Check(args) => with_config(
+            &args,
+            |_, warnings, sources| match warnings.as_slice() {
+                [] => say(&format!("{}: no fault found\n", name(&sources))),
+                warnings => fail(warnings),
+            },
+            fail,
+        ),
+        Command::Config(args) => with_config(
+            &args,
+            |config, _, _| match toml::to_string(&config) {
+                Ok(text) => say(&text),
+                Err(error) => complain(&error.to_string()),
+            },
+            fail,
+        ),
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
     }
 }
 
-/// Runs with a configuration that is right, what should be other about it all the same, and where it came from.
+/// Runs with a configuration that is right, what should be other about it all the same, and where it came from; or else with
+/// what is wrong.
 fn with_config(
     args: &ConfigArgs,
     run: impl FnOnce(Config, Vec<ConfigError>, Sources) -> ExitCode,
+    refuse: impl FnOnce(&[ConfigError]) -> ExitCode,
 ) -> ExitCode {
     let sources = Sources {
         file: args.config.clone(),
@@ -101,108 +116,136 @@ fn with_config(
     };
     match load_with_warnings(&sources) {
         Ok((config, warnings)) => run(config, warnings, sources),
-        Err(errors) => fail(&errors),
+        Err(errors) => refuse(&errors),
     }
 }
 
 fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCode {
     if let Err(error) = start_log(&config.log) {
-        return complain(&format!("log.level: {error}"));
+        let failure = Failure::configuration(format!("log.level: {error}"));
+        return failure.say(&ServiceManager::new(&Environment::of_process()));
     }
+    let manager = Arc::new(ServiceManager::new(&Environment::of_process()));
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(run(config, passed, sources)),
-        Err(error) => complain(&format!("cannot start: {error}")),
+    let served = match runtime {
+        Ok(runtime) => runtime.block_on(run(config, passed, sources, &manager)),
+        Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
+    };
+    served.unwrap_or_else(|failure| failure.say(&manager))
+}
+
+/// Why the broker does not serve.
+struct Failure {
+    text: String,
+    code: u8,
+}
+
+impl Failure {
+    /// For a reason that may be another the next time.
+    fn new(text: impl ToString) -> Self {
+        Self { text: text.to_string(), code: 1 }
+    }
+
+    /// For a fault of the configuration.
+    fn configuration(text: impl ToString) -> Self {
+        Self { text: text.to_string(), code: EXIT_CONFIGURATION }
+    }
+
+    /// Tells it, and whoever has started the process as well.
+    fn say(&self, manager: &ServiceManager) -> ExitCode {
+        manager.failed(&self.text);
+        complain(&self.text);
+        ExitCode::from(self.code)
     }
 }
 
-/// Binds every listener, serves until a signal, and stops: accepts nobody any more, tells every client, and waits for
-/// them to go. A second signal stops at once. SIGHUP reloads.
-async fn run(config: Config, mut passed: net::Passed, sources: Sources) -> ExitCode {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
-    let (store, recovered) = match open_store(&config) {
-        Ok(opened) => opened,
-        Err(error) => return complain(&error.to_string()),
-    };
-    let gate = match config.authority() {
-        Ok(gate) => gate,
-        Err(fault) => return complain(&fault.to_string()),
-    };
-    let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
-    broker.restore(recovered);
-    let mut bound = Vec::new();
-    for listener in &broker.config.listeners {
-        match net::bind_or_take(listener.clone(), &mut passed) {
-            Ok(listener) => bound.push(listener),
-            Err(error) => return complain(&error.to_string()),
+impl From<net::BindError> for Failure {
+    fn from(error: net::BindError) -> Self {
+        match error {
+            net::BindError::Tls { .. } => Self::configuration(error),
+            net::BindError::Address { .. } => Self::new(error),
         }
     }
-    let (admin, access) = match bind_admin(&broker.config, &mut passed) {
-        Ok(bound) => bound,
-        Err(text) => return complain(&text),
-    };
+}
+
+/// Binds every listener, serves until a signal, and stops. SIGHUP reloads.
+async fn run(
+    config: Config,
+    mut passed: net::Passed,
+    sources: Sources,
+    manager: &Arc<ServiceManager>,
+) -> Result<ExitCode, Failure> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
+    let (store, recovered) = open_store(&config, manager).map_err(Failure::new)?;
+    let gate = config.authority().map_err(Failure::configuration)?;
+    let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
+    broker.restore(recovered);
+    let listeners = broker.config.listeners.iter();
+    let bound = listeners.map(|listener| net::bind_or_take(listener.clone(), &mut passed));
+    let bound = bound.collect::<Result<Vec<_>, _>>()?;
+    let (admin, access) = bind_admin(&broker.config, &mut passed)?;
     for name in passed.left() {
         tracing::warn!(name, "a socket was passed that no listener takes (bind = \"systemd:NAME\")");
     }
-    let Ok(mut signals) = Signals::new() else {
-        return complain("cannot listen for signals");
-    };
+    let mut signals =
+        Signals::new().map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     let reload = Arc::new(Reload::new(sources, Arc::clone(&broker), gate, Arc::clone(&access), &bound));
-    let (stop, stopped) = watch::channel(false);
     let admin = admin.map(|bound| {
         tracing::info!("listening on {}", url("http", &bound, "admin"));
         let (broker, reload) = (Arc::clone(&broker), Arc::clone(&reload));
-        let admin = Admin::new(broker, access, reload, stopped.clone(), bound.address());
+        let admin = Admin::new(Arc::clone(&broker), access, reload, broker.draining(), bound.address());
         tokio::spawn(admin::serve(Arc::new(admin), bound))
     });
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);
         async move { broker.run_schedule().await }
     });
-    if let Err(error) = watch_memory(&broker) {
-        return complain(&format!("memory cannot be watched: {error}"));
-    }
+    watch_memory(&broker).map_err(|error| Failure::new(format!("memory cannot be watched: {error}")))?;
     for listener in bound {
         tracing::info!("listening on {}", describe(&listener));
-        tokio::spawn(net::serve(Arc::clone(&broker), listener, stopped.clone()));
+        tokio::spawn(net::serve(Arc::clone(&broker), listener, broker.draining()));
     }
     let who = match broker.config.allows_anonymous() {
         true => "everybody may connect",
         false => "users may connect who authenticate",
     };
     tracing::info!("ready: {who}");
-    let first = loop {
+    let report = tokio::spawn({
+        let (manager, broker) = (Arc::clone(manager), Arc::clone(&broker));
+        async move { manager.report(&broker).await }
+    });
+    manager.ready(&broker).map_err(|error| Failure::new(format!("the watchdog cannot be fed: {error}")))?;
+    let stop = loop {
         match signals.next().await {
-            HANGUP => {
+            Asked::Reload => {
+                manager.reloading();
                 let reload = Arc::clone(&reload);
                 // Files are read, so not on the threads that serve.
-                let _ = tokio::task::spawn_blocking(move || reload.run()).await;
+                let reloaded = tokio::task::spawn_blocking(move || reload.run()).await;
+                manager.reloaded(&broker, fault_of(&reloaded));
             }
-            other => break other,
+            Asked::Stop(stop) => break stop,
         }
     };
-    tracing::info!(signal = first, connections = broker.link_count(), "stopping; once more stops at once");
-    stop.send_replace(true);
-    broker.end_all_links();
-    let drained = tokio::time::timeout(STOP_TIMEOUT, all_gone(&broker));
-    tokio::select! {
-        result = drained => if result.is_err() {
-            tracing::warn!(connections = broker.link_count(), "stopped, though some connections did not end in time");
-        },
-        again = signals.next_stop() => tracing::warn!(signal = again, "stopping at once"),
+    let flushed_by = stop::drain(stop, &broker, manager, &mut signals).await;
+    // It tells of the stop until then, and of why nobody is let in. Once it has ended, its socket's file is gone.
+    for task in [Some(schedule), Some(report), admin].into_iter().flatten() {
+        task.abort();
+        let _ = task.await;
     }
-    schedule.abort();
-    if let Some(admin) = admin {
-        // It tells of the stop until then. Once it has ended, its socket's file is gone.
-        admin.abort();
-        let _ = admin.await;
+    Ok(stop::flush(flushed_by, &broker, manager, &mut signals).await)
+}
+
+/// What a reload was refused for, at first.
+fn fault_of(reloaded: &Result<Result<Vec<ConfigError>, Vec<ConfigError>>, JoinError>) -> Option<String> {
+    match reloaded {
+        Ok(Ok(_)) => None,
+        Ok(Err(errors)) => errors.first().map(ToString::to_string),
+        Err(error) => Some(error.to_string()),
     }
-    broker.store().close();
-    tracing::info!("stopped");
-    ExitCode::SUCCESS
 }
 
 /// Sees to it that the process stays within the memory that it may have, if there is such a bound. It has a thread of its
@@ -232,24 +275,28 @@ fn watch_memory(broker: &Arc<Broker>) -> std::io::Result<()> {
 fn bind_admin(
     config: &Config,
     passed: &mut net::Passed,
-) -> Result<(Option<net::Bound>, Arc<Access>), String> {
-    let token = config.admin.token().map_err(|text| format!("admin.token_file: {text}"))?;
+) -> Result<(Option<net::Bound>, Arc<Access>), Failure> {
+    let token = config.admin.token();
+    let token = token.map_err(|text| Failure::configuration(format!("admin.token_file: {text}")))?;
     let bound = config.admin.listener().map(|listener| net::bind_or_take(listener, passed)).transpose();
     let bound = bound.map_err(|error| {
-        format!("{error}: set admin.bind to another address, or to \"\" to do without the admin listener")
+        let hint = "set admin.bind to another address, or to \"\" to do without the admin listener";
+        Failure::new(format!("{error}: {hint}"))
     })?;
     Ok((bound, Arc::new(Access::new(token))))
 }
 
 /// Opens the store that the configuration asks for, and says what it promises.
-fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Recovered), OpenError> {
+fn open_store(config: &Config, manager: &ServiceManager) -> Result<(Arc<dyn Store>, Recovered), OpenError> {
     let Some(options) = config.storage.options() else {
         let store = MemoryStore::default();
         tracing::warn!("{}", store.promise());
         return Ok((Arc::new(store), Recovered::default()));
     };
+    manager.opening();
     let started = Instant::now();
-    let (store, recovered) = DiskStore::open(&config.data_dir, options)?;
+    let (store, recovered) =
+        DiskStore::open_telling(&config.data_dir, options, &|progress| manager.recovering(progress))?;
     for damaged in store.damaged() {
         tracing::error!("damaged and set aside: {damaged}");
     }
@@ -262,51 +309,6 @@ fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Recovered), OpenError>
         store.promise()
     );
     Ok((store, recovered))
-}
-
-/// Waits until no connection is left. Looks again at intervals: this happens once, and needs no machinery.
-async fn all_gone(broker: &Broker) {
-    let mut interval = tokio::time::interval(Duration::from_millis(10));
-    while broker.link_count() > 0 {
-        interval.tick().await;
-    }
-}
-
-const HANGUP: &str = "SIGHUP";
-
-/// SIGTERM, SIGINT and SIGHUP.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.hangup.recv() => HANGUP,
-        }
-    }
-
-    /// The next one that is to stop.
-    async fn next_stop(&mut self) -> &'static str {
-        loop {
-            match self.next().await {
-                HANGUP => {}
-                other => return other,
-            }
-        }
-    }
 }
 
 /// An address as a person would type it, and what is spoken there.
@@ -360,8 +362,12 @@ fn name(sources: &Sources) -> String {
 }
 
 fn fail(errors: &[ConfigError]) -> ExitCode {
+    complain(&lines(errors))
+}
+
+fn lines(errors: &[ConfigError]) -> String {
     let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    complain(&lines.join("\n"))
+    lines.join("\n")
 }
 
 /// A reader that has gone away is no failure of ours.

@@ -2,6 +2,7 @@
 //! write.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::clock::Now;
 use crate::counters::{Counters, Tally};
@@ -30,6 +31,8 @@ pub struct Turn<'s> {
     /// What is counted in this turn.
     pub tally: Tally,
     counters: &'s Counters,
+    /// When the turn began, where it is measured, until the first publish in it takes that.
+    measured: Option<Instant>,
 }
 
 impl<'s> Turn<'s> {
@@ -49,7 +52,19 @@ impl<'s> Turn<'s> {
             last_match: LastMatch::default(),
             tally: Tally::default(),
             counters,
+            measured: None,
         }
+    }
+
+    /// The turn is one whose first publish is measured.
+    pub fn measure(&mut self) {
+        self.measured = Some(self.now.instant);
+    }
+
+    /// When the turn began that is measured, for the first who asks.
+    #[inline]
+    pub fn take_measured(&mut self) -> Option<Instant> {
+        self.measured.take()
     }
 
     /// The next packet or frame is handled: what is recorded from here on is its own.

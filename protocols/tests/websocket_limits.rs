@@ -60,6 +60,29 @@ fn errors_of_compressed_messages_come_in_the_order_of_their_bytes() {
     assert_eq!(error(5, &text(b"1234\xff6789")), Some(DecodeError::Utf8));
 }
 
+/// A message whose last block is cut short is not one, though what there is of it can be inflated; the next message on the
+/// same thread does not suffer from it.
+#[test]
+fn a_block_that_is_cut_short_is_refused() {
+    let text = b"some text, and some text again, and more of the same text".as_slice();
+    for style in [Style::Plain, Style::Stored(LIMIT), Style::Literals, Style::Flushed(7, false), Style::Final]
+    {
+        let payload = Client::new(9, 15, false).compress(style, text);
+        let whole = decode(LIMIT, &frame(FIN | RSV1 | BINARY, MASK, &payload));
+        assert_eq!(whole.seen, [Seen::Message(MessageKind::Binary, text.to_vec())], "{style:?}");
+        // Between blocks it is whole, and shorter; a single 0 is a message that is empty; and what is appended to a message
+        // may be just what a stored block lacks.
+        let is_completed = |cut: usize| matches!(style, Style::Stored(_)) && cut + 5 == payload.len();
+        let is_end = |cut: usize| {
+            payload[cut..].starts_with(&[0, 0, 0xFF, 0xFF]) || payload[..cut] == [0] || is_completed(cut)
+        };
+        for cut in (1..payload.len()).filter(|cut| !is_end(*cut)) {
+            let outcome = decode(LIMIT, &frame(FIN | RSV1 | BINARY, MASK, &payload[..cut]));
+            assert_eq!(outcome.error, Some(DecodeError::Deflate), "{style:?}, cut at {cut} of {payload:x?}");
+        }
+    }
+}
+
 /// WS-PMD-24: a bomb of 1000:1 stops at the limit.
 #[test]
 fn a_bomb_stops_at_the_limit() {

@@ -207,6 +207,8 @@ fn every_fault_is_shown_at_its_line() {
         ("queues", "deliveries_max = 0", "at least 1"),
         ("queues", "dead_letter = \"dead\"", "/queue/dead.{queue}"),
         ("queues", "dead_letter = \"/topic/dead/+\"", "/topic/dead/{queue}"),
+        ("shutdown", "timeout = \"0s\"", "no time to tell anybody"),
+        ("shutdown", "spread = \"10s\"", "less than timeout, 10s"),
         ("log", "level = \"inof\"", "\"inof\" is neither"),
         ("log", "level = \"info,tidewire::mqtt=loud\"", "tidewire::mqtt=loud"),
     ] {

@@ -1,15 +1,21 @@
 //! Answers as they leave: text for probes, JSON for programs.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::io;
 
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+
+/// What an answer carries, all at once or bit by bit.
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// An answer.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Body>;
 
 /// Why a request is not done.
 #[derive(Debug)]
@@ -17,7 +23,7 @@ pub(super) struct Refused {
     pub(super) status: StatusCode,
     reason: Cow<'static, str>,
     /// What HTTP wants to be said with this status.
-    header: Option<(HeaderName, &'static str)>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refused {
@@ -25,16 +31,22 @@ impl Refused {
         Self { status, reason: reason.into(), header: None }
     }
 
-    pub(super) fn with(self, name: HeaderName, value: &'static str) -> Self {
+    pub(super) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 }
 
+/// What a refusal says.
+#[derive(Serialize)]
+struct Said<'r> {
+    error: &'r str,
+}
+
 impl From<Refused> for Answer {
     fn from(Refused { status, reason, header }: Refused) -> Self {
-        let mut answer = json(status, &json!({ "error": reason }));
+        let mut answer = json(status, &Said { error: &reason });
         if let Some((name, value)) = header {
-            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+            answer.headers_mut().insert(name, value);
         }
         answer
     }
@@ -42,16 +54,43 @@ impl From<Refused> for Answer {
 
 /// A line of text.
 pub(super) fn text(status: StatusCode, line: &str) -> Answer {
-    answer(status, "text/plain; charset=utf-8", format!("{line}\n"))
+    whole(status, "text/plain; charset=utf-8", format!("{line}\n"))
+}
+
+/// 204: it is done, and there is nothing to say.
+pub(super) fn nothing() -> Answer {
+    let mut answer = whole(StatusCode::NO_CONTENT, JSON, "");
+    answer.headers_mut().remove(header::CONTENT_TYPE);
+    answer
+}
+
+/// 200 with JSON.
+pub(super) fn done(value: &impl Serialize) -> Answer {
+    json(StatusCode::OK, value)
 }
 
 /// JSON.
-pub(super) fn json(status: StatusCode, value: &Value) -> Answer {
-    answer(status, "application/json", format!("{value}\n"))
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    match serde_json::to_string(value) {
+        Ok(text) => whole(status, JSON, format!("{text}\n")),
+        // A map whose keys are no texts; none of ours has such.
+        Err(error) => {
+            tracing::error!(%error, "an answer of the admin listener cannot be written as JSON");
+            let said = "{\"error\":\"the answer cannot be written as JSON\"}\n";
+            whole(StatusCode::INTERNAL_SERVER_ERROR, JSON, said)
+        }
+    }
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: String) -> Answer {
-    let mut answer = Response::new(Full::from(body));
+/// A body that is there as a whole.
+pub(super) fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let never = |never: Infallible| match never {};
+    with_body(status, content_type, Full::new(body.into()).map_err(never).boxed_unsync())
+}
+
+/// A body of this type.
+pub(super) fn with_body(status: StatusCode, content_type: &'static str, body: Body) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -59,3 +98,5 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Answe
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
+
+const JSON: &str = "application/json";

@@ -1,7 +1,8 @@
 //! Keeps web pages away. A browser on the same machine reaches the listener, and does for every page that somebody opens
 //! what that page asks for; three things tell such a request from others:
 //!
-//! * `Origin`, which browsers put into what one page asks of another, and into every POST. Nobody else needs it.
+//! * `Origin`, which browsers put into what one page asks of another, and into every POST. It may be that of the listener
+//!   itself, whose own page asks then; nobody else needs it.
 //! * `Host`: a page whose name is made to lead to this address (DNS rebinding) counts as the same origin, and sends no
 //!   `Origin` with a GET, but its name in `Host`.
 //! * `Content-Type: application/json`, which a form cannot send, and a script only after it has asked by OPTIONS. (Fetch
@@ -10,7 +11,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::StatusCode;
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::uri::Authority;
 
 use super::answer::Refused;
@@ -23,15 +24,28 @@ use crate::config::is_loopback_host;
 /// 403: one may be.
 pub(super) fn refuse_pages(headers: &HeaderMap, address: Option<SocketAddr>) -> Result<(), Refused> {
     let refused = |reason: &'static str| Err(Refused::new(StatusCode::FORBIDDEN, reason));
-    if headers.contains_key(header::ORIGIN) {
-        return refused("web pages may not ask here: the request has an Origin");
+    let host = only(headers, header::HOST);
+    if headers.contains_key(header::ORIGIN) && !is_own_page(headers, host) {
+        return refused("pages of other sites may not ask here: the request has an Origin");
     }
-    let mut hosts = headers.get_all(header::HOST).into_iter();
-    let host = hosts.next().and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    match host.filter(|host| hosts.next().is_none() && is_own(host.host(), address)) {
+    let authority = host.and_then(|host| Authority::try_from(host).ok());
+    match authority.filter(|authority| is_own(authority.host(), address)) {
         Some(_) => Ok(()),
         None => refused("the request's Host is neither localhost nor the address of this listener"),
     }
+}
+
+/// Whether the page was loaded from where it asks: the same scheme, which is HTTP here, host and port.
+fn is_own_page(headers: &HeaderMap, host: Option<&str>) -> bool {
+    let page = only(headers, header::ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
+    page.is_some_and(|page| host.is_some_and(|host| page.eq_ignore_ascii_case(host)))
+}
+
+/// The value of a header that is there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).into_iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok()
 }
 
 /// Whether a host is this listener. Where it is bound to all addresses of the machine, any address will do: a page that was

@@ -1,28 +1,40 @@
 //! The admin listener: HTTP/1.1 for those who run the broker, and their programs.
 //!
 //! ```text
-//!   bytes ──▶ server: limits ──▶ router ──▶ guard: no page ──▶ access: the token ──▶ an answer
+//!   bytes ──▶ server: limits ──▶ router ──▶ guard: no foreign page ──▶ routes ──▶ access: the token ──▶ an endpoint
 //!
-//!   GET  /healthz         200 as long as there is anybody to answer
-//!   GET  /readyz          200, or 503 and why clients should be sent elsewhere
-//!   POST /api/v1/reload   200, or 422 and what is wrong
+//!   GET  /healthz              200 as long as there is anybody to answer
+//!   GET  /readyz               200, or 503 and why clients should be sent elsewhere
+//!   GET  /api/v1/openapi.json  what else there is: every path, parameter and answer
 //! ```
 //!
-//! What a reload does is the daemon's to know: it hands in a [`Reload`].
+//! One file in `endpoints` for each group of paths; each adds its own to the [`Routes`]. What is listed comes in pages
+//! (`page.rs`). What a reload does is the daemon's to know: it hands in a [`Reload`].
 
 mod access;
 mod answer;
+mod call;
+mod endpoints;
 mod guard;
+mod page;
 mod router;
+mod routes;
 mod server;
+mod stream;
+#[cfg(test)]
+mod testing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hyper::StatusCode;
 use tokio::sync::watch;
 
 pub use self::access::Access;
+use self::answer::Refused;
+use self::routes::Routes;
 pub use self::server::serve;
+use self::stream::Streams;
 use crate::broker::Broker;
 use crate::config::ConfigError;
 use crate::refusal_log::RefusalLog;
@@ -46,6 +58,8 @@ pub struct Admin {
     stopping: watch::Receiver<bool>,
     /// Where the listener is bound; none on a Unix socket.
     address: Option<SocketAddr>,
+    routes: Routes,
+    streams: Streams,
     refusals: RefusalLog,
 }
 
@@ -58,6 +72,34 @@ impl Admin {
         stopping: watch::Receiver<bool>,
         address: Option<SocketAddr>,
     ) -> Self {
-        Self { broker, access, reload, stopping, address, refusals: RefusalLog::default() }
+        let routes = endpoints::routes(&broker.config);
+        Self {
+            broker,
+            access,
+            reload,
+            stopping,
+            address,
+            routes,
+            streams: Streams::default(),
+            refusals: RefusalLog::default(),
+        }
+    }
+}
+
+impl Admin {
+    /// Does what takes a while, such as a walk over all clients, where it keeps nobody waiting who is served.
+    ///
+    /// # Errors
+    ///
+    /// 500: it has panicked.
+    async fn off_thread<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        let admin = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&admin)).await;
+        done.map_err(|_| {
+            Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "this has failed: see the broker's log")
+        })
     }
 }

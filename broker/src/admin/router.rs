@@ -1,54 +1,23 @@
-//! Which request gets which answer.
+//! What every request has to pass on its way to an endpoint, and back.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes};
-use hyper::{Method, Request, StatusCode, header};
-use serde_json::{Map, Value, json};
+use hyper::header::{self, HeaderValue};
+use hyper::{Request, StatusCode};
 
 use super::Admin;
-use super::answer::{Answer, Refused, json, text};
+use super::answer::{Answer, Refused};
 use super::guard::{refuse_pages, require_json};
-
-/// Largest body of a request, in bytes.
-const BODY_BYTES_MAX: usize = 64 << 10;
-
-/// What can be asked for.
-#[derive(Clone, Copy)]
-enum Route {
-    Health,
-    Readiness,
-    Reload,
-}
-
-impl Route {
-    fn at(path: &str) -> Option<Self> {
-        match path {
-            "/healthz" => Some(Self::Health),
-            "/readyz" => Some(Self::Readiness),
-            "/api/v1/reload" => Some(Self::Reload),
-            _ => None,
-        }
-    }
-
-    /// Whether it changes something: it is asked for by POST then, else by GET.
-    fn is_change(self) -> bool {
-        matches!(self, Self::Reload)
-    }
-
-    /// Whether everybody may ask: those who watch over processes have no token.
-    fn is_open(self) -> bool {
-        matches!(self, Self::Health | Self::Readiness)
-    }
-}
 
 impl Admin {
     /// Answers a request.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Answer
+    pub(super) async fn answer<B>(self: &Arc<Self>, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         match self.try_answer(request).await {
             Ok(answer) => answer,
@@ -56,213 +25,52 @@ impl Admin {
         }
     }
 
-    async fn try_answer<B>(&self, request: Request<B>) -> Result<Answer, Refused>
+    async fn try_answer<B>(self: &Arc<Self>, request: Request<B>) -> Result<Answer, Refused>
     where
         B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        refuse_pages(request.headers(), self.address)?;
-        let nothing = || Refused::new(StatusCode::NOT_FOUND, "nothing is served at this path");
-        let route = Route::at(request.uri().path()).ok_or_else(nothing)?;
-        check_method(route, request.method())?;
-        if !route.is_open() && !self.access.admits(request.headers()) {
+        let (head, body) = request.into_parts();
+        refuse_pages(&head.headers, self.address)?;
+        let (route, mut call) = self.routes.find(&head.method, head.uri.path(), head.uri.query())?;
+        if !route.is_open && !self.access.admits(&head.headers) {
             let reason = "give the token of admin.token_file as Authorization: Bearer";
+            let challenge = HeaderValue::from_static("Bearer realm=\"tidewire\"");
             let refused = Refused::new(StatusCode::UNAUTHORIZED, reason);
-            return Err(refused.with(header::WWW_AUTHENTICATE, "Bearer realm=\"tidewire\""));
+            return Err(refused.with(header::WWW_AUTHENTICATE, challenge));
         }
-        if route.is_change() {
-            require_json(request.headers())?;
+        if route.takes_body() {
+            require_json(&head.headers)?;
+            call = call.with_body(read(body, route.body_bytes_max).await?);
         }
-        match route {
-            Route::Health => Ok(text(StatusCode::OK, "ok")),
-            Route::Readiness => Ok(self.readiness()),
-            Route::Reload => {
-                read_nothing(request.into_body()).await?;
-                self.reload().await
-            }
-        }
-    }
-
-    fn readiness(&self) -> Answer {
-        let unready = |reason| text(StatusCode::SERVICE_UNAVAILABLE, reason);
-        if *self.stopping.borrow() {
-            unready("stopping")
-        } else if self.broker.store().is_failing() {
-            unready("the store takes nothing at present: its disk is full or failing")
-        } else {
-            text(StatusCode::OK, "ready")
-        }
-    }
-
-    async fn reload(&self) -> Result<Answer, Refused> {
-        let reload = Arc::clone(&self.reload);
-        // Files are read, so not on the threads that serve.
-        let reloaded = tokio::task::spawn_blocking(move || reload.reload()).await;
-        match reloaded {
-            Ok(Ok(warnings)) => Ok(json(StatusCode::OK, &json!({ "reloaded": true, "warnings": warnings }))),
-            Ok(Err(errors)) => {
-                Ok(json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "reloaded": false, "errors": errors })))
-            }
-            Err(_) => Err(Refused::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the reload failed: see the broker's log",
-            )),
-        }
+        route.answer(self, call).await
     }
 }
 
-fn check_method(route: Route, method: &Method) -> Result<(), Refused> {
-    let (is_served, allow) = match route.is_change() {
-        true => (method == Method::POST, "POST"),
-        // hyper leaves the body of an answer to HEAD away.
-        false => (method == Method::GET || method == Method::HEAD, "GET, HEAD"),
-    };
-    match is_served {
-        true => Ok(()),
-        false => {
-            let refused = Refused::new(StatusCode::METHOD_NOT_ALLOWED, "this path is asked for otherwise");
-            Err(refused.with(header::ALLOW, allow))
-        }
-    }
-}
-
-/// Reads the body of a request that takes no arguments: nothing, or `{}`. One that was passed over might be one that
-/// somebody relies on.
-async fn read_nothing<B>(body: B) -> Result<(), Refused>
+/// Reads a body that may have so many bytes.
+async fn read<B>(body: B, bytes_max: usize) -> Result<Bytes, Refused>
 where
     B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|error| match error
-        .is::<LengthLimitError>()
-    {
-        true => Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
-        false => Refused::new(StatusCode::BAD_REQUEST, "the body ends too soon"),
-    })?;
-    let body = body.to_bytes();
-    let is_empty = |object: Map<String, Value>| object.is_empty();
-    match body.trim_ascii().is_empty() || serde_json::from_slice(&body).is_ok_and(is_empty) {
-        true => Ok(()),
-        false => Err(Refused::new(StatusCode::BAD_REQUEST, "this takes no arguments: send {} or nothing")),
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))
+        }
+        Err(_) => Err(Refused::new(StatusCode::BAD_REQUEST, "the body ends too soon")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::Ordering;
 
-    use http_body_util::Full;
-    use tokio::sync::watch;
+    use hyper::StatusCode;
+    use hyper::header;
+    use serde_json::json;
 
-    use super::*;
-    use crate::admin::{Access, Reload};
-    use crate::auth::Gate;
-    use crate::broker::Broker;
-    use crate::clock::Clock;
-    use crate::config::{AdminToken, Config, ConfigError};
-    use crate::store::{Batch, CommitId, Fetch, MemoryStore, Store, StoreError};
-
-    const TOKEN: &str = "0123456789abcdef";
-
-    /// A reload that goes as it is told.
-    #[derive(Default)]
-    struct Files {
-        are_wrong: AtomicBool,
-    }
-
-    impl Reload for Files {
-        fn reload(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
-            let said = |text: &str| {
-                let (place, excerpt) = ("acl.toml:2:1".to_owned(), Some("    alow = []".to_owned()));
-                vec![ConfigError { place, text: text.to_owned(), excerpt }]
-            };
-            match self.are_wrong.load(Ordering::Relaxed) {
-                true => Err(said("wrong")),
-                false => Ok(said("not nice")),
-            }
-        }
-    }
-
-    /// The memory store with a disk that may fail.
-    #[derive(Default)]
-    struct Disk {
-        memory: MemoryStore,
-        fails: AtomicBool,
-    }
-
-    impl Store for Disk {
-        fn apply(&self, batch: &mut Batch) -> Result<CommitId, StoreError> {
-            self.memory.apply(batch)
-        }
-        fn durable(&self) -> CommitId {
-            self.memory.durable()
-        }
-        fn wake_when_durable(&self, commit: CommitId, waker: &std::task::Waker) {
-            self.memory.wake_when_durable(commit, waker);
-        }
-        fn is_failing(&self) -> bool {
-            self.fails.load(Ordering::Relaxed)
-        }
-        fn applied(&self) -> CommitId {
-            self.memory.applied()
-        }
-        fn fetch(&self, fetch: Fetch) {
-            self.memory.fetch(fetch);
-        }
-        fn promise(&self) -> String {
-            self.memory.promise()
-        }
-    }
-
-    struct Listener {
-        admin: Arc<Admin>,
-        files: Arc<Files>,
-        disk: Arc<Disk>,
-        stop: watch::Sender<bool>,
-    }
-
-    fn token(text: &str) -> AdminToken {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("token");
-        std::fs::write(&file, format!("{text}\n")).unwrap();
-        AdminToken::load(&file).unwrap()
-    }
-
-    fn listener(address: Option<&str>, token: Option<AdminToken>) -> Listener {
-        let (files, disk) = (Arc::<Files>::default(), Arc::<Disk>::default());
-        let store = Arc::clone(&disk);
-        let broker =
-            Arc::new(Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system()));
-        let (stop, stopping) = watch::channel(false);
-        let address = address.map(|address| address.parse().unwrap());
-        let access = Arc::new(Access::new(token));
-        let reload = Arc::clone(&files);
-        let admin = Arc::new(Admin::new(broker, access, reload, stopping, address));
-        Listener { admin, files, disk, stop }
-    }
-
-    /// Asks for `"METHOD path"` with headers of `"name: value"` and a body.
-    async fn ask(admin: &Admin, what: &str, headers: &[&str], body: &str) -> Answer {
-        let (method, path) = what.split_once(' ').unwrap();
-        let mut request = Request::builder().method(method).uri(path);
-        for line in headers {
-            let (name, value) = line.split_once(": ").unwrap();
-            request = request.header(name, value);
-        }
-        admin.answer(request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await
-    }
-
-    async fn text_of(answer: Answer) -> String {
-        String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
-    }
-
-    async fn json_of(answer: Answer) -> Value {
-        serde_json::from_str(&text_of(answer).await).unwrap()
-    }
-
-    const HOST: &str = "host: 127.0.0.1:8081";
-    const JSON: &str = "content-type: application/json";
-    const BEARER: &str = "authorization: Bearer 0123456789abcdef";
+    use crate::admin::testing::*;
 
     #[tokio::test]
     async fn every_request_gets_its_status() {
@@ -275,7 +83,13 @@ mod tests {
             ("GET /readyz", &[HOST], "", 200),
             ("GET /readyz?verbose", &[HOST], "", 200),
             ("POST /healthz", &[HOST, JSON, BEARER], "", 405),
-            ("GET /", &[HOST], "", 404),
+            ("GET /nowhere", &[HOST], "", 404),
+            ("GET /api/v1/openapi.json", &[HOST], "", 200),
+            ("GET /api/v1/overview", &[HOST], "", 401),
+            ("GET /api/v1/overview", &[HOST, BEARER], "", 200),
+            ("GET /api/v1/overview?verbose=1", &[HOST, BEARER], "", 400),
+            ("DELETE /api/v1/overview", &[HOST, BEARER], "", 405),
+            ("POST /api/v1/reload?dry_run=1", &[HOST, JSON, BEARER], "", 400),
             ("GET /healthz/", &[HOST], "", 404),
             (reload, &[HOST, JSON, BEARER], "", 200),
             (reload, &[HOST, JSON, BEARER], " {} \n", 200),
@@ -290,7 +104,19 @@ mod tests {
             (reload, &[HOST, JSON, "authorization: Basic 0123456789abcdef"], "", 401),
             (reload, &[HOST, JSON, "authorization: 0123456789abcdef"], "", 401),
             // What a page can make of it.
-            (reload, &[HOST, JSON, BEARER, "origin: http://127.0.0.1:8081"], "", 403),
+            (reload, &[HOST, JSON, BEARER, "origin: http://127.0.0.1:8081"], "", 200),
+            (reload, &[HOST, JSON, "origin: http://127.0.0.1:8081"], "", 401),
+            (reload, &[HOST, JSON, BEARER, "origin: https://127.0.0.1:8081"], "", 403),
+            (reload, &[HOST, JSON, BEARER, "origin: http://127.0.0.1:8080"], "", 403),
+            (reload, &[HOST, JSON, BEARER, "origin: http://127.0.0.1"], "", 403),
+            (reload, &[HOST, JSON, BEARER, "origin: http://localhost:8081"], "", 403),
+            (
+                reload,
+                &[HOST, JSON, BEARER, "origin: http://127.0.0.1:8081", "origin: https://page.example"],
+                "",
+                403,
+            ),
+            (reload, &["host: page.example:8081", JSON, BEARER, "origin: http://page.example:8081"], "", 403),
             (reload, &[HOST, JSON, BEARER, "origin: null"], "", 403),
             ("GET /healthz", &[HOST, "origin: https://page.example"], "", 403),
             ("GET /nowhere", &[HOST, "origin: https://page.example"], "", 403),

@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::Admin;
 use super::answer::Answer;
+use super::stream::Streaming;
 use crate::net::{Bound, Raw};
 use crate::refusal_log::Verdict;
 
@@ -23,7 +25,8 @@ const CONNECTIONS_MAX: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// How long a connection may take in all. Each carries one request, so that nobody keeps a place who asks nothing.
+/// How long a connection may take in all, but for an answer that is still being written. Each carries one request, so that
+/// nobody keeps a place who asks nothing.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after an accept that failed for want of file handles or memory, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -49,13 +52,18 @@ pub async fn serve(admin: Arc<Admin>, bound: Bound) {
 
 async fn attend(admin: Arc<Admin>, raw: Raw) {
     let peer = raw.peer_address();
+    let streaming = Arc::<OnceLock<Streaming>>::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let admin = Arc::clone(&admin);
+        let (admin, streaming) = (Arc::clone(&admin), Arc::clone(&streaming));
         async move {
             let method = request.method().clone();
             let path = request.uri().path().to_owned();
             let answer = admin.answer(request).await;
             admin.note(peer, &method, &path, &answer);
+            if let Some(begun) = answer.extensions().get::<Streaming>() {
+                // There is but one request.
+                let _ = streaming.set(begun.clone());
+            }
             Ok::<_, Infallible>(answer)
         }
     });
@@ -65,10 +73,15 @@ async fn attend(admin: Arc<Admin>, raw: Raw) {
         .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(raw), service);
-    match tokio::time::timeout(CONNECTION_TIMEOUT, serving).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a connection to the admin listener broke"),
-        Err(_) => tracing::debug!("a connection to the admin listener took too long"),
+    let mut serving = pin!(serving);
+    loop {
+        match tokio::time::timeout(CONNECTION_TIMEOUT, serving.as_mut()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a connection to the admin listener broke"),
+            Err(_) if streaming.get().is_some_and(Streaming::is_open) => continue,
+            Err(_) => tracing::debug!("a connection to the admin listener took too long"),
+        }
+        return;
     }
 }
 
@@ -86,8 +99,8 @@ impl Admin {
             status @ (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
                 tracing::debug!(peer, path, %status, "refused on the admin listener");
             }
-            status if method == Method::POST => {
-                tracing::info!(peer, path, %status, "asked for on the admin listener");
+            status if ![Method::GET, Method::HEAD].contains(method) => {
+                tracing::info!(peer, %method, path, %status, "asked for on the admin listener");
             }
             status => tracing::debug!(peer, path, %status, "asked for on the admin listener"),
         }

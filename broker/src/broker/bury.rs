@@ -6,6 +6,7 @@ use tidewire_protocols::mqtt::Property;
 use tidewire_protocols::topic::TopicName;
 
 use super::Broker;
+use crate::counters::DropReason;
 use crate::message::{Attributes, AttributesBuf, Message, Publication};
 use crate::queue::DeadLetter;
 use crate::turn::Turn;
@@ -50,7 +51,7 @@ impl Broker {
             self.counters.dead_letters.add(1);
         } else {
             tracing::debug!(queue = &**queue, reason, "a message was given up");
-            self.counters.dropped.add(1);
+            self.counters.dropped.add(DropReason::Dead, 1);
         }
     }
 }

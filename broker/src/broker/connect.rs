@@ -285,6 +285,7 @@ impl Broker {
             let waited = turn.now.instant.saturating_duration_since(detached_at);
             let is_due = |secs: u32| secs != EXPIRY_NEVER && waited >= Duration::from_secs(secs.into());
             if is_due(session.expiry_secs()) {
+                self.counters.sessions_expired.add(1);
                 self.end_session(turn, &session, state);
                 return;
             }

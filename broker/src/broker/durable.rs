@@ -12,6 +12,7 @@ use super::connect::record_opened;
 use super::enqueue::Placed;
 use super::subscribe::{SubscribeRefused, SubscribeRequest};
 use crate::clock::Now;
+use crate::counters::DropReason;
 use crate::message::Publication;
 use crate::output::Output;
 use crate::selection::Selection;
@@ -159,7 +160,7 @@ impl Broker {
             return None;
         }
         let placed = self.place(&session.key().client_id, publication).ok().flatten();
-        self.counters.dropped.add(placed.is_none().into());
+        self.counters.dropped.add(DropReason::QueueFull, placed.is_none().into());
         placed
     }
 

@@ -7,6 +7,7 @@ use tidewire_protocols::mqtt::Property;
 use super::Broker;
 use super::durable::DURABLE;
 use super::publish::PublishRefused;
+use crate::counters::DropReason;
 use crate::message::{Attributes, Message, Publication, Qos};
 use crate::queue::{
     DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow, dequeued,
@@ -164,7 +165,7 @@ impl Broker {
     }
 
     fn note_purged(&self, turn: &mut Turn<'_>, name: &str, purged: &[DeadLetter]) {
-        self.counters.dropped.add(purged.len() as u64);
+        self.counters.dropped.add(DropReason::QueueGone, purged.len() as u64);
         for letter in purged {
             turn.record(|| dequeued(&name.into(), letter.place));
         }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::Broker;
 use super::connect::record_end;
 use super::publish::record_done;
+use crate::counters::DropReason;
 use crate::message::Qos;
 use crate::session::{AbsentDelivery, Session, chunk};
 use crate::store::{Answers, Fetch, Fetched, Owner};
@@ -91,7 +92,7 @@ impl Broker {
                     client_id = &*session.key().client_id,
                     "a stored message cannot be read, and is dropped"
                 );
-                self.counters.dropped.add(1);
+                self.counters.dropped.add(DropReason::Unreadable, 1);
                 continue;
             };
             // A QoS 2 message stays with the member that it may have been sent to. [MQTT-4.8.2-5]

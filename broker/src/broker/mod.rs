@@ -9,6 +9,7 @@ mod bans;
 mod bury;
 mod connect;
 mod consume;
+mod drain;
 mod durable;
 mod enqueue;
 mod follow_up;
@@ -31,12 +32,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
+use tokio::sync::watch;
 
 pub use self::arrivals::Arrivals;
 pub use self::ask::{Answer, Asked};
 pub use self::bans::Bans;
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
+pub use self::drain::Drain;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::follow_up::FollowUps;
 pub use self::memory::Memory;
@@ -50,12 +53,12 @@ use crate::address::Address;
 use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
-use crate::counters::Counters;
+use crate::counters::{Counters, Spoken};
 use crate::message::SessionId;
 use crate::queue::Queues;
 use crate::refusal_log::RefusalLog;
 use crate::router::{Retained, Router};
-use crate::session::{Link, Origin, Registry, Schedule, Signal};
+use crate::session::{Link, Origin, Registry, Schedule};
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -94,14 +97,16 @@ pub struct Broker {
     links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
     next_session: AtomicU64,
     next_link: AtomicU64,
-    stopping: AtomicBool,
+    draining: watch::Sender<bool>,
+    is_restarting: AtomicBool,
+    started_at: Now,
 }
 
 impl Broker {
     /// A broker that serves nobody yet. `authority` is as a rule the one that the configuration asks for:
     /// [`Config::authority`].
     pub fn new(config: Config, authority: Arc<dyn Authority>, store: Arc<dyn Store>, clock: Clock) -> Self {
-        let limits = &config.limits;
+        let (limits, started_at) = (&config.limits, clock.now());
         let (rate, burst) = (limits.connect_rate_per_address, limits.connect_burst_per_address);
         Self {
             arrivals: Arrivals::new(rate, burst, clock.clone()),
@@ -124,7 +129,9 @@ impl Broker {
             links: DashMap::default(),
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),
-            stopping: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
+            is_restarting: AtomicBool::new(false),
+            started_at,
         }
     }
 
@@ -164,29 +171,30 @@ impl Broker {
     }
 
     /// A handle for a new connection from `origin`, listed until [`Broker::remove_link`]. A connection that comes while
-    /// the broker stops gets the signal at once.
+    /// the broker drains gets the signal at once.
     pub fn new_link(&self, origin: impl Into<Box<dyn Origin>>) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
         self.links.insert(link.id(), Arc::clone(&link));
-        if self.stopping.load(Ordering::SeqCst) {
-            link.end(Signal::ShuttingDown);
+        if let Some(signal) = self.farewell() {
+            link.end(signal);
         }
         link
+    }
+
+    /// A connection's client has logged in, and speaks this. It counts until [`Broker::remove_link`].
+    pub fn note_client(&self, link: &Link, spoken: Spoken) {
+        link.set_spoken(spoken);
+        self.counters.clients.add(spoken, link.carrier());
     }
 
     /// Takes a connection off the list.
     pub fn remove_link(&self, link: &Link) {
         self.memory.forget(link);
-        self.links.remove(&link.id());
-    }
-
-    /// Asks every connection to end, those that are being accepted included.
-    pub fn end_all_links(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        let links: Vec<_> = self.links.iter().map(|entry| Arc::clone(&entry)).collect();
-        for link in links {
-            link.end(Signal::ShuttingDown);
+        if self.links.remove(&link.id()).is_some()
+            && let Some(spoken) = link.spoken()
+        {
+            self.counters.clients.remove(spoken, link.carrier());
         }
     }
 

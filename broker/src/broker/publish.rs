@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::Broker;
 use super::enqueue::Placed;
 use super::share::choose_member;
+use crate::counters::{DropReason, Protocol};
 use crate::message::{Publication, Qos};
 use crate::router::{LastMatch, MatchSet, Target};
-use crate::session::{DeliveryOptions, Offered, Session, SessionState, Signal};
+use crate::session::{DeliveryOptions, Offered, ProtocolKind, Session, SessionState, Signal};
 use crate::store::{CommitId, QueuedTerms, Record, SettledState, StoreError};
 use crate::turn::Turn;
 
@@ -37,7 +38,20 @@ impl Broker {
         turn: &mut Turn<'_>,
         publication: &Publication<'_>,
     ) -> Result<bool, PublishRefused> {
-        turn.tally.published += 1;
+        let measured = turn.take_measured();
+        let published = self.publish_now(turn, publication);
+        if let Some(began) = measured {
+            let took = self.now().instant.saturating_duration_since(began);
+            self.counters.latencies.route.observe_time(took);
+        }
+        published
+    }
+
+    fn publish_now(
+        &self,
+        turn: &mut Turn<'_>,
+        publication: &Publication<'_>,
+    ) -> Result<bool, PublishRefused> {
         if publication.queue_name().is_some() {
             self.publish_stored(turn, &[(publication, &MatchSet::default())])?;
             return Ok(true);
@@ -90,7 +104,6 @@ impl Broker {
         turn: &mut Turn<'_>,
         publications: &[Publication<'_>],
     ) -> Result<(), PublishRefused> {
-        turn.tally.published += publications.len() as u64;
         let matches: Vec<_> = publications.iter().map(|publication| self.matches(publication)).collect();
         let matched: Vec<_> = publications.iter().zip(matches.iter().map(Arc::as_ref)).collect();
         self.publish_stored(turn, &matched)
@@ -116,7 +129,7 @@ impl Broker {
         publications: &[(&Publication<'_>, &MatchSet)],
     ) -> Result<(), PublishRefused> {
         let mut deliveries = Vec::new();
-        let mut placed = self.place_all(turn, publications.iter().map(|(publication, _)| *publication))?;
+        let mut placed = self.place_all(publications.iter().map(|(publication, _)| *publication))?;
         for (place, publication) in &placed {
             place.record(turn, publication);
         }
@@ -162,7 +175,6 @@ impl Broker {
     /// Takes a place in its queue for each message that is for one: all of them, or none.
     fn place_all<'p, 'm: 'p>(
         &self,
-        turn: &mut Turn<'_>,
         publications: impl Iterator<Item = &'p Publication<'m>>,
     ) -> Result<Vec<(Placed, &'p Publication<'m>)>, PublishRefused> {
         let mut placed: Vec<(Placed, &Publication<'_>)> = Vec::new();
@@ -170,7 +182,7 @@ impl Broker {
             let Some(queue) = publication.queue_name() else { continue };
             match self.place(queue, publication) {
                 Ok(Some(place)) => placed.push((place, publication)),
-                Ok(None) => turn.tally.dropped += 1,
+                Ok(None) => self.counters.dropped.add(DropReason::QueueGone, 1),
                 Err(refused) => {
                     placed.iter().for_each(|(place, publication)| place.give_up(publication));
                     return Err(refused);
@@ -281,23 +293,30 @@ impl Broker {
         if session.is_durable_subscription() {
             return self.offer_to_queue(turn, session, publication);
         }
+        let qos = options.qos;
         let mut state = session.lock();
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
         record_settled(turn, session, &mut state);
         match offered {
+            Offered::Sent => {
+                turn.tally.sent[protocol_of(session) as usize].note(qos, publication.payload.len())
+            }
             Offered::Taken { displaced } => {
-                turn.tally.delivered += 1;
                 turn.tally.dropped += displaced;
-                if let Some(link) = state.to_wake() {
-                    turn.touch(link);
-                }
+                turn.tally.note_waiting(state.outbox.waiting_messages(), state.outbox.waiting_bytes());
             }
             Offered::Absent | Offered::Dropped => {}
             Offered::Overflowed => {
                 if let Some(link) = &state.link {
                     link.end(Signal::Overflowed);
                 }
+            }
+        }
+        if offered.is_taken() {
+            turn.tally.delivered += 1;
+            if let Some(link) = state.to_wake() {
+                turn.touch(link);
             }
         }
         offered
@@ -342,6 +361,14 @@ pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -
         is_repeat: false,
         origin: None,
     })
+}
+
+/// What a session's client speaks.
+pub(super) fn protocol_of(session: &Session) -> Protocol {
+    match session.key().protocol {
+        ProtocolKind::Mqtt => Protocol::Mqtt,
+        ProtocolKind::Stomp | ProtocolKind::DurableSubscription => Protocol::Stomp,
+    }
 }
 
 /// Tells the store of deliveries that ended without an acknowledgement: dropped, expired, or too large for the client.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidewire_protocols::topic::TopicFilter;
 
 use super::Broker;
+use crate::counters::DropReason;
 use crate::message::Qos;
 use crate::queue::JoinRefused;
 use crate::router::{Subscription, SubscriptionOptions};
@@ -171,7 +172,7 @@ impl Broker {
         if is_bounded {
             for delivery in stored.into_iter().chain(run) {
                 if let Offered::Dropped | Offered::Overflowed = state.outbox.push(delivery, is_attached) {
-                    self.counters.dropped.add(1);
+                    self.counters.dropped.add(DropReason::OutboxFull, 1);
                 }
             }
         } else {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Broker;
-use super::publish::record_settled;
+use super::publish::{protocol_of, record_settled};
+use crate::counters::DropReason;
 use crate::output::Output;
 use crate::session::{Delivery, Link, Session, Transmit};
 use crate::store::{CommitId, Fetch, Owner};
@@ -28,7 +29,9 @@ impl Broker {
             transmit.set_taker(session);
         }
         let mut waits_for = state.transmit(&mut transmit, output);
-        let Transmit { fetches, taken, .. } = transmit;
+        let Transmit { fetches, taken, sent, expired, .. } = transmit;
+        turn.tally.sent[protocol_of(session) as usize].merge(&sent);
+        turn.tally.expired += expired;
         let mut undone = Vec::new();
         if !taken.is_empty() {
             // If it cannot be stored, what else was recorded is lost with it, and the connection ends.
@@ -43,7 +46,7 @@ impl Broker {
             }
         }
         record_settled(turn, session, &mut state);
-        self.counters.dropped.add(state.outbox.take_lost());
+        self.counters.dropped.add(DropReason::Unreadable, state.outbox.take_lost());
         let (wanted, denied) = (state.outbox.next_fetch(), state.outbox.take_denied());
         drop(state);
         self.pass_on(turn, session, &denied);

@@ -15,6 +15,7 @@ mod load;
 mod network;
 mod proxies;
 mod queues;
+mod shutdown;
 mod storage;
 mod units;
 mod warnings;
@@ -36,6 +37,7 @@ pub use self::load::{ConfigError, Sources, load, load_unchecked, load_with_warni
 pub use self::network::Network;
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
+pub use self::shutdown::ShutdownConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
 pub(crate) use self::warnings::is_loopback_host;
@@ -68,6 +70,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Logs.
     pub log: LogConfig,
+    /// How the broker stops.
+    pub shutdown: ShutdownConfig,
 }
 
 /// Sessions and their outboxes.
@@ -289,6 +293,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             admin: AdminConfig::default(),
             log: LogConfig::default(),
+            shutdown: ShutdownConfig::default(),
         }
     }
 }

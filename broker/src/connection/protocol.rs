@@ -98,6 +98,8 @@ pub enum CloseCode {
     InvalidData,
     /// 1009: too large.
     TooLarge,
+    /// 1012: the server is restarted. (IANA's registry of close codes)
+    ServiceRestart,
 }
 
 impl CloseCode {
@@ -110,7 +112,13 @@ impl CloseCode {
             Self::Unsupported => 1003,
             Self::InvalidData => 1007,
             Self::TooLarge => 1009,
+            Self::ServiceRestart => 1012,
         }
+    }
+
+    /// What the end of a server that stops is closed with.
+    pub fn of_stop(restart: bool) -> Self {
+        if restart { Self::ServiceRestart } else { Self::GoingAway }
     }
 
     /// What a breach of the WebSocket layer's rules is closed with.

@@ -14,6 +14,7 @@ use super::refuse::Refusal;
 use super::{Client, Context, Mqtt, State};
 use crate::auth::{Arrival, Vouched};
 use crate::broker::{self, Connected, NewConnection, Standing};
+use crate::counters::Spoken;
 use crate::message::{AttributesBuf, Publication, QUEUE_PREFIX, SessionId, is_client_queue};
 use crate::pace::Pace;
 use crate::random;
@@ -182,6 +183,7 @@ impl Mqtt {
         let Connected { session, present } = connected.map_err(|StoreError::Unavailable| {
             Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
         })?;
+        self.broker.note_client(&self.link, spoken(connect.version));
         tracing::info!(
             link = %self.link, client_id = &*client_id, user = standing.user_name(), version = ?connect.version,
             present, keep_alive, expiry_secs, "connected"
@@ -283,6 +285,15 @@ impl Mqtt {
         if !config.mqtt.shared_subscriptions {
             properties.push(Property::SharedSubscriptionAvailable(false));
         }
+    }
+}
+
+/// The version as it is counted.
+fn spoken(version: Version) -> Spoken {
+    match version {
+        Version::V31 => Spoken::Mqtt31,
+        Version::V311 => Spoken::Mqtt311,
+        Version::V5 => Spoken::Mqtt5,
     }
 }
 

@@ -290,7 +290,9 @@ impl Protocol for Mqtt {
                 Err(refusal) => refusal,
             },
             Some(Signal::TakenOver) => Refusal::taken_over(),
-            Some(Signal::ShuttingDown) => Refusal::shutting_down(&self.broker.config.mqtt),
+            Some(signal @ (Signal::ShuttingDown | Signal::Restarting)) => {
+                Refusal::shutting_down(&self.broker.config.mqtt, signal == Signal::Restarting)
+            }
             Some(Signal::Overflowed) => Refusal::overflowed(),
         };
         Flow::Close(self.refuse(turn, &[], &refusal))

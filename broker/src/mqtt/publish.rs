@@ -10,6 +10,7 @@ use super::deliver::{Arrival, MqttDeliver};
 use super::refuse::Refusal;
 use super::{Client, Context};
 use crate::broker::{PublishRefused, TOKEN_TOPIC};
+use crate::counters::Protocol;
 use crate::message::{Attributes, AttributesBuf, Publication, is_client_queue};
 use crate::store::Record;
 
@@ -126,6 +127,7 @@ impl Context<'_, '_, '_> {
         publication.expires_at = particulars
             .expiry_secs
             .map(|secs| self.turn.now.unix_ms_after(std::time::Duration::from_secs(secs.into())));
+        self.turn.tally.received[Protocol::Mqtt as usize].note(publish.qos, publish.payload.len());
         Ok(match self.broker.publish(self.turn, &publication) {
             Ok(true) => ReasonCode::Success,
             Ok(false) => ReasonCode::NoMatchingSubscribers,

@@ -69,9 +69,10 @@ impl Refusal {
         Self::new(ReasonCode::SessionTakenOver, "another connection uses this client identifier")
     }
 
-    /// The server stops; where another one is configured, clients are told. (MQTT 5, section 4.11)
-    pub(super) fn shutting_down(config: &MqttConfig) -> Self {
-        let code = CloseCode::GoingAway;
+    /// The server stops, for good or to be restarted; where another one is configured, clients are told. (MQTT 5, section
+    /// 4.11)
+    pub(super) fn shutting_down(config: &MqttConfig, restart: bool) -> Self {
+        let code = CloseCode::of_stop(restart);
         let server_reference = config.server_reference.as_deref().map(Box::from);
         let reason = match (&server_reference, config.redirect) {
             (None, _) => ReasonCode::ServerShuttingDown,
@@ -79,7 +80,8 @@ impl Refusal {
             (Some(_), Redirect::None | Redirect::UseAnotherServer) => ReasonCode::UseAnotherServer,
         };
         let kind = RefusalReason::ShuttingDown;
-        Self { code, kind, server_reference, ..Self::new(reason, "the server is shutting down") }
+        let detail = if restart { "the server is being restarted" } else { "the server is shutting down" };
+        Self { code, kind, server_reference, ..Self::new(reason, detail) }
     }
 
     /// Clients that connect are sent elsewhere, if it is so configured. (MQTT 5, section 4.11)

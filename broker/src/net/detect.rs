@@ -12,7 +12,7 @@ use crate::config::ProtocolName;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::output::Output;
-use crate::session::Link;
+use crate::session::{Link, Signal};
 use crate::store::CommitId;
 use crate::turn::Turn;
 
@@ -67,11 +67,14 @@ impl Protocol for Detect {
     fn handle_wake(&mut self, turn: &mut Turn<'_>) -> Flow {
         match &mut self.decided {
             Some(protocol) => protocol.handle_wake(turn),
-            None if self.link.signal().is_some() => {
-                self.note_refusal(RefusalReason::ShuttingDown, &"the server is shutting down");
-                Flow::Close(Close::new(CloseCode::GoingAway, "server shutting down"))
-            }
-            None => Flow::Continue,
+            None => match self.link.signal() {
+                None => Flow::Continue,
+                Some(signal) => {
+                    self.note_refusal(RefusalReason::ShuttingDown, &"the server is shutting down");
+                    let code = CloseCode::of_stop(signal == Signal::Restarting);
+                    Flow::Close(Close::new(code, "server shutting down"))
+                }
+            },
         }
     }
 

@@ -245,7 +245,8 @@ impl Opening<'_> {
 
     fn begun(&self, admission: &Admission<'_>) -> Begun<'_> {
         let arrival = admission.arrival();
-        Begun { broker: self.broker, listener: self.listener, link: self.link, arrival }
+        let is_tls = self.tls.is_some();
+        Begun { broker: self.broker, listener: self.listener, link: self.link, arrival, is_tls }
     }
 }
 

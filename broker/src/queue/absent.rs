@@ -178,7 +178,7 @@ impl Queue {
             state.insert_entry(Place::new(message.priority, message.sequence), entry);
         }
         state.arrivals.note(0, now.unix_ms, 0);
-        self.attend(&state);
+        self.attend(&mut state);
     }
 
     /// Asks the store for messages with these numbers.
@@ -192,7 +192,7 @@ impl Queue {
         let lost = {
             let mut state = self.state.lock();
             let lost = state.fill(answers, &mut wake);
-            self.attend(&state);
+            self.attend(&mut state);
             lost
         };
         if lost > 0 {

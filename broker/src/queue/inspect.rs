@@ -142,7 +142,7 @@ impl Queue {
     pub fn withdraw(&self, place: Place) -> Option<Withdrawn> {
         let mut state = self.state.lock();
         let withdrawn = state.withdraw(place);
-        self.attend(&state);
+        self.attend(&mut state);
         withdrawn
     }
 
@@ -152,7 +152,7 @@ impl Queue {
         let old = state.ready.keys().filter(|place| place.sequence() <= newest);
         let places: Vec<_> = old.take(limit).copied().collect();
         let withdrawn = places.into_iter().filter_map(|place| state.withdraw(place)).collect();
-        self.attend(&state);
+        self.attend(&mut state);
         withdrawn
     }
 }

@@ -28,6 +28,7 @@ mod inspect;
 mod pull;
 mod registry;
 mod state;
+mod totals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +42,7 @@ pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;
 pub use self::state::{DeadLetter, DeadReason, QueueLimits, QueueOverflow};
+pub use self::totals::Totals;
 use crate::clock::Now;
 use crate::message::{Message, Qos, SessionId};
 use crate::session::{Claim, Link, Place};
@@ -55,6 +57,7 @@ pub struct Queue {
     /// When somebody should look after it, by the wall clock: the next expiry; 0 for now.
     attention_at: AtomicU64,
     attention: Arc<Attention>,
+    totals: Arc<Totals>,
     state: Mutex<State>,
 }
 
@@ -80,11 +83,17 @@ pub struct Outcome {
 }
 
 impl Queue {
-    fn new(name: Arc<str>, owner: Option<SessionId>, limits: QueueLimits, attention: Arc<Attention>) -> Self {
+    fn new(
+        name: Arc<str>,
+        owner: Option<SessionId>,
+        limits: QueueLimits,
+        attention: Arc<Attention>,
+        totals: Arc<Totals>,
+    ) -> Self {
         let attention_at = AtomicU64::new(NEVER);
         let mut state = State::default();
         state.absence.buries = limits.buries;
-        Self { name, owner, limits, attention_at, attention, state: Mutex::new(state) }
+        Self { name, owner, limits, attention_at, attention, totals, state: Mutex::new(state) }
     }
 
     /// Its name, without `/queue/` or `$queue/`.
@@ -213,7 +222,7 @@ impl Queue {
     pub fn purge(&self) -> Vec<DeadLetter> {
         let mut state = self.state.lock();
         let purged = state.purge();
-        self.attend(&state);
+        self.attend(&mut state);
         purged
     }
 
@@ -233,7 +242,9 @@ impl Queue {
         self.limits.is_stored && message.qos() > Qos::AtMostOnce
     }
 
-    fn attend(&self, state: &State) {
+    /// Says what has changed to those who look at all queues.
+    fn attend(&self, state: &mut State) {
+        self.totals.report(state);
         let at = state.attention_at();
         self.attention_at.store(at, Ordering::Relaxed);
         self.attention.call(at);

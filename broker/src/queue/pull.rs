@@ -33,7 +33,7 @@ impl Queue {
             };
             state.dispatch(&mut wake);
             transmit.fetches.extend(state.next_fetch(true).map(|sequences| self.fetch(sequences)));
-            self.attend(&state);
+            self.attend(&mut state);
             pulled
         };
         // There is no turn to gather these: it happens where grants found nothing.
@@ -96,12 +96,14 @@ fn consume(
             state.note_fetched(consumer.id, false);
             continue;
         }
-        match deliver.deliver(transmit.now, &message.publication(), &options, ready) {
+        let publication = message.publication();
+        match deliver.deliver(transmit.now, &publication, &options, ready) {
             Delivered::WindowClosed | Delivered::SubscriptionClosed => {
                 state.stall(consumer.id);
                 return Pulled::Part;
             }
             Delivered::Sent => {
+                transmit.sent.note(options.qos, publication.payload.len());
                 let Some(entry) = state.remove(place) else { continue };
                 state.delivered += 1;
                 state.note_fetched(consumer.id, is_owed);
@@ -184,7 +186,8 @@ fn browse(
             let options = base_options(consumer, message);
             match deliver.deliver(transmit.now, &publication, &options, ready) {
                 Delivered::WindowClosed | Delivered::SubscriptionClosed => return Pulled::Part,
-                Delivered::Sent | Delivered::Discarded | Delivered::Denied => {}
+                Delivered::Sent => transmit.sent.note(options.qos, publication.payload.len()),
+                Delivered::Discarded | Delivered::Denied => {}
             }
         }
         slot.looked_to = *place;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use dashmap::DashMap;
 
 use super::attention::Attention;
-use super::{DeadLetter, Gone, Queue, QueueLimits};
+use super::{DeadLetter, Gone, Queue, QueueLimits, Totals};
 use crate::clock::Now;
 use crate::message::SessionId;
 
@@ -15,6 +15,7 @@ use crate::message::SessionId;
 pub struct Queues {
     queues: DashMap<Arc<str>, Arc<Queue>, foldhash::fast::RandomState>,
     attention: Arc<Attention>,
+    totals: Arc<Totals>,
 }
 
 impl Queues {
@@ -29,8 +30,10 @@ impl Queues {
         loop {
             let queue = self.find(name).unwrap_or_else(|| {
                 let name: Arc<str> = name.into();
-                let make =
-                    || Arc::new(Queue::new(Arc::clone(&name), owner, limits(), Arc::clone(&self.attention)));
+                let make = || {
+                    let (attention, totals) = (Arc::clone(&self.attention), Arc::clone(&self.totals));
+                    Arc::new(Queue::new(Arc::clone(&name), owner, limits(), attention, totals))
+                };
                 Arc::clone(&self.queues.entry(Arc::clone(&name)).or_insert_with(make))
             });
             if let Ok(result) = act(&queue) {
@@ -58,6 +61,7 @@ impl Queues {
             if state.is_abandoned(queue.owner.is_some()) {
                 purged = state.purge();
             }
+            queue.totals.report(&mut state);
             state.is_gone = state.is_idle();
             state.is_gone
         });
@@ -82,6 +86,11 @@ impl Queues {
     /// All their names.
     pub fn names(&self) -> Vec<Arc<str>> {
         self.queues.iter().map(|queue| Arc::clone(queue.name())).collect()
+    }
+
+    /// What they hold together.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// How many there are.

@@ -138,6 +138,8 @@ pub(super) struct State {
     /// It goes with its last consumer.
     pub(super) is_auto_delete: bool,
     pub(super) absence: Absence,
+    /// What of it is in the totals of all queues: messages and bytes.
+    pub(super) reported: (u64, u64),
 }
 
 impl State {

@@ -10,6 +10,7 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 
 pub use self::browse::RetainedPage;
 use crate::clock::Now;
+use crate::counters::Counter;
 use crate::keyed_list::{Keyed, KeyedList};
 use crate::message::Message;
 
@@ -20,6 +21,10 @@ const REMOVED_PER_LOCK_MAX: usize = 1_024;
 #[derive(Default)]
 pub struct Retained {
     root: RwLock<Branch>,
+    /// How many there are.
+    count: Counter,
+    /// Bytes of them all.
+    bytes: Counter,
 }
 
 #[derive(Default)]
@@ -67,12 +72,17 @@ impl Retained {
             let Some(child) = branch.children.find_mut(level) else { return };
             branch = &mut child.branch;
         }
-        branch.message = Some(Arc::clone(&message));
+        let weight = message.weight() as u64;
+        let before = branch.message.replace(message).map(|before| before.weight() as u64);
+        self.count.add(u64::from(before.is_none()));
+        self.bytes.change(before.unwrap_or(0), weight);
     }
 
     /// Removes the topic's retained message; whether there was one. [MQTT-3.3.1-6]
     pub fn clear(&self, topic: TopicName<'_>) -> bool {
-        self.root.write().remove(topic.levels(), &|_| true)
+        let removed = self.root.write().remove(topic.levels(), &|_| true);
+        self.note_removed(removed.as_deref());
+        removed.is_some()
     }
 
     /// All retained messages that `filter` matches and that have not expired. Expired ones that are met are removed.
@@ -86,12 +96,25 @@ impl Retained {
         found
     }
 
+    /// How many there are, those that have expired and were not asked for since included; and their bytes.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.count.value(), self.bytes.value())
+    }
+
+    fn note_removed(&self, removed: Option<&Message>) {
+        if let Some(message) = removed {
+            self.count.subtract(1);
+            self.bytes.subtract(message.weight() as u64);
+        }
+    }
+
     /// Removes them, unless their topics have got other messages since.
     fn remove_expired(&self, expired: &[Arc<Message>], now: Now) {
         for some in expired.chunks(REMOVED_PER_LOCK_MAX) {
             let mut root = self.root.write();
             for message in some {
-                root.remove(message.topic().levels(), &|found| found.is_expired(now));
+                let removed = root.remove(message.topic().levels(), &|found| found.is_expired(now));
+                self.note_removed(removed.as_deref());
             }
         }
     }
@@ -144,13 +167,11 @@ impl Branch {
         &mut self,
         mut levels: impl Iterator<Item = &'t str>,
         condition: &dyn Fn(&Message) -> bool,
-    ) -> bool {
+    ) -> Option<Arc<Message>> {
         let Some(level) = levels.next() else {
-            return self.message.take_if(|message| condition(message)).is_some();
+            return self.message.take_if(|message| condition(message));
         };
-        let Some(Child { branch, .. }) = self.children.find_mut(level) else {
-            return false;
-        };
+        let Child { branch, .. } = self.children.find_mut(level)?;
         let removed = branch.remove(levels, condition);
         if branch.message.is_none() && branch.children.is_empty() {
             self.children.remove(level);

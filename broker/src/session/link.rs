@@ -10,6 +10,7 @@ use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::address::Address;
+use crate::counters::{Carrier, Spoken};
 use crate::message::Deflating;
 
 /// A connection's handle, held by its session and by the broker's list of connections.
@@ -24,6 +25,10 @@ pub struct Link {
     waker: AtomicWaker,
     signal: AtomicU8,
     is_framed_in_place: AtomicBool,
+    /// The number of its [`Carrier`].
+    carrier: AtomicU8,
+    /// What its client has logged in with, as a place among [`Spoken::ALL`] counted from 1; 0: it has not.
+    spoken: AtomicU8,
     wants_review: AtomicBool,
 }
 
@@ -56,6 +61,8 @@ pub enum Signal {
     TakenOver,
     /// The broker stops.
     ShuttingDown,
+    /// The broker stops, and is to be back soon.
+    Restarting,
     /// The session's outbox overflowed, and its policy is to disconnect.
     Overflowed,
 }
@@ -67,7 +74,20 @@ impl Link {
         let (address, deflating, waker) = (AtomicU64::new(0), OnceLock::new(), AtomicWaker::new());
         let (is_framed_in_place, wants_review) = (AtomicBool::new(false), AtomicBool::new(false));
         let signal = AtomicU8::new(NONE);
-        Self { id, peer, opened_at, address, deflating, waker, signal, is_framed_in_place, wants_review }
+        let (carrier, spoken) = (AtomicU8::new(0), AtomicU8::new(0));
+        Self {
+            id,
+            peer,
+            opened_at,
+            address,
+            deflating,
+            waker,
+            signal,
+            is_framed_in_place,
+            carrier,
+            spoken,
+            wants_review,
+        }
     }
 
     /// The connection's number, which no other ever has.
@@ -127,6 +147,28 @@ impl Link {
         self.is_framed_in_place.load(Ordering::Relaxed)
     }
 
+    /// Says what carries the connection's protocol.
+    pub fn set_carrier(&self, carrier: Carrier) {
+        self.carrier.store(carrier.number() as u8, Ordering::Relaxed);
+    }
+
+    /// What carries the connection's protocol, once that is settled.
+    pub fn carrier(&self) -> Carrier {
+        let number = usize::from(self.carrier.load(Ordering::Relaxed));
+        Carrier::ALL.get(number).copied().unwrap_or_default()
+    }
+
+    /// Says what the client has logged in with.
+    pub fn set_spoken(&self, spoken: Spoken) {
+        self.spoken.store(spoken as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// What the client has logged in with; `None` if it has not.
+    pub fn spoken(&self) -> Option<Spoken> {
+        let place = usize::from(self.spoken.load(Ordering::Relaxed)).checked_sub(1)?;
+        Spoken::ALL.get(place).copied()
+    }
+
     /// Waits for a signal.
     pub async fn signalled(&self) -> Signal {
         std::future::poll_fn(|cx| {
@@ -163,6 +205,7 @@ impl Link {
         let code = match signal {
             Signal::TakenOver => TAKEN_OVER,
             Signal::ShuttingDown => SHUTTING_DOWN,
+            Signal::Restarting => RESTARTING,
             Signal::Overflowed => OVERFLOWED,
         };
         let _ = self.signal.compare_exchange(NONE, code, Ordering::AcqRel, Ordering::Acquire);
@@ -174,6 +217,7 @@ impl Link {
         match self.signal.load(Ordering::Acquire) {
             TAKEN_OVER => Some(Signal::TakenOver),
             SHUTTING_DOWN => Some(Signal::ShuttingDown),
+            RESTARTING => Some(Signal::Restarting),
             OVERFLOWED => Some(Signal::Overflowed),
             _ => None,
         }
@@ -196,6 +240,7 @@ const NONE: u8 = 0;
 const TAKEN_OVER: u8 = 1;
 const SHUTTING_DOWN: u8 = 2;
 const OVERFLOWED: u8 = 3;
+const RESTARTING: u8 = 4;
 
 #[cfg(test)]
 mod tests {

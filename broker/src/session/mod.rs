@@ -101,7 +101,9 @@ pub struct SessionState {
 /// What became of a message that was offered to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
-    /// It is on its way or waits in the outbox, where it displaced that many older ones.
+    /// It is written, for the connection's next write.
+    Sent,
+    /// It waits in the outbox, where it displaced that many older ones; or the client does without it.
     Taken {
         /// Deliveries dropped in its favour.
         displaced: u64,
@@ -118,7 +120,7 @@ pub enum Offered {
 impl Offered {
     /// Whether the message is on its way, or waits.
     pub fn is_taken(self) -> bool {
-        matches!(self, Self::Taken { .. })
+        matches!(self, Self::Sent | Self::Taken { .. })
     }
 }
 
@@ -262,7 +264,7 @@ impl SessionState {
         if self.link.is_some() && !waits && self.outbox.is_passable() {
             let ready = self.outbox.ready_for(publication.payload.len());
             match self.deliver.deliver(now, publication, &options, ready) {
-                Delivered::Sent => return Offered::Taken { displaced: 0 },
+                Delivered::Sent => return Offered::Sent,
                 Delivered::Discarded => {
                     self.outbox.note_settled(options.sequence);
                     return Offered::Taken { displaced: 0 };
@@ -283,7 +285,7 @@ impl SessionState {
     /// work queues have for it. Returns the commit that the head of the backlog waits for, if it does.
     pub fn transmit(&mut self, transmit: &mut Transmit<'_>, output: &mut Output) -> Option<CommitId> {
         self.wake_pending = false;
-        let waits_for = self.outbox.refill(transmit.now, transmit.durable, self.deliver.as_mut());
+        let waits_for = self.outbox.refill(transmit, self.deliver.as_mut());
         // What was taken from a queue and waits for the disk must not be overtaken by what comes from there. Others may have
         // that meanwhile.
         if self.feed.is_some() && transmit.may_take() && self.outbox.has_taken() {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::backlog::Backlog;
-use super::{AbsentDelivery, Deliver, Delivered, Delivery, DeliveryOptions, Offered, Run};
-use crate::clock::Now;
+use super::{AbsentDelivery, Deliver, Delivered, Delivery, DeliveryOptions, Offered, Run, Transmit};
 use crate::message::{Message, Qos};
 use crate::output::Output;
 use crate::store::{Answers, CommitId};
@@ -81,6 +80,11 @@ impl Outbox {
     /// Whether a message may pass straight into the ready bytes: nothing waits before it, and there is room.
     pub fn is_passable(&self) -> bool {
         self.backlog.is_empty() && self.ready.len() < READY_BYTES_MAX
+    }
+
+    /// Messages in the backlog.
+    pub fn waiting_messages(&self) -> usize {
+        self.backlog.len()
     }
 
     /// Bytes of the messages in the backlog, those included that only the store holds.
@@ -194,7 +198,8 @@ impl Outbox {
     /// Moves deliveries from the backlog into the ready bytes until those are full or the window closes. Expired
     /// messages are dropped; those of a subscription whose own window is closed keep their place. Returns the
     /// commit that the next one waits for, if that is what stops it.
-    pub fn refill(&mut self, now: Now, durable: CommitId, deliver: &mut dyn Deliver) -> Option<CommitId> {
+    pub fn refill(&mut self, transmit: &mut Transmit<'_>, deliver: &mut dyn Deliver) -> Option<CommitId> {
+        let (now, durable) = (transmit.now, transmit.durable);
         if !deliver.resend(now, &mut self.ready, &mut self.settled) {
             return None;
         }
@@ -218,6 +223,7 @@ impl Outbox {
                         continue;
                     }
                     Delivered::Sent => {
+                        transmit.sent.note(next.options.qos, publication.payload.len());
                         self.remove(position);
                         continue;
                     }
@@ -229,6 +235,8 @@ impl Outbox {
                     }
                     Delivered::Discarded | Delivered::Denied => {}
                 }
+            } else {
+                transmit.expired += 1;
             }
             self.settle(position);
         }
@@ -306,6 +314,7 @@ mod tests {
     use tidewire_protocols::topic::TopicName;
 
     use super::*;
+    use crate::clock::Now;
     use crate::message::{Publication, SessionId};
     use crate::session::{DeliveryOptions, Identifiers};
 
@@ -369,13 +378,13 @@ mod tests {
         for round in 1..=100 {
             // The oldest makes room.
             outbox.push(delivery(2), true);
-            outbox.refill(now, CommitId::NONE, &mut window);
+            outbox.refill(&mut Transmit::new(now, CommitId::NONE, None), &mut window);
             assert_eq!(window.sent, round);
         }
         assert_eq!(window.looks, 1_999 + 100);
         outbox.push(delivery(1), true);
         window.openings = 1;
-        outbox.refill(now, CommitId::NONE, &mut window);
+        outbox.refill(&mut Transmit::new(now, CommitId::NONE, None), &mut window);
         assert_eq!((window.sent, outbox.backlog.len()), (100 + 2_000, 0));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Delivery, DeliveryOptions, Session};
 use crate::clock::Now;
+use crate::counters::ByQos;
 use crate::message::Message;
 use crate::store::{Batch, CommitId, Fetch, Origin, QueuedTerms, Record};
 
@@ -18,6 +19,10 @@ pub struct Transmit<'t> {
     /// Messages that were taken from work queues for this session, and recorded so. They are put into its outbox once the
     /// records are applied, and sent when those are durable.
     pub taken: Vec<Delivery>,
+    /// Messages that were written.
+    pub sent: ByQos,
+    /// Messages that expired while they waited in the outbox.
+    pub expired: u64,
     /// The session that messages may be taken for: one that outlives its connection.
     taker: Option<&'t Session>,
     /// None where the store keeps no records.
@@ -27,7 +32,8 @@ pub struct Transmit<'t> {
 impl<'t> Transmit<'t> {
     /// At that time, with a store that is durable so far; records go into `batch`, where they are kept.
     pub fn new(now: Now, durable: CommitId, batch: Option<&'t mut Batch>) -> Self {
-        Self { now, durable, fetches: Vec::new(), taken: Vec::new(), taker: None, batch }
+        let (fetches, taken, sent) = (Vec::new(), Vec::new(), ByQos::default());
+        Self { now, durable, fetches, taken, sent, expired: 0, taker: None, batch }
     }
 
     /// For a session whose messages must survive, and may be taken from work queues for good.

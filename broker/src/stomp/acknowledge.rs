@@ -9,6 +9,7 @@ use super::headers::read_bool;
 use super::refuse::Refusal;
 use super::{Context, Handled};
 use crate::broker::Broker;
+use crate::counters::DropReason;
 use crate::queue::DeadReason;
 use crate::turn::Turn;
 
@@ -115,7 +116,7 @@ pub(super) fn acknowledge(
             Verdict::Consumed => broker.settle(turn, settled.owed),
             _ => {
                 let of_queues = settled.owed.iter().filter(|(_, options)| options.claim.is_some()).count();
-                broker.counters.dropped.add((settled.count - of_queues) as u64);
+                broker.counters.dropped.add(DropReason::Rejected, (settled.count - of_queues) as u64);
                 let reason = (*verdict == Verdict::Rejected).then_some(DeadReason::Rejected);
                 broker.put_back(turn, settled.owed, reason);
             }

@@ -15,6 +15,7 @@ use super::{Client, State, Stomp};
 use crate::auth::{Arrival, Credentials, Denial, Token, Vouched};
 use crate::broker::{Answer, Asked, Connected, NewConnection};
 use crate::config::CredentialSource;
+use crate::counters::Spoken;
 use crate::pace::Pace;
 use crate::session::{Deliver, ProtocolKind, SessionKey, SessionState};
 use crate::turn::Turn;
@@ -159,6 +160,7 @@ impl Stomp {
             },
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
+        self.broker.note_client(&self.link, spoken(version));
         tracing::info!(
             link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
             user = standing.user_name(), "connected"
@@ -196,6 +198,15 @@ impl Stomp {
         let [send, hear] = self.broker.config.stomp.heart_beat;
         let ms = |span: crate::config::Span| u32::try_from(span.0.as_millis()).unwrap_or(u32::MAX);
         HeartBeat { guarantees_ms: ms(send), wants_ms: ms(hear) }
+    }
+}
+
+/// The version as it is counted.
+fn spoken(version: Version) -> Spoken {
+    match version {
+        Version::V10 => Spoken::Stomp10,
+        Version::V11 => Spoken::Stomp11,
+        Version::V12 => Spoken::Stomp12,
     }
 }
 

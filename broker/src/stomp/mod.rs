@@ -327,7 +327,9 @@ impl Protocol for Stomp {
                 Ok(()) => return Flow::Continue,
                 Err(refusal) => refusal,
             },
-            Some(Signal::ShuttingDown) => Refusal::shutting_down(),
+            Some(signal @ (Signal::ShuttingDown | Signal::Restarting)) => {
+                Refusal::shutting_down(signal == Signal::Restarting)
+            }
             Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id.")
                 .because(RefusalReason::TakenOver),
             Some(Signal::Overflowed) => {

@@ -80,9 +80,12 @@ impl Refusal {
             .because(RefusalReason::Memory)
     }
 
-    pub(super) fn shutting_down() -> Self {
-        let (code, kind) = (CloseCode::GoingAway, RefusalReason::ShuttingDown);
-        let body = "The server is being stopped. Connect again later.";
+    pub(super) fn shutting_down(restart: bool) -> Self {
+        let (code, kind) = (CloseCode::of_stop(restart), RefusalReason::ShuttingDown);
+        let body = match restart {
+            true => "The server is being restarted. Connect again soon.",
+            false => "The server is being stopped. Connect again later.",
+        };
         Self { code, kind, ..Self::new("server shutting down", body) }
     }
 

@@ -11,7 +11,7 @@ use super::refuse::Refusal;
 use super::{Client, Context, Handled, headers};
 use crate::broker::TOKEN_TOPIC;
 use crate::config::Denied;
-use crate::counters::RefusalReason;
+use crate::counters::{Protocol, RefusalReason};
 use crate::message::{Attributes, Publication};
 
 impl Context<'_, '_, '_> {
@@ -57,6 +57,7 @@ impl Context<'_, '_, '_> {
             self.client.transactions.add_send(&transaction, message, &self.broker.config.stomp)?;
             return Ok(Handled::Done);
         }
+        self.turn.tally.received[Protocol::Stomp as usize].note(publication.qos, frame.body.len());
         self.broker.publish(self.turn, &publication).map_err(Refusal::not_published)?;
         let content_length = frame.headers.get("content-length").map(|_| frame.body.len());
         let head = Head { bytes: self.head, is_text: self.is_text, content_length };
@@ -77,6 +78,7 @@ impl Context<'_, '_, '_> {
         }
         self.turn.next_packet();
         let publication = known.publication(body, session.id());
+        self.turn.tally.received[Protocol::Stomp as usize].note(publication.qos, body.len());
         let published = self.broker.publish(self.turn, &publication);
         self.client.pace.note(size, self.turn.now.instant);
         Some((size, published.map(drop).map_err(Refusal::not_published)))

@@ -9,7 +9,7 @@ use super::acknowledge::{Acknowledgement, acknowledge, record};
 use super::refuse::Refusal;
 use super::{Context, Handled};
 use crate::config::StompConfig;
-use crate::counters::RefusalReason;
+use crate::counters::{Protocol, RefusalReason};
 use crate::message::Message;
 
 /// Bytes that a SEND takes besides what its message weighs: the message itself, its counts, its place in a list that may
@@ -111,6 +111,8 @@ impl Context<'_, '_, '_> {
             let body = format!("Transaction {name} acknowledges a message that does not wait for it.");
             Refusal::new("unknown message", body)
         })?;
+        let received = &mut self.turn.tally.received[Protocol::Stomp as usize];
+        publications.iter().for_each(|publication| received.note(publication.qos, publication.payload.len()));
         self.broker.publish_together(self.turn, &publications).map_err(Refusal::not_published)?;
         acknowledge(self.broker, self.turn, self.client, &transaction.acks);
         Ok(Handled::Done)

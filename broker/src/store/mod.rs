@@ -101,6 +101,12 @@ pub trait Store: Send + Sync {
         false
     }
 
+    /// How often it has been tried to make something durable, successes included: where batches wait and this stands still,
+    /// nobody is at work.
+    fn attempts(&self) -> u64 {
+        self.durable().0
+    }
+
     /// Whether so much waits to be written that no more should come: connections read nothing until
     /// [`Store::applied`] is durable.
     fn is_congested(&self) -> bool {

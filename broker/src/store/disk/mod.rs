@@ -120,6 +120,20 @@ impl DiskStore {
     ///
     /// [`OpenError`]. Damaged records are no error: see [`DiskStore::damaged`].
     pub fn open(dir: &Path, options: Options) -> Result<(Arc<Self>, Recovered), OpenError> {
+        Self::open_telling(dir, options, &|_| ())
+    }
+
+    /// The same, where somebody waits for it: `progress` is told how far it is, in words, about once a second while there is
+    /// anything to tell.
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskStore::open`].
+    pub fn open_telling(
+        dir: &Path,
+        options: Options,
+        progress: &dyn Fn(&str),
+    ) -> Result<(Arc<Self>, Recovered), OpenError> {
         fs::create_dir_all(dir).map_err(OpenError::io(dir))?;
         let lock = lock(dir)?;
         let journal_dir = dir.join(JOURNAL);
@@ -127,7 +141,7 @@ impl DiskStore {
         let archive = Archive::open(dir)?;
         journal::sync_dir(dir).map_err(OpenError::io(dir))?;
         let mut damage = Damage::new(&dir.join(DAMAGED), true);
-        let restarted = recover::restart(&archive, &segments, &mut damage)?;
+        let restarted = recover::restart(&archive, &segments, &mut damage, progress)?;
         let recovered = restarted.image.recovered();
         let image = Arc::new(Mutex::new(restarted.image));
         let commits = Arc::new(Commits::new(options.pending_bytes_max));
@@ -287,6 +301,10 @@ impl Store for DiskStore {
 
     fn is_failing(&self) -> bool {
         self.commits.is_failing()
+    }
+
+    fn attempts(&self) -> u64 {
+        self.commits.groups.load(Ordering::Relaxed) + self.commits.failures.load(Ordering::Relaxed)
     }
 
     fn is_congested(&self) -> bool {

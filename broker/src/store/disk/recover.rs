@@ -74,27 +74,32 @@ pub(super) fn restart(
     archive: &Archive,
     segments: &Segments,
     damage: &mut Damage,
+    progress: &dyn Fn(&str),
 ) -> Result<Restarted, OpenError> {
     let mut restart = Restart {
         image: Image { is_replaying: true, ..Image::default() },
         meta: Meta::default(),
         group: 0,
         damage,
-        said_at: Instant::now(),
+        progress: Progress { tell: progress, told_at: Instant::now() },
     };
     restart.load(archive)?;
     let numbers = segments.numbers();
+    let last_number = numbers.last().copied().unwrap_or(0);
     for segment in &numbers {
         // The archive says that it has everything of the earlier ones.
         if *segment < restart.meta.first_segment {
             segments.retire(*segment).map_err(OpenError::io(&segments.path(*segment)))?;
             continue;
         }
-        restart.say(|| format!("reading the journal: segment {segment} of {:?}", numbers.last()));
+        let messages = restart.image.messages.len();
+        restart
+            .progress
+            .note(|| format!("the journal's segment {segment} of {last_number}; {messages} messages so far"));
         let bytes = segments.read(*segment).map_err(OpenError::io(&segments.path(*segment)))?;
         restart.replay(*segment, &bytes, segments)?;
     }
-    let last_segment = numbers.last().copied().unwrap_or(0).max(restart.meta.first_segment);
+    let last_segment = last_number.max(restart.meta.first_segment);
     let next_chunk = restart.meta.next_chunk;
     restart.image.count(restart.damage);
     Ok(Restarted {
@@ -111,17 +116,27 @@ struct Restart<'d> {
     /// The last group that was read.
     group: u64,
     damage: &'d mut Damage,
-    said_at: Instant,
+    progress: Progress<'d>,
+}
+
+/// Says now and then how far a long restart is.
+struct Progress<'p> {
+    tell: &'p dyn Fn(&str),
+    told_at: Instant,
+}
+
+impl Progress<'_> {
+    fn note(&mut self, what: impl FnOnce() -> String) {
+        if self.told_at.elapsed() >= PROGRESS {
+            self.told_at = Instant::now();
+            let what = what();
+            tracing::info!("recovering the store: {what}");
+            (self.tell)(&what);
+        }
+    }
 }
 
 impl Restart<'_> {
-    fn say(&mut self, what: impl FnOnce() -> String) {
-        if self.said_at.elapsed() >= PROGRESS {
-            self.said_at = Instant::now();
-            tracing::info!("{}; {} messages so far", what(), self.image.messages.len());
-        }
-    }
-
     fn load(&mut self, archive: &Archive) -> Result<(), OpenError> {
         // Not to be taken for damage, and set aside row by row.
         if let Some(found) = archive.version_of(rows::META)?.filter(|found| *found > VERSION) {
@@ -207,8 +222,10 @@ impl Restart<'_> {
         prefix: &[u8],
         read: impl Fn(&[u8], &[u8]) -> Result<T, Malformed>,
     ) -> Result<Vec<Result<T, Malformed>>, OpenError> {
-        let (mut found, damage) = (Vec::new(), &mut *self.damage);
+        let (mut found, damage, progress) = (Vec::new(), &mut *self.damage, &mut self.progress);
+        let messages = self.image.messages.len();
         archive.scan(prefix, |(key, value)| {
+            progress.note(|| format!("the archive; {messages} messages so far"));
             let row = value.and_then(|value| read(&key, &value));
             if row.is_err() {
                 let name =

@@ -65,8 +65,8 @@ impl Decoder {
         let kind = message.kind;
         message.check(&[], true)?;
         (self.message, self.frame) = (None, None);
-        if let Some(inflater) = &mut self.inflater {
-            inflater.end_message();
+        if self.inflater.as_mut().is_some_and(|inflater| !inflater.end_message()) {
+            return Err(DecodeError::Deflate);
         }
         Ok((used, visit(Event::Data { bytes: &[], kind, is_last: true })))
     }

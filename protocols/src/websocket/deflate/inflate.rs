@@ -9,6 +9,9 @@ use super::Agreed;
 /// Inflaters that a thread keeps for the next message. One takes some 40 KiB.
 const POOLED_MAX: usize = 4;
 
+/// A block that holds nothing and is the last of its stream. (RFC 1951, section 3.2.4)
+const FINAL_BLOCK: [u8; 5] = [0x01, 0x00, 0x00, 0xFF, 0xFF];
+
 thread_local! {
     static POOL: RefCell<Vec<Decompress>> = const { RefCell::new(Vec::new()) };
 }
@@ -55,17 +58,23 @@ impl Inflater {
         Inflated { taken, given, is_valid: status.is_ok() }
     }
 
-    pub(in crate::websocket) fn end_message(&mut self) {
+    /// The message and its [`TRAILER`](super::TRAILER) are through. Returns whether its last block is, too; where the window
+    /// is kept, that is not looked at, since it would be lost.
+    pub(in crate::websocket) fn end_message(&mut self) -> bool {
         if self.keeps_window {
-            return;
+            return true;
         }
-        if let Some(mut codec) = self.codec.take() {
-            codec.reset(false);
-            POOL.with_borrow_mut(|pool| {
-                if pool.len() < POOLED_MAX {
-                    pool.push(codec);
-                }
-            });
-        }
+        let Some(mut codec) = self.codec.take() else { return true };
+        // Only between two blocks this is one, the last, rather than more of what is cut short.
+        let made = codec.total_out();
+        let status = codec.decompress(&FINAL_BLOCK, &mut [0], FlushDecompress::None);
+        let is_whole = matches!(status, Ok(Status::StreamEnd)) && codec.total_out() == made;
+        codec.reset(false);
+        POOL.with_borrow_mut(|pool| {
+            if pool.len() < POOLED_MAX {
+                pool.push(codec);
+            }
+        });
+        is_whole
     }
 }

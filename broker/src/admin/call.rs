@@ -1,0 +1,93 @@
+//! A request on its way to its endpoint: parameters of the path, the query and the body, each read into a type.
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::answer::Refused;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    /// Names and values, decoded.
+    parameters: Vec<(String, String)>,
+    query: String,
+    body: Bytes,
+}
+
+/// Takes no argument at all. One that was passed over might be one that somebody relies on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl Call {
+    /// With the path's parameters as they were matched, that is, encoded.
+    ///
+    /// # Errors
+    ///
+    /// 400: a parameter is not UTF-8.
+    pub(super) fn new<'p>(
+        parameters: impl Iterator<Item = (&'p str, &'p str)>,
+        query: Option<&str>,
+    ) -> Result<Self, Refused> {
+        let decoded = parameters.map(|(name, value)| {
+            let value = percent_decode_str(value).decode_utf8();
+            let value = value.map_err(|_| bad(format!("{name} in the path is not UTF-8")))?;
+            Ok((name.to_owned(), value.into_owned()))
+        });
+        let parameters = decoded.collect::<Result<_, Refused>>()?;
+        Ok(Self { parameters, query: query.unwrap_or_default().to_owned(), body: Bytes::new() })
+    }
+
+    /// The same with a body.
+    pub(super) fn with_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
+    /// A parameter of the path. The route has it, so it is there.
+    pub(super) fn parameter(&self, name: &str) -> &str {
+        let found = self.parameters.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// What the query says.
+    ///
+    /// # Errors
+    ///
+    /// 400: something is unknown, missing, or not of its form.
+    pub(super) fn query<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+        serde_html_form::from_str(&self.query).map_err(|error| bad(format!("the query: {error}")))
+    }
+
+    /// What the body says, in JSON; nothing counts as `{}`.
+    ///
+    /// # Errors
+    ///
+    /// 400: it is not JSON, or something is unknown, missing, or not of its form.
+    pub(super) fn arguments<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+        let body = if self.body.trim_ascii().is_empty() { b"{}" } else { self.body.as_ref() };
+        // serde takes an array for an object whose fields come in that order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(bad("the body is no JSON object"));
+        }
+        serde_json::from_slice(body).map_err(|error| bad(format!("the body: {error}")))
+    }
+
+    /// Holds that neither the query nor the body says anything.
+    ///
+    /// # Errors
+    ///
+    /// 400: one does.
+    pub(super) fn says_nothing(&self) -> Result<(), Refused> {
+        self.query::<Nothing>()?;
+        let refused = |_| bad("this takes no arguments: send {} or nothing");
+        self.arguments::<Nothing>().map(|_| ()).map_err(refused)
+    }
+}
+
+/// The request is not understood.
+pub(super) fn bad(reason: impl Into<std::borrow::Cow<'static, str>>) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, reason)
+}

@@ -1,0 +1,46 @@
+//! Lists that come in pages: so many at a time, and where the next page begins.
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::Refused;
+use super::call::bad;
+
+/// What a page has at most.
+const ITEMS_MAX: usize = 1000;
+/// What a page has if nothing is said.
+const ITEMS_DEFAULT: usize = 100;
+
+/// Which page is asked for. A query has these two beside its filters (`#[serde(flatten)]` would lose the check for what is
+/// unknown, so each query has the fields themselves).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PageRequest {
+    /// How many there may be.
+    pub(super) limit: usize,
+    /// The cursor behind which it begins.
+    pub(super) after: Option<String>,
+}
+
+/// A page.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Page<T> {
+    /// What is on it.
+    pub(super) items: Vec<T>,
+    /// The cursor that `after` wants for the next one; none on the last.
+    pub(super) next: Option<String>,
+    /// How many there are on all pages.
+    pub(super) total: usize,
+}
+
+impl PageRequest {
+    /// As a query has it.
+    ///
+    /// # Errors
+    ///
+    /// 400: more is asked for than a page has.
+    pub(super) fn new(limit: Option<usize>, after: Option<String>) -> Result<Self, Refused> {
+        match limit.unwrap_or(ITEMS_DEFAULT) {
+            limit @ 1..=ITEMS_MAX => Ok(Self { limit, after }),
+            _ => Err(bad("the query: limit is from 1 to 1000")),
+        }
+    }
+}
