@@ -11,3 +11,6 @@ mod topics;
 pub use self::counts::Counts;
 pub use self::queues::{Purged, QueueView, QueuesPage};
 pub use self::requeue::Requeued;
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 
 use crate::broker::Broker;
+use crate::counters::DropReason;
 use crate::message::QUEUE_PREFIX;
 use crate::queue::{ConsumerStatus, Peeked, Queue, QueueStatus, WaitingMessage, dequeued};
 use crate::session::Place;
@@ -105,7 +106,7 @@ impl Broker {
         for message in withdrawn.iter().filter(|message| message.is_stored) {
             turn.record(|| dequeued(queue.name(), message.place));
         }
-        turn.tally.dropped += withdrawn.len() as u64;
+        self.counters.dropped.add(DropReason::Purged, withdrawn.len() as u64);
         let outcome = queue.sweep(turn.now);
         self.follow(&mut turn, queue, outcome);
         purged.messages += withdrawn.len();
