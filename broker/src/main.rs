@@ -199,6 +199,11 @@ async fn run(
         let admin = Admin::new(Arc::clone(&broker), access, reload, broker.draining(), bound.address());
         tokio::spawn(admin::serve(Arc::new(admin), bound))
     });
+    tokio::spawn({
+        let broker = Arc::clone(&broker);
+        // They end with the runtime.
+        async move { tokio::join!(broker.run_probe(), broker.run_sys()) }
+    });
     let schedule = tokio::spawn({
         let broker = Arc::clone(&broker);
         async move { broker.run_schedule().await }

@@ -38,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("output", &[]),
     ("pace", &[]),
+    ("process", &[]),
     ("random", &[]),
     ("refusal_log", &["clock"]),
     ("message", &["clock"]),
@@ -93,7 +94,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "turn",
         ],
     ),
-    ("admin", &["broker", "clock", "config", "message", "net", "refusal_log", "session", "store"]),
+    ("metrics", &["broker", "counters", "message", "process", "store"]),
+    ("admin", &["broker", "clock", "config", "message", "metrics", "net", "refusal_log", "session", "store"]),
     ("service_manager", &["broker", "store"]),
     ("lib", &[]),
 ];

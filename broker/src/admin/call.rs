@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::header::{self, HeaderMap};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +16,8 @@ pub(super) struct Call {
     parameters: Vec<(String, String)>,
     query: String,
     body: Bytes,
+    /// Forms that the answer may have.
+    accept: Option<String>,
 }
 
 /// Takes no argument at all. One that was passed over might be one that somebody relies on.
@@ -38,12 +41,23 @@ impl Call {
             Ok((name.to_owned(), value.into_owned()))
         });
         let parameters = decoded.collect::<Result<_, Refused>>()?;
-        Ok(Self { parameters, query: query.unwrap_or_default().to_owned(), body: Bytes::new() })
+        Ok(Self { parameters, query: query.unwrap_or_default().to_owned(), body: Bytes::new(), accept: None })
     }
 
     /// The same with a body.
     pub(super) fn with_body(self, body: Bytes) -> Self {
         Self { body, ..self }
+    }
+
+    /// The same with what its headers say of the answer's form.
+    pub(super) fn with_accept(self, headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        Self { accept: accept.map(str::to_owned), ..self }
+    }
+
+    /// What it says of the answer's form. (RFC 9110, section 12.5.1)
+    pub(super) fn accept(&self) -> Option<&str> {
+        self.accept.as_deref()
     }
 
     /// A parameter of the path. The route has it, so it is there.

@@ -5,6 +5,7 @@
 //!
 //!   GET  /healthz              200 as long as there is anybody to answer
 //!   GET  /readyz               200, or 503 and why clients should be sent elsewhere
+//!   GET  /metrics              all counters, for Prometheus
 //!   GET  /api/v1/openapi.json  what else there is: every path, parameter and answer
 //! ```
 //!

@@ -39,6 +39,7 @@ impl Admin {
             let refused = Refused::new(StatusCode::UNAUTHORIZED, reason);
             return Err(refused.with(header::WWW_AUTHENTICATE, challenge));
         }
+        call = call.with_accept(&head.headers);
         if route.takes_body() {
             require_json(&head.headers)?;
             call = call.with_body(read(body, route.body_bytes_max).await?);

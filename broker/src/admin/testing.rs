@@ -84,9 +84,20 @@ pub(super) fn token(text: &str) -> AdminToken {
 }
 
 pub(super) fn listener(address: Option<&str>, token: Option<AdminToken>) -> Listener {
+    listener_with(address, token, |_| ())
+}
+
+/// The same with some settings changed.
+pub(super) fn listener_with(
+    address: Option<&str>,
+    token: Option<AdminToken>,
+    change: impl FnOnce(&mut Config),
+) -> Listener {
+    let mut config = Config::default();
+    change(&mut config);
     let (files, disk) = (Arc::<Files>::default(), Arc::<Disk>::default());
     let store = Arc::clone(&disk);
-    let broker = Arc::new(Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system()));
+    let broker = Arc::new(Broker::new(config, Arc::new(Gate::default()), store, Clock::system()));
     let (stop, stopping) = watch::channel(false);
     let address = address.map(|address| address.parse().unwrap());
     let access = Arc::new(Access::new(token));

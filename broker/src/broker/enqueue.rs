@@ -10,9 +10,10 @@ use super::publish::PublishRefused;
 use crate::counters::DropReason;
 use crate::message::{Attributes, Message, Publication, Qos};
 use crate::queue::{
-    DeadLetter, DeadReason, Full, Gone, Outcome, Queue, QueueLimits, QueueOverflow, dequeued,
+    DeadLetter, DeadReason, Full, Gone, HIGHEST_PRIORITY, Outcome, Queue, QueueLimits, QueueOverflow,
+    dequeued,
 };
-use crate::session::{Claim, DeliveryOptions, HIGHEST_PRIORITY, Overflow, Place, Session};
+use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
 use crate::store::Record;
 use crate::turn::Turn;
 
@@ -78,7 +79,7 @@ impl Broker {
 
     /// Puts a message into its place, where consumers can see it.
     pub(super) fn fill(&self, turn: &mut Turn<'_>, placed: Placed, publication: &Publication<'_>) {
-        let outcome = placed.queue.push(placed.place, Arc::clone(publication.keep()), turn.now);
+        let outcome = placed.queue.push(placed.place, Arc::clone(publication.keep()));
         self.follow(turn, &placed.queue, outcome);
     }
 

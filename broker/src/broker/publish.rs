@@ -79,6 +79,20 @@ impl Broker {
         published
     }
 
+    /// Publishes what the broker says of itself: it is retained where it says so, and stored nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where another member of a shared subscription was to have it, and that could not be stored.
+    pub(super) fn publish_own(
+        &self,
+        turn: &mut Turn<'_>,
+        publication: &Publication<'_>,
+    ) -> Result<(), StoreError> {
+        self.retain(publication);
+        self.publish_unstored(turn, publication, &self.matches(publication))
+    }
+
     /// For messages that the store need not hear of.
     fn publish_unstored(
         &self,

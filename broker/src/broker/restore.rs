@@ -36,6 +36,7 @@ impl Broker {
         let Recovered { mut sessions, queues, retained, next_session } = recovered;
         self.next_session.fetch_max(next_session, Ordering::Relaxed);
         let mut progress = Progress::new(self.now().instant);
+        self.queues.totals().tick(self.now());
         self.in_turns(retained, |turn, message| {
             if message.is_expired(turn.now) {
                 turn.record(|| Record::RetainedCleared { topic: message.topic().as_str().into() });
@@ -94,7 +95,7 @@ impl Broker {
             None,
             || self.queue_limits(&name),
             |queue| {
-                queue.restore(next_sequence, &messages, turn.now);
+                queue.restore(next_sequence, &messages);
                 Ok(())
             },
         );

@@ -22,11 +22,13 @@ pub struct AdminConfig {
     /// machines do not reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// Whether `/metrics` asks for the token as well.
+    pub metrics_token: bool,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { bind: "127.0.0.1:8081".to_owned(), token_file: None }
+        Self { bind: "127.0.0.1:8081".to_owned(), token_file: None, metrics_token: false }
     }
 }
 

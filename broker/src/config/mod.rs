@@ -70,6 +70,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Logs.
     pub log: LogConfig,
+    /// What the broker publishes of itself.
+    pub sys: SysConfig,
     /// How the broker stops.
     pub shutdown: ShutdownConfig,
 }
@@ -242,6 +244,20 @@ pub enum DefaultAck {
     ClientIndividual,
 }
 
+/// What the broker publishes of itself, below `$SYS/broker`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SysConfig {
+    /// How often; zero: never.
+    pub interval: Span,
+}
+
+impl Default for SysConfig {
+    fn default() -> Self {
+        Self { interval: Span(std::time::Duration::from_secs(10)) }
+    }
+}
+
 /// Logs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -293,6 +309,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             admin: AdminConfig::default(),
             log: LogConfig::default(),
+            sys: SysConfig::default(),
             shutdown: ShutdownConfig::default(),
         }
     }

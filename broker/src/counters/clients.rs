@@ -125,6 +125,11 @@ impl ClientCounters {
         self.connected.value()
     }
 
+    /// So many have logged in.
+    pub fn total(&self) -> u64 {
+        self.total.iter().flatten().map(Counter::value).sum()
+    }
+
     /// The most that were connected at a time.
     pub fn highest(&self) -> u64 {
         self.highest.value()

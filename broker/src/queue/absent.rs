@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::Queue;
 use super::attention::NEVER;
 use super::state::{DeadLetter, DeadReason, Entry, State, weight_of};
-use crate::clock::Now;
 use crate::session::{Link, Place, chunk};
 use crate::store::{Answers, Fetch, Owner, RecoveredMessage};
 
@@ -162,9 +161,8 @@ impl State {
 }
 
 impl Queue {
-    /// Takes over the messages that the store has found; they stay there until they are needed. When they came is not known:
-    /// they wait since now.
-    pub fn restore(&self, next_sequence: u64, messages: &[RecoveredMessage], now: Now) {
+    /// Takes over the messages that the store has found; they stay there until they are needed.
+    pub fn restore(&self, next_sequence: u64, messages: &[RecoveredMessage]) {
         let mut state = self.state.lock();
         state.set_next_sequence(next_sequence);
         for message in messages {
@@ -173,11 +171,11 @@ impl Queue {
                 weight: message.weight,
                 deliveries: message.deliveries,
                 expires_at: message.expires_at.unwrap_or(NEVER),
+                since_secs: self.totals.now_secs(),
                 is_stored: true,
             };
             state.insert_entry(Place::new(message.priority, message.sequence), entry);
         }
-        state.arrivals.note(0, now.unix_ms, 0);
         self.attend(&mut state);
     }
 

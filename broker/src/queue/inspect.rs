@@ -20,9 +20,9 @@ pub struct QueueStatus {
     pub bytes: usize,
     /// Consumers, those that only look included.
     pub consumers: usize,
-    /// For how long the message has waited that has waited the longest, in milliseconds, to within a few per cent and a
-    /// second; none where nothing waits. What was there when the process began has waited since then.
-    pub oldest_age_ms: Option<u64>,
+    /// For how long the message has waited that waits longest, in seconds; none where nothing waits. One that was there when
+    /// the process began, or came back, waits since then.
+    pub oldest_age_secs: Option<u64>,
     /// Messages that consumers were given since the process began, or since the queue was made.
     pub delivered: u64,
 }
@@ -62,8 +62,8 @@ pub struct WaitingMessage {
     pub deliveries: u32,
     /// Its bytes: payload, topic and attributes.
     pub weight: usize,
-    /// When it came, in milliseconds since the epoch, as far as that is known.
-    pub came_at: Option<u64>,
+    /// When it came or came back, in whole seconds since the epoch.
+    pub since_secs: u32,
     /// The message; absent where only the store holds it.
     pub message: Option<Arc<Message>>,
 }
@@ -83,13 +83,13 @@ impl Queue {
     /// How it is doing.
     pub fn status(&self, now: Now) -> QueueStatus {
         let state = self.state.lock();
-        let came_at = state.oldest().map(|oldest| state.arrivals.time_of(oldest).unwrap_or(now.unix_ms));
+        let age = |since: u32| now.unix_secs().saturating_sub(since.into());
         QueueStatus {
             depth: state.ready.len(),
             inflight: state.unsettled,
             bytes: state.bytes(),
             consumers: state.consumers.len(),
-            oldest_age_ms: came_at.map(|at| now.unix_ms.saturating_sub(at)),
+            oldest_age_secs: state.oldest_secs().map(age),
             delivered: state.delivered,
         }
     }
@@ -130,7 +130,7 @@ impl Queue {
                 place: *place,
                 deliveries: entry.deliveries,
                 weight: entry.weight(),
-                came_at: state.arrivals.time_of(place.sequence()),
+                since_secs: entry.since_secs,
                 message: entry.message.clone(),
             });
         }

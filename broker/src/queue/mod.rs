@@ -20,7 +20,6 @@
 //! no method calls out to a session while it holds it, and connections to wake are returned to the caller.
 
 mod absent;
-mod arrivals;
 mod attention;
 mod consumer;
 mod dispatch;
@@ -41,7 +40,7 @@ pub use self::inspect::{ConsumerStatus, Peeked, QueueStatus, WaitingMessage, Wit
 pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;
-pub use self::state::{DeadLetter, DeadReason, QueueLimits, QueueOverflow};
+pub use self::state::{DeadLetter, DeadReason, HIGHEST_PRIORITY, QueueLimits, QueueOverflow};
 pub use self::totals::Totals;
 use crate::clock::Now;
 use crate::message::{Message, Qos, SessionId};
@@ -116,6 +115,11 @@ impl Queue {
         self.state.lock().bytes()
     }
 
+    /// When the message that waits longest came, or came back, in whole seconds since the epoch; `None` where none waits.
+    pub fn oldest_secs(&self) -> Option<u32> {
+        self.state.lock().oldest_secs()
+    }
+
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -141,12 +145,11 @@ impl Queue {
     }
 
     /// Puts a message into the place that was taken for it.
-    pub fn push(self: &Arc<Self>, place: Place, message: Arc<Message>, now: Now) -> Outcome {
+    pub fn push(self: &Arc<Self>, place: Place, message: Arc<Message>) -> Outcome {
         let mut state = self.state.lock();
         state.give_up_place(message.weight());
         let is_stored = self.keeps(&message);
-        state.insert(place, message, 0, is_stored);
-        state.note_time(place, now);
+        state.insert(place, message, 0, is_stored, self.totals.now_secs());
         state.shorten(&self.limits);
         self.outcome(&mut state)
     }
@@ -179,7 +182,8 @@ impl Queue {
                 }
                 None => {
                     let is_stored = self.keeps(&message);
-                    state.insert(claim.place, message, claim.deliveries, is_stored);
+                    let now_secs = self.totals.now_secs();
+                    state.insert(claim.place, message, claim.deliveries, is_stored, now_secs);
                 }
             }
         }
@@ -202,7 +206,7 @@ impl Queue {
             return Err(Gone);
         }
         let is_stored = self.keeps(&message);
-        state.insert(place, message, deliveries, is_stored);
+        state.insert(place, message, deliveries, is_stored, self.totals.now_secs());
         Ok(self.outcome(&mut state))
     }
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::absent::{Absence, Dying};
-use super::arrivals::Arrivals;
 use super::attention::NEVER;
 use super::dispatch::Slot;
 use crate::clock::Now;
 use crate::message::Message;
-use crate::session::{Claim, HIGHEST_PRIORITY, Place};
+use crate::session::{Claim, Place};
+
+/// The highest priority of a message.
+pub const HIGHEST_PRIORITY: u8 = 9;
 
 /// The bounds of one queue.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +94,8 @@ pub(super) struct Entry {
     pub(super) deliveries: u32,
     /// In milliseconds since the epoch; [`NEVER`] if it does not expire.
     pub(super) expires_at: u64,
+    /// When it came, or came back, in whole seconds since the epoch.
+    pub(super) since_secs: u32,
     /// The store keeps it.
     pub(super) is_stored: bool,
 }
@@ -122,8 +126,6 @@ pub(super) struct State {
     /// Bytes of everything.
     bytes: usize,
     last_sequence: u64,
-    /// When messages came.
-    pub(super) arrivals: Arrivals,
     /// Messages that consumers were given since the process began.
     pub(super) delivered: u64,
     /// Given up, and to be seen to.
@@ -151,6 +153,12 @@ impl State {
     /// Bytes of those messages.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// When the message that waits longest came. Within a priority that is the first.
+    pub(super) fn oldest_secs(&self) -> Option<u32> {
+        let first_of = |priority| self.ready.range(Place::new(priority, 0)..).next();
+        (0..=HIGHEST_PRIORITY).filter_map(first_of).map(|(_, entry)| entry.since_secs).min()
     }
 
     /// The number of the last message that came.
@@ -190,7 +198,14 @@ impl State {
     }
 
     /// Puts a message in its place. `is_stored` says whether the store keeps it.
-    pub(super) fn insert(&mut self, place: Place, message: Arc<Message>, deliveries: u32, is_stored: bool) {
+    pub(super) fn insert(
+        &mut self,
+        place: Place,
+        message: Arc<Message>,
+        deliveries: u32,
+        is_stored: bool,
+        since_secs: u32,
+    ) {
         self.note_arrival(place, &message);
         // One that comes back was in memory all the time.
         let is_near = !is_stored || deliveries > 0 || self.absence.has_room();
@@ -198,6 +213,7 @@ impl State {
             weight: weight_of(&message),
             deliveries,
             expires_at: message.expires_at().unwrap_or(NEVER),
+            since_secs,
             is_stored,
             message: is_near.then_some(message),
         };
@@ -287,23 +303,6 @@ impl State {
             purged.push(DeadLetter { place, message: None, deliveries: 0, reason: DeadReason::Rejected });
         }
         purged
-    }
-
-    /// The number of the message that has waited the longest: the first of its priority, for some priority.
-    pub(super) fn oldest(&self) -> Option<u64> {
-        let of_priority = |priority| {
-            let all = Place::new(priority, 0)..=Place::new(priority, u64::MAX);
-            self.ready.range(all).next().map(|(place, _)| place.sequence())
-        };
-        (0..=HIGHEST_PRIORITY).filter_map(of_priority).min()
-    }
-
-    /// A message has come, and is in its place.
-    pub(super) fn note_time(&mut self, place: Place, now: Now) {
-        if self.arrivals.is_due(place.sequence(), now.unix_ms) {
-            let oldest = self.oldest().unwrap_or(place.sequence());
-            self.arrivals.note(place.sequence(), now.unix_ms, oldest);
-        }
     }
 
     /// When somebody should look after the queue.

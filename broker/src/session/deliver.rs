@@ -58,9 +58,6 @@ pub struct Claim {
     pub is_owed: bool,
 }
 
-/// The highest priority of a queue's messages; the lowest is 0.
-pub const HIGHEST_PRIORITY: u8 = 9;
-
 /// A message's place in its queue: those of a higher priority come first, and of one priority in the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {

@@ -36,9 +36,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 pub use self::absent::{AbsentDelivery, chunk};
-pub use self::deliver::{
-    Claim, Deliver, Delivered, Delivery, DeliveryOptions, Guard, HIGHEST_PRIORITY, Identifiers, Place,
-};
+pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Guard, Identifiers, Place};
 pub use self::dormant::Dormant;
 pub use self::feed::{Feed, Pulled, Source};
 pub use self::inflight::{Inflight, InflightState, Step};

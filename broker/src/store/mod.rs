@@ -22,6 +22,8 @@ pub use recovered::{
     RecoveredWill,
 };
 
+use crate::counters::Spread;
+
 /// Names one applied batch; later batches have larger numbers. Durable up to `n` means that all batches up to and
 /// including `n` have survived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +81,28 @@ pub enum StoreError {
     Unavailable,
 }
 
+/// How a store's disk fares, and what is on it.
+#[derive(Clone, Debug)]
+pub struct StoreReport {
+    /// Seconds from the moment at which a group of batches is complete until it is as durable as the store makes it: it is
+    /// encoded, written and synced, however often the disk must be tried.
+    pub commit: Spread,
+    /// Batches in each group.
+    pub group: Spread,
+    /// Attempts to write that the disk has refused.
+    pub failures: u64,
+    /// Bytes that wait to be written.
+    pub pending_bytes: u64,
+    /// Messages that wait for somebody, each once; retained ones are not among them.
+    pub messages: u64,
+    /// Bytes of the archive.
+    pub archive_bytes: u64,
+    /// Segments of the journal.
+    pub segments: u64,
+    /// Messages that could not be read back.
+    pub unreadable: u64,
+}
+
 /// Where state survives. Implementations are shared by all connections and never block the caller for a disk.
 pub trait Store: Send + Sync {
     /// Applies `batch` as one unit and empties it. From then on it is ordered before every later batch; it is durable
@@ -127,6 +151,11 @@ pub trait Store: Send + Sync {
 
     /// Makes everything durable that was applied. Nothing may be applied afterwards.
     fn close(&self) {}
+
+    /// How the disk fares; `None` where there is none.
+    fn report(&self) -> Option<StoreReport> {
+        None
+    }
 
     /// What a person is told at start about what this store promises.
     fn promise(&self) -> String;

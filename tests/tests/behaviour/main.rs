@@ -16,5 +16,6 @@ mod queue;
 mod restart;
 mod service_manager;
 mod stomp;
+mod sys;
 mod turn;
 mod upgrade;

@@ -3,12 +3,14 @@
 
 mod counts;
 mod durable;
+mod figures;
 mod queues;
 mod requeue;
 mod retained;
 mod topics;
 
 pub use self::counts::Counts;
+pub use self::figures::Figures;
 pub use self::queues::{Purged, QueueView, QueuesPage};
 pub use self::requeue::Requeued;
 

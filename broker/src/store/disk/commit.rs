@@ -18,6 +18,7 @@ use super::Policy;
 use super::group::Group;
 use super::image::Image;
 use super::journal::Journal;
+use crate::counters::{Histogram, Latencies};
 use crate::store::record::Record;
 use crate::store::{Batch, CommitId, StoreError};
 
@@ -27,6 +28,8 @@ const WAIT_MAX: Duration = Duration::from_micros(1_000);
 const LOOK_AGAIN: Duration = Duration::from_micros(50);
 /// Batches in a group from which on the next one is worth waiting for.
 const LOAD: u64 = 3;
+/// Upper bounds of the groups' sizes, in batches.
+const SIZES: [u64; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 /// How long a failing disk is left alone before it is tried again: at first, and at most.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
@@ -45,6 +48,10 @@ pub(super) struct Commits {
     pub(super) groups: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) failures: AtomicU64,
+    /// How long each group took, in nanoseconds.
+    pub(super) times: Histogram,
+    /// Batches in each group.
+    pub(super) sizes: Histogram,
 }
 
 #[derive(Default)]
@@ -68,6 +75,8 @@ impl Commits {
             groups: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            times: Histogram::new(Latencies::bounds()),
+            sizes: Histogram::new(&SIZES),
         }
     }
 
@@ -91,6 +100,11 @@ impl Commits {
             self.arrived.notify_one();
         }
         Ok(commit)
+    }
+
+    /// Bytes that wait to be written.
+    pub(super) fn pending_bytes(&self) -> u64 {
+        self.pending_bytes.load(Ordering::Relaxed)
     }
 
     /// How far everything is durable.
@@ -160,9 +174,12 @@ impl Committer {
         let mut unsynced_since: Option<Instant> = None;
         while let Some(taken) = self.gather(&mut group, last_batches, &mut unsynced_since) {
             last_batches = taken.last - self.commits.durable.load(Ordering::Relaxed);
+            let began = Instant::now();
             if !self.commit(&mut group, &mut unsynced_since) {
                 return;
             }
+            self.commits.times.observe_time(began.elapsed());
+            self.commits.sizes.observe(last_batches);
             group.clear();
             self.commits.pending_bytes.fetch_sub(taken.bytes, Ordering::Relaxed);
             self.commits.groups.fetch_add(1, Ordering::Relaxed);

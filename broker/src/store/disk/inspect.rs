@@ -3,11 +3,13 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 
 use super::export::{Exported, write_whole};
 use super::keeper::{Job, Keeper};
 use super::{DiskStore, image::Image};
+use crate::store::StoreReport;
 
 /// Counts of everything that is durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,8 +83,7 @@ impl DiskStore {
     /// Counts what there is.
     pub fn stats(&self) -> Stats {
         let counted = self.image.lock().stats();
-        let read =
-            |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             segments: self.segments.len(),
             archive_disk_bytes: read(&self.kept.archive_bytes),
@@ -92,6 +93,21 @@ impl DiskStore {
             checkpoints: read(&self.kept.checkpoints),
             unreadable: read(&self.kept.unreadable),
             ..counted
+        }
+    }
+
+    /// How it fares, told in no time: nothing is counted for it.
+    pub(super) fn report(&self) -> StoreReport {
+        let kept = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StoreReport {
+            commit: self.commits.times.spread(1e9),
+            group: self.commits.sizes.spread(1.0),
+            failures: kept(&self.commits.failures),
+            pending_bytes: self.commits.pending_bytes(),
+            messages: self.image.lock().messages.len() as u64,
+            archive_bytes: kept(&self.kept.archive_bytes),
+            segments: self.segments.len() as u64,
+            unreadable: kept(&self.kept.unreadable),
         }
     }
 

@@ -62,7 +62,7 @@ pub use self::inspect::Stats;
 use self::journal::{Journal, Segments};
 use self::keeper::{Desk, Job, Keeper, Kept};
 pub use self::recover::OpenError;
-use super::{Batch, CommitId, Fetch, Recovered, Store, StoreError};
+use super::{Batch, CommitId, Fetch, Recovered, Store, StoreError, StoreReport};
 
 /// When what was written is made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,6 +322,10 @@ impl Store for DiskStore {
 
     fn close(&self) {
         self.end();
+    }
+
+    fn report(&self) -> Option<StoreReport> {
+        Some(self.report())
     }
 
     fn promise(&self) -> String {
