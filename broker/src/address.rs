@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU64;
 
 /// What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one customer gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(NonZeroU64);
 
 /// Stands above an IPv4 address. No IPv6 network begins so: `::/8` is given to nobody. (RFC 4291, section 2.4)
@@ -47,6 +47,11 @@ impl fmt::Display for Address {
             _ => write!(formatter, "{}/64", Ipv6Addr::from_bits(u128::from(self.number()) << 64)),
         }
     }
+}
+
+/// Reads an IP address, IPv4 within IPv6 as what it is; `None` if it is none.
+pub fn parse_ip(text: &str) -> Option<IpAddr> {
+    text.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 #[cfg(test)]

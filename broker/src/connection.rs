@@ -24,7 +24,7 @@ use tokio::time::Sleep;
 
 use self::input::{Input, handle};
 pub use self::protocol::{Close, CloseCode, Flow, Protocol};
-use crate::broker::Broker;
+use crate::broker::{Broker, Loss};
 use crate::clock::Now;
 use crate::counters::{self, RefusalReason, Spoken, is_sampled};
 use crate::net::{Received, Stream};
@@ -62,6 +62,7 @@ pub fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protocol>, l
         awaited: CommitId::NONE,
         now: broker.now(),
         closing: None,
+        loss: Loss::Broken,
         broker,
     }))
 }
@@ -77,6 +78,7 @@ impl Future for Serving {
         let Some(connection) = &mut self.0 else { return Poll::Ready(()) };
         let poll = catch_unwind(AssertUnwindSafe(|| connection.poll(cx))).unwrap_or_else(|_| {
             connection.broker.counters.panics.add(1);
+            connection.loss = Loss::Panicked;
             tracing::error!(link = %connection.link, "a panic ended this connection; all others go on");
             Poll::Ready(())
         });
@@ -105,6 +107,8 @@ struct Connection {
     /// The time of the last turn.
     now: Now,
     closing: Option<Closing>,
+    /// Why it ends, where nobody says so before.
+    loss: Loss,
 }
 
 /// A connection on its way out: no more input is handled; what is due is sent, then the stream is closed.
@@ -181,7 +185,7 @@ impl Connection {
         }
         let is_lost = matches!(input, Input::Ended);
         if is_lost {
-            self.protocol.handle_closed(&mut turn);
+            self.protocol.handle_closed(&mut turn, Loss::Broken);
         }
         let finished = turn.finish();
         if is_measured {
@@ -192,6 +196,7 @@ impl Connection {
             Ok(commit) => self.protocol.handle_commit(commit),
             Err(error) => {
                 tracing::error!(link = %self.link, %error, "the connection ends, since its changes were not stored");
+                self.loss = Loss::NotStored;
                 return Err(Lost);
             }
         }
@@ -250,7 +255,7 @@ impl Connection {
                     return (Input::Part, protocol.handle_breach(turn, close, reason));
                 }
                 Poll::Ready(Received::Closed) => {
-                    protocol.handle_closed(turn);
+                    protocol.handle_closed(turn, Loss::Closed);
                     return (Input::Part, Flow::Close(Close::new(CloseCode::Normal, "the peer closed")));
                 }
                 // What came before the end is answered first; the end will still be there.
@@ -296,6 +301,7 @@ impl Connection {
         turn.tally.moved(self.spoken()).written += self.output.len() as u64;
         if let Err(error) = turn.finish() {
             tracing::error!(link = %self.link, %error, "the connection ends, since what became of its deliveries was not stored");
+            self.loss = Loss::NotStored;
             return Err(Lost);
         }
         if let Some(commit) = held.filter(|commit| *commit != self.awaited) {
@@ -376,7 +382,7 @@ impl Connection {
     fn let_go(mut self) {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut turn = self.broker.turn();
-            self.protocol.handle_closed(&mut turn);
+            self.protocol.handle_closed(&mut turn, self.loss);
             if let Err(error) = turn.finish() {
                 tracing::error!(link = %self.link, %error, "the end of a connection could not be stored");
             }

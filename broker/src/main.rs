@@ -6,7 +6,7 @@ mod reload;
 mod stop;
 mod store_command;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,16 +16,14 @@ use clap::{Args, Parser, Subcommand};
 use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
-use tidewire::config::{
-    Bind, Config, ConfigError, LogConfig, LogFormat, ProtocolName, Sources, Transport, load_with_warnings,
-};
+use tidewire::config::{Bind, Config, ConfigError, ProtocolName, Sources, Transport, load_with_warnings};
+use tidewire::logging::{self, LogLevel};
 use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
 use tidewire::service_manager::{Environment, ServiceManager};
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
-use tracing_subscriber::EnvFilter;
 
 use self::reload::Reload;
 use self::stop::{Asked, Signals};
@@ -121,17 +119,18 @@ fn with_config(
 }
 
 fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCode {
-    if let Err(error) = start_log(&config.log) {
-        let failure = Failure::configuration(format!("log.level: {error}"));
-        return failure.say(&ServiceManager::new(&Environment::of_process()));
-    }
     let manager = Arc::new(ServiceManager::new(&Environment::of_process()));
+    // What is in the queue is written when this is dropped.
+    let logging = match logging::start(&config.log) {
+        Ok(logging) => logging,
+        Err(error) => return Failure::configuration(error).say(&manager),
+    };
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, passed, sources, &manager)),
+        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level.clone(), &manager)),
         Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
     };
     served.unwrap_or_else(|failure| failure.say(&manager))
@@ -176,6 +175,7 @@ async fn run(
     config: Config,
     mut passed: net::Passed,
     sources: Sources,
+    level: LogLevel,
     manager: &Arc<ServiceManager>,
 ) -> Result<ExitCode, Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
@@ -192,11 +192,14 @@ async fn run(
     }
     let mut signals =
         Signals::new().map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
-    let reload = Arc::new(Reload::new(sources, Arc::clone(&broker), gate, Arc::clone(&access), &bound));
+    let (access_of_reload, level_of_reload) = (Arc::clone(&access), level.clone());
+    let reload = Reload::new(sources, Arc::clone(&broker), gate, access_of_reload, level_of_reload, &bound);
+    let reload = Arc::new(reload);
     let admin = admin.map(|bound| {
         tracing::info!("listening on {}", url("http", &bound, "admin"));
         let (broker, reload) = (Arc::clone(&broker), Arc::clone(&reload));
         let admin = Admin::new(Arc::clone(&broker), access, reload, broker.draining(), bound.address());
+        let admin = admin.with_log(level);
         tokio::spawn(admin::serve(Arc::new(admin), bound))
     });
     tokio::spawn({
@@ -348,18 +351,6 @@ fn secure(scheme: &'static str) -> &'static str {
         "stomp" => "stomps",
         _ => "tls",
     }
-}
-
-fn start_log(config: &LogConfig) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.level).map_err(|error| error.to_string())?;
-    let is_terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(false).with_target(false).init(),
-        LogFormat::Auto => builder.with_ansi(is_terminal).with_target(false).init(),
-    }
-    Ok(())
 }
 
 fn name(sources: &Sources) -> String {

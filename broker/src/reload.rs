@@ -8,16 +8,18 @@ use tidewire::admin::{self, Access};
 use tidewire::auth::{Gate, Policy};
 use tidewire::broker::Broker;
 use tidewire::config::{AdminToken, Config, ConfigError, ListenerConfig, Sources, load_with_warnings};
+use tidewire::logging::LogLevel;
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
 
 /// What a reload reaches: users, rules and keys of tokens, the listeners' certificates, keys, authorities and revocation
-/// lists, and the admin listener's token.
+/// lists, the admin listener's token, and the log's level.
 pub(crate) struct Reload {
     sources: Sources,
     broker: Arc<Broker>,
     gate: Arc<Gate>,
     access: Arc<Access>,
+    level: LogLevel,
     listeners: Vec<Listener>,
     /// Two at once would put in force now what the one has read, now what the other has.
     turn: Mutex<()>,
@@ -27,6 +29,8 @@ pub(crate) struct Reload {
 struct Ready<'r> {
     tls: Vec<(&'r LiveTls, Prepared)>,
     policy: Policy,
+    /// What is logged; one that was set at run time ends with a reload.
+    log_level: String,
     /// The admin listener's, unless that itself has changed: what an address needs is asked of the one that is bound.
     access: Option<Option<AdminToken>>,
     warnings: Vec<ConfigError>,
@@ -46,6 +50,7 @@ impl Reload {
         broker: Arc<Broker>,
         gate: Arc<Gate>,
         access: Arc<Access>,
+        level: LogLevel,
         bound: &[Bound],
     ) -> Self {
         let listener = |bound: &Bound| Listener {
@@ -55,14 +60,14 @@ impl Reload {
             tls: bound.tls.clone(),
         };
         let listeners = bound.iter().map(listener).collect();
-        Self { sources, broker, gate, access, listeners, turn: Mutex::new(()) }
+        Self { sources, broker, gate, access, level, listeners, turn: Mutex::new(()) }
     }
 
     /// Reads everything again. Where something is wrong, what was before stays. Says in the log what came of it, and
     /// returns the same. One that comes meanwhile waits.
     pub(crate) fn run(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
         let _turn = self.turn.lock();
-        let Ready { tls, policy, access, warnings } = self.prepare().inspect_err(|errors| {
+        let Ready { tls, policy, access, log_level, warnings } = self.prepare().inspect_err(|errors| {
             for error in errors {
                 tracing::error!("not reloaded, what was before stays: {error}");
             }
@@ -72,6 +77,9 @@ impl Reload {
         tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
         if let Some(token) = access {
             self.access.install(token);
+        }
+        if let Err(error) = self.level.set(&log_level) {
+            tracing::error!("log.level: {error}");
         }
         self.gate.install(policy);
         self.broker.reconsider_all();
@@ -100,7 +108,7 @@ impl Reload {
             warnings.push(takes_a_restart("admin.bind"));
             None
         };
-        Ok(Ready { tls, policy, access, warnings })
+        Ok(Ready { tls, policy, access, log_level: config.log.level, warnings })
     }
 
     /// Where nothing is said of clients without credentials, the listeners decide. Those of the file may be on loopback

@@ -51,6 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("replies", &["output", "store"]),
     ("tls", &[]),
     ("config", &["auth", "excerpt", "message", "queue", "session", "store", "tls"]),
+    ("logging", &["config"]),
     (
         "broker",
         &[
@@ -95,7 +96,22 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("metrics", &["broker", "counters", "message", "process", "store"]),
-    ("admin", &["broker", "clock", "config", "message", "metrics", "net", "refusal_log", "session", "store"]),
+    (
+        "admin",
+        &[
+            "broker",
+            "clock",
+            "config",
+            "line_budget",
+            "logging",
+            "message",
+            "metrics",
+            "net",
+            "queue",
+            "session",
+            "store",
+        ],
+    ),
     ("service_manager", &["broker", "store"]),
     ("lib", &[]),
 ];

@@ -89,13 +89,22 @@ impl Call {
         serde_json::from_slice(body).map_err(|error| bad(format!("the body: {error}")))
     }
 
+    /// Holds that the query says nothing.
+    ///
+    /// # Errors
+    ///
+    /// 400: it does.
+    pub(super) fn has_no_query(&self) -> Result<(), Refused> {
+        self.query::<Nothing>().map(|_| ())
+    }
+
     /// Holds that neither the query nor the body says anything.
     ///
     /// # Errors
     ///
     /// 400: one does.
     pub(super) fn says_nothing(&self) -> Result<(), Refused> {
-        self.query::<Nothing>()?;
+        self.has_no_query()?;
         let refused = |_| bad("this takes no arguments: send {} or nothing");
         self.arguments::<Nothing>().map(|_| ()).map_err(refused)
     }

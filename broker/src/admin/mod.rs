@@ -29,7 +29,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub use self::access::Access;
 use self::answer::Refused;
@@ -38,7 +40,8 @@ pub use self::server::serve;
 use self::stream::Streams;
 use crate::broker::Broker;
 use crate::config::ConfigError;
-use crate::refusal_log::RefusalLog;
+use crate::line_budget::LineBudget;
+use crate::logging::LogLevel;
 
 /// Whoever has files that can be read again while connections are served.
 pub trait Reload: Send + Sync {
@@ -61,7 +64,10 @@ pub struct Admin {
     address: Option<SocketAddr>,
     routes: Routes,
     streams: Streams,
-    refusals: RefusalLog,
+    log: Option<LogLevel>,
+    /// The drain that was asked for last.
+    draining: Mutex<Option<JoinHandle<()>>>,
+    refusals: LineBudget,
 }
 
 impl Admin {
@@ -82,8 +88,16 @@ impl Admin {
             address,
             routes,
             streams: Streams::default(),
-            refusals: RefusalLog::default(),
+            log: None,
+            draining: Mutex::default(),
+            refusals: LineBudget::default(),
         }
+    }
+
+    /// The same with a log whose level can be changed.
+    #[must_use]
+    pub fn with_log(self, log: LogLevel) -> Self {
+        Self { log: Some(log), ..self }
     }
 }
 

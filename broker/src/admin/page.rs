@@ -1,9 +1,10 @@
 //! Lists that come in pages: so many at a time, and where the next page begins.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answer::Refused;
 use super::call::bad;
+use crate::broker::inspect::Listed;
 
 /// What a page has at most.
 const ITEMS_MAX: usize = 1000;
@@ -21,7 +22,7 @@ pub(super) struct PageRequest {
 }
 
 /// A page.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Page<T> {
     /// What is on it.
     pub(super) items: Vec<T>,
@@ -29,6 +30,15 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
     /// How many there are on all pages.
     pub(super) total: usize,
+}
+
+impl<T> Page<T> {
+    /// As the broker has listed it; `cursor` names an item's place.
+    pub(super) fn new(listed: Listed<T>, cursor: impl Fn(&T) -> String) -> Self {
+        let Listed { items, has_more, total } = listed;
+        let next = items.last().filter(|_| has_more).map(cursor);
+        Self { items, next, total }
+    }
 }
 
 impl PageRequest {
@@ -43,4 +53,17 @@ impl PageRequest {
             _ => Err(bad("the query: limit is from 1 to 1000")),
         }
     }
+
+    /// The cursor, where it is a number; 0 without one.
+    ///
+    /// # Errors
+    ///
+    /// 400: it is none.
+    pub(super) fn after_number(&self) -> Result<u64, Refused> {
+        let after = self.after.as_deref().unwrap_or("0");
+        after.parse().map_err(|_| bad(STRANGE_CURSOR))
+    }
 }
+
+/// What is said of a cursor that no page has given.
+pub(super) const STRANGE_CURSOR: &str = "the query: after is what next of the page before says";

@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use super::Admin;
 use super::answer::Answer;
 use super::stream::Streaming;
+use crate::line_budget::Verdict;
 use crate::net::{Bound, Raw};
-use crate::refusal_log::Verdict;
 
 /// Connections at once; who comes then waits until one is over.
 const CONNECTIONS_MAX: usize = 64;

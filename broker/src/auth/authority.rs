@@ -45,6 +45,8 @@ pub enum Denial {
     Missing,
     /// It may not, whoever it is.
     Forbidden(Box<str>),
+    /// The operator keeps it away.
+    Banned,
     /// It may, but for so many others of its name.
     TooMany,
     /// More clients want to be authenticated than can be at present.
@@ -64,6 +66,7 @@ impl Denial {
         match self {
             Self::Wrong(text) | Self::Forbidden(text) => text,
             Self::Missing => "this server wants a user name and password, or a token",
+            Self::Banned => "whoever runs this server does not let you in",
             Self::TooMany => "as many connections of this user are open as there may be; close one first",
             Self::Busy => "too many clients want to log in at this moment; try again later",
             Self::Unavailable => "nobody can be authenticated at present; try again later",

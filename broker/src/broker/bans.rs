@@ -95,6 +95,21 @@ impl Bans {
         let record = self.records.get(&address).filter(|record| record.failures >= self.failures_max)?;
         record.until.checked_duration_since(now).filter(|rest| !rest.is_zero())
     }
+
+    /// Every address that is banned, and until when.
+    pub(super) fn all(&self, now: Instant) -> Vec<(Address, Instant)> {
+        let banned = self.records.iter().filter(|record| self.is_banned(record, now));
+        banned.map(|record| (*record.key(), record.until)).collect()
+    }
+
+    /// Forgets what has failed from an address, if it is banned; whether it was.
+    pub(super) fn forgive(&self, address: Address, now: Instant) -> bool {
+        self.records.remove_if(&address, |_, record| self.is_banned(record, now)).is_some()
+    }
+
+    fn is_banned(&self, record: &Record, now: Instant) -> bool {
+        record.failures >= self.failures_max && record.until > now
+    }
 }
 
 impl Broker {

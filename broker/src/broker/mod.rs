@@ -12,12 +12,13 @@ mod consume;
 mod drain;
 mod durable;
 mod enqueue;
+mod events;
 mod follow_up;
 pub mod inspect;
 mod memory;
+pub mod operate;
 mod probe;
 mod publish;
-mod refuse;
 mod restore;
 mod rights;
 mod share;
@@ -43,10 +44,12 @@ pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
 pub use self::drain::Drain;
 pub use self::durable::{DurableRequest, durable_queue};
+use self::events::EventLines;
+pub use self::events::{Ending, LoggedIn, Loss, Refused, Who};
 use self::follow_up::FollowUps;
 pub use self::memory::Memory;
+use self::operate::Orders;
 pub use self::publish::PublishRefused;
-pub use self::refuse::Refused;
 pub use self::rights::{TOKEN_TOPIC, guard};
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
@@ -58,7 +61,6 @@ use crate::config::Config;
 use crate::counters::{Counters, Spoken};
 use crate::message::SessionId;
 use crate::queue::Queues;
-use crate::refusal_log::RefusalLog;
 use crate::router::{Retained, Router};
 use crate::session::{Link, Origin, Registry, Schedule};
 use crate::store::Store;
@@ -88,6 +90,7 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
     retained: Retained,
@@ -95,7 +98,7 @@ pub struct Broker {
     registry: Registry,
     schedule: Schedule,
     follow_ups: Arc<FollowUps>,
-    refusal_log: RefusalLog,
+    event_lines: EventLines,
     links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
     next_session: AtomicU64,
     next_link: AtomicU64,
@@ -120,6 +123,7 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            orders: Orders::default(),
             store,
             router: Router::default(),
             retained: Retained::default(),
@@ -127,7 +131,7 @@ impl Broker {
             registry: Registry::default(),
             schedule: Schedule::default(),
             follow_ups: Arc::default(),
-            refusal_log: RefusalLog::default(),
+            event_lines: EventLines::default(),
             links: DashMap::default(),
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),
@@ -185,7 +189,7 @@ impl Broker {
     }
 
     /// A connection's client has logged in, and speaks this. It counts until [`Broker::remove_link`].
-    pub fn note_client(&self, link: &Link, spoken: Spoken) {
+    fn note_client(&self, link: &Link, spoken: Spoken) {
         link.set_spoken(spoken);
         self.counters.clients.add(spoken, link.carrier());
     }
@@ -211,8 +215,12 @@ impl Broker {
     }
 
     /// Publishes delayed wills, ends sessions and gives up expired messages of queues as they fall due, and goes on with
-    /// what waited for the store, for as long as it is polled.
+    /// what waited for the store, for as long as it is polled. Says as well what the log has left out.
     pub async fn run_schedule(&self) {
+        tokio::join!(self.run_due(), self.run_event_lines());
+    }
+
+    async fn run_due(&self) {
         loop {
             tokio::select! {
                 () = self.schedule.wait() => {}

@@ -61,7 +61,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// It was vouched for under another client identifier, or before users changed so that it would not be any more; its
+    /// The operator keeps it away. It was vouched for under another client identifier, or before users changed so that it would not be any more; its
     /// time is over already, or its user has as many connections as one may have.
     pub fn let_in(
         &self,
@@ -71,6 +71,7 @@ impl Broker {
         client_id: Arc<str>,
     ) -> Result<Standing, Denial> {
         check_client_id(&vouched, &client_id)?;
+        self.check_client(vouched.user.as_ref(), &client_id, now.instant)?;
         let visit = match &vouched.user {
             Some(user) => {
                 let max = self.config.limits.connections_per_user_max;

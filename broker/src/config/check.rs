@@ -164,11 +164,25 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     if config.limits.connect_timeout.0.is_zero() {
         fault("limits.connect_timeout", "0 would let nobody connect in time".into());
     }
-    for part in config.log.level.split(',').map(str::trim).filter(|part| !is_log_filter(part)) {
-        let levels = "\"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\"";
-        fault("log.level", format!("\"{part}\" is neither {levels} nor such as \"tidewire::mqtt=debug\""));
+    if let Err(text) = check_log_level(&config.log.level) {
+        fault("log.level", text);
     }
     faults
+}
+
+/// Looks whether this can be `log.level`.
+///
+/// # Errors
+///
+/// What is wrong, in words.
+pub fn check_log_level(level: &str) -> Result<(), String> {
+    match level.split(',').map(str::trim).find(|part| !is_log_filter(part)) {
+        Some(part) => {
+            let levels = "\"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\"";
+            Err(format!("\"{part}\" is neither {levels} nor such as \"tidewire::mqtt=debug\""))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A level, or a target with one. A bare word that is no level would be taken for a target of that name, and nothing

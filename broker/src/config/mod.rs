@@ -28,7 +28,7 @@ use tidewire_protocols::mqtt::Qos;
 pub use self::admin::{AdminConfig, AdminToken};
 pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
 pub use self::authority::AuthFault;
-pub use self::check::check;
+pub use self::check::{check, check_log_level};
 pub use self::compression::{Compression, CompressionSettings};
 pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
@@ -278,12 +278,14 @@ impl Default for LogConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// Text; coloured on a terminal.
+    /// For journald if standard error goes there, and else text.
     Auto,
-    /// Text.
+    /// Text; coloured on a terminal.
     Text,
     /// One JSON object a line.
     Json,
+    /// To journald, with fields.
+    Journald,
 }
 
 impl Default for Config {

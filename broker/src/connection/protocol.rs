@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use crate::broker::Loss;
 use crate::counters::RefusalReason;
 use crate::output::Output;
 use crate::store::CommitId;
@@ -28,9 +29,9 @@ pub trait Protocol: Send {
     /// The turn was committed: its replies may leave once `commit` is durable.
     fn handle_commit(&mut self, commit: CommitId);
 
-    /// The network connection is gone or about to be: lets go of the session. May be called after a protocol has
-    /// done that itself.
-    fn handle_closed(&mut self, turn: &mut Turn<'_>);
+    /// The network connection is gone or about to be, for this reason: lets go of the session. May be called after a
+    /// protocol has done that itself.
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss);
 
     /// The stream that carries the protocol ends the connection, for `reason`: the peer broke WebSocket's
     /// rules, or does not answer there. Says so in the protocol's own words and lets go of the session;
@@ -96,6 +97,8 @@ pub enum CloseCode {
     Unsupported,
     /// 1007: text that is not UTF-8.
     InvalidData,
+    /// 1008: whoever runs the server does not want the client here.
+    Policy,
     /// 1009: too large.
     TooLarge,
     /// 1012: the server is restarted. (IANA's registry of close codes)
@@ -111,6 +114,7 @@ impl CloseCode {
             Self::Protocol => 1002,
             Self::Unsupported => 1003,
             Self::InvalidData => 1007,
+            Self::Policy => 1008,
             Self::TooLarge => 1009,
             Self::ServiceRestart => 1012,
         }

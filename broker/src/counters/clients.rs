@@ -32,6 +32,18 @@ impl Spoken {
         }
     }
 
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mqtt31 => "mqtt31",
+            Self::Mqtt311 => "mqtt311",
+            Self::Mqtt5 => "mqtt5",
+            Self::Stomp10 => "stomp10",
+            Self::Stomp11 => "stomp11",
+            Self::Stomp12 => "stomp12",
+        }
+    }
+
     /// The version's name in metrics.
     pub fn version(self) -> &'static str {
         match self {

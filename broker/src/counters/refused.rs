@@ -27,6 +27,8 @@ pub enum RefusalReason {
     KeepAlive,
     /// Another connection uses the client's identifier.
     TakenOver,
+    /// Whoever runs the server has ended the connection, or bans who comes.
+    Kicked,
     /// More waits for a client than may.
     SlowConsumer,
     /// The server stops.
@@ -43,7 +45,7 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::Protocol,
         Self::TooLarge,
@@ -55,6 +57,7 @@ impl RefusalReason {
         Self::Timeout,
         Self::KeepAlive,
         Self::TakenOver,
+        Self::Kicked,
         Self::SlowConsumer,
         Self::ShuttingDown,
         Self::Redirected,
@@ -77,6 +80,7 @@ impl RefusalReason {
             Self::Timeout => "timeout",
             Self::KeepAlive => "keep_alive",
             Self::TakenOver => "taken_over",
+            Self::Kicked => "kicked",
             Self::SlowConsumer => "slow_consumer",
             Self::ShuttingDown => "shutting_down",
             Self::Redirected => "redirected",

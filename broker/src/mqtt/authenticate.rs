@@ -128,7 +128,7 @@ impl Mqtt {
                 self.authenticate_further(turn, data)
             }
             (Packet::Disconnect(_), _) => {
-                tracing::info!(link = %self.link, "disconnected while authenticating");
+                tracing::debug!(link = %self.link, "the client went while it authenticated");
                 self.state = State::Ended;
                 Ok(())
             }
@@ -196,6 +196,7 @@ impl Mqtt {
     /// Nobody logs in from an address that is banned. Asked at CONNECT and again with each further step, since others may
     /// have failed meanwhile: no answer is told then, neither yes nor no.
     pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.broker.check_origin(&self.link, turn.now.instant)?;
         match self.broker.ban_secs(&self.link, turn.now.instant) {
             Some(secs) => Err(Refusal::banned(secs)),
             None => Ok(()),
@@ -216,6 +217,7 @@ impl From<Denial> for Refusal {
         let reason = match denial {
             Denial::Wrong(_) => ReasonCode::BadUserNameOrPassword,
             Denial::Missing | Denial::Forbidden(_) => ReasonCode::NotAuthorized,
+            Denial::Banned => ReasonCode::Banned,
             Denial::TooMany => ReasonCode::QuotaExceeded,
             Denial::Busy => ReasonCode::ServerBusy,
             Denial::Unavailable => ReasonCode::ServerUnavailable,
@@ -223,6 +225,7 @@ impl From<Denial> for Refusal {
         let refusal = Self::new(reason, denial.text().to_owned());
         match denial {
             Denial::Missing => refusal.because(RefusalReason::Credentials),
+            Denial::Banned => refusal.because(RefusalReason::Kicked),
             _ => refusal,
         }
     }

@@ -13,7 +13,7 @@ use super::deliver::{MqttDeliver, Terms};
 use super::refuse::Refusal;
 use super::{Client, Context, Mqtt, State};
 use crate::auth::{Arrival, Vouched};
-use crate::broker::{self, Connected, NewConnection, Standing};
+use crate::broker::{self, Connected, LoggedIn, NewConnection, Standing, Who};
 use crate::counters::Spoken;
 use crate::message::{AttributesBuf, Publication, QUEUE_PREFIX, SessionId, is_client_queue};
 use crate::pace::Pace;
@@ -183,11 +183,15 @@ impl Mqtt {
         let Connected { session, present } = connected.map_err(|StoreError::Unavailable| {
             Refusal::new(ReasonCode::ServerUnavailable, "sessions cannot be stored at present")
         })?;
-        self.broker.note_client(&self.link, spoken(connect.version));
-        tracing::info!(
-            link = %self.link, client_id = &*client_id, user = standing.user_name(), version = ?connect.version,
-            present, keep_alive, expiry_secs, "connected"
-        );
+        let logged_in = LoggedIn {
+            who: Who { client_id: Some(&client_id), user: standing.user_name(), protocol: None },
+            session: None,
+            session_present: Some(present),
+            keep_alive: Some(keep_alive),
+            expiry_secs: Some(expiry_secs),
+        };
+        self.broker.note_connected(&self.link, spoken(connect.version), &logged_in);
+        self.link.set_keep_alive(keep_alive);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
         let limits = &self.broker.config.limits;
         let enhanced = enhanced.map(|method| Box::new(Enhanced { method, exchange: None }));
@@ -289,7 +293,7 @@ impl Mqtt {
 }
 
 /// The version as it is counted.
-fn spoken(version: Version) -> Spoken {
+pub(super) fn spoken(version: Version) -> Spoken {
     match version {
         Version::V31 => Spoken::Mqtt31,
         Version::V311 => Spoken::Mqtt311,

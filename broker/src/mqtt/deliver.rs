@@ -371,4 +371,8 @@ impl Deliver for MqttDeliver {
     fn window(&self) -> usize {
         self.terms.receive_maximum.into()
     }
+
+    fn inflight(&self) -> usize {
+        self.inflight.len()
+    }
 }

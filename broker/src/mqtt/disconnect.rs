@@ -4,7 +4,7 @@ use tidewire_protocols::mqtt::{Disconnect, Property, ReasonCode};
 
 use super::refuse::Refusal;
 use super::{Mqtt, State};
-use crate::broker::Departure;
+use crate::broker::{Departure, Ending};
 use crate::turn::Turn;
 
 impl Mqtt {
@@ -32,9 +32,8 @@ impl Mqtt {
                     _ => {}
                 }
             }
-            let client_id = &*client.session.key().client_id;
-            tracing::info!(link = %self.link, client_id, reason = disconnect.reason.name(), "disconnected");
         }
+        self.note_disconnected(Ending::Client(disconnect.reason.name()));
         let departure = match disconnect.reason {
             ReasonCode::Success => Departure::Normal,
             _ => Departure::WithWill,

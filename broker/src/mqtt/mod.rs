@@ -37,7 +37,7 @@ pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
 use self::renew::Renewal;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Standing};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
@@ -98,6 +98,14 @@ struct Client {
     enhanced: Option<Box<Enhanced>>,
     /// It has proved itself anew, and somebody is being asked about it; no packet is handled meanwhile.
     renewal: Option<Box<Renewal>>,
+}
+
+impl Client {
+    /// Who it is, for logs.
+    fn who(&self) -> Who<'_> {
+        let client_id = Some(&*self.session.key().client_id);
+        Who { client_id, user: self.standing.user_name(), protocol: None }
+    }
 }
 
 impl Mqtt {
@@ -227,6 +235,13 @@ impl Mqtt {
         }
     }
 
+    /// Says that the client goes, if it was let in; to be said before [`Mqtt::depart`].
+    fn note_disconnected(&self, ending: Ending<'_>) {
+        if let State::Connected(client) = &self.state {
+            self.broker.note_disconnected(&self.link, client.who(), ending);
+        }
+    }
+
     /// Lets go of the session, once.
     fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
@@ -294,6 +309,7 @@ impl Protocol for Mqtt {
                 Refusal::shutting_down(&self.broker.config.mqtt, signal == Signal::Restarting)
             }
             Some(Signal::Overflowed) => Refusal::overflowed(),
+            Some(Signal::Kicked) => Refusal::kicked(),
         };
         Flow::Close(self.refuse(turn, &[], &refusal))
     }
@@ -309,7 +325,8 @@ impl Protocol for Mqtt {
         self.replies.commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.note_disconnected(Ending::Lost(loss));
         self.depart(turn, Departure::WithWill);
     }
 

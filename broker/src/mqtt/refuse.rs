@@ -8,9 +8,9 @@ use tidewire_protocols::mqtt::{
     ReturnCode, Version, connect_version, decode,
 };
 
-use super::connect::Wishes;
+use super::connect::{Wishes, spoken};
 use super::{Context, Mqtt, State};
-use crate::broker::{Departure, Refused};
+use crate::broker::{Departure, Ending, Refused, Who};
 use crate::config::{MqttConfig, Redirect};
 use crate::connection::{Close, CloseCode};
 use crate::counters::RefusalReason;
@@ -112,6 +112,12 @@ impl Refusal {
         Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::SlowConsumer)
     }
 
+    pub(super) fn kicked() -> Self {
+        let detail = "whoever runs this server has ended the connection";
+        let refusal = Self::new(ReasonCode::AdministrativeAction, detail).because(RefusalReason::Kicked);
+        Self { code: CloseCode::Policy, ..refusal }
+    }
+
     pub(super) fn keep_alive() -> Self {
         Self::new(ReasonCode::KeepAliveTimeout, "nothing was heard for one and a half times the keep alive")
     }
@@ -131,9 +137,8 @@ impl Context<'_, '_, '_> {
     /// Notes that one packet of a client that stays connected, or a part of one, was refused.
     pub(super) fn note_refusal(&self, reason: ReasonCode, what: &str, topic: &str) {
         let detail = &format_args!("{what} {topic}: {}", reason.name());
-        let (reason, client_id) =
-            (refusal_reason(reason), Some(self.client.session.key().client_id.as_ref()));
-        self.broker.note_refusal(self.link, &Refused { reason, listener: None, client_id, detail });
+        let (reason, who) = (refusal_reason(reason), self.client.who());
+        self.broker.note_refusal(self.link, &Refused { reason, who, detail });
     }
 }
 
@@ -143,7 +148,7 @@ impl Mqtt {
     pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, input: &[u8], refusal: &Refusal) -> Close {
         match &self.state {
             State::Connected(client) => {
-                self.note_refusal(refusal.kind, Some(&client.session.key().client_id), &refusal.detail);
+                self.note_disconnected(Ending::Broker(refusal.kind, &refusal.detail));
                 if client.version.is_v5() {
                     let properties = refusal.properties(client.wants_reasons);
                     let mut packet = disconnect(refusal.reason, properties.as_properties());
@@ -171,9 +176,9 @@ impl Mqtt {
         Close::new(refusal.code, refusal.detail.clone())
     }
 
-    /// Notes that this connection, or something on it, was refused.
-    pub(super) fn note_refusal(&self, reason: RefusalReason, client_id: Option<&str>, detail: &dyn Display) {
-        self.broker.note_refusal(&self.link, &Refused { reason, listener: None, client_id, detail });
+    /// Notes that this connection was refused.
+    pub(super) fn note_refusal(&self, reason: RefusalReason, who: Who<'_>, detail: &dyn Display) {
+        self.broker.note_refusal(&self.link, &Refused { reason, who, detail });
     }
 
     /// CONNACK with the reason. What is no CONNECT at all gets none, since its sender may not even speak MQTT.
@@ -183,8 +188,10 @@ impl Mqtt {
             Ok(Decoded::Packet { packet: Packet::Connect(connect), .. }) => Some(connect),
             _ => None,
         };
-        let client_id = connect.as_ref().map(|connect| connect.client_id);
-        self.note_refusal(refusal.kind, client_id, &refusal.detail);
+        let who = connect.as_ref().map_or(Who::claims(None, None, "mqtt"), |connect| {
+            Who::claims(Some(connect.client_id), connect.user_name, spoken(connect.version).name())
+        });
+        self.note_refusal(refusal.kind, who, &refusal.detail);
         if input.first().is_none_or(|first| first & 0xF0 != CONNECT) {
             return;
         }

@@ -94,8 +94,7 @@ impl Context<'_, '_, '_> {
     fn note_refused(&self, denial: &Denial) {
         let reason = Refusal::from(denial.clone()).kind;
         let detail = &format_args!("a renewal: {}", denial.text());
-        let client_id = Some(self.client.session.key().client_id.as_ref());
-        self.broker.note_refusal(self.link, &Refused { reason, listener: None, client_id, detail });
+        self.broker.note_refusal(self.link, &Refused { reason, who: self.client.who(), detail });
     }
 
     fn acknowledge_token(&mut self, owed: Option<(PacketType, PacketId)>, reason: ReasonCode) {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::refuse::Refusal;
 use super::{Client, Mqtt, State};
+use crate::broker::Who;
 use crate::connection::{Close, CloseCode, Flow};
 use crate::counters::RefusalReason;
 use crate::turn::Turn;
@@ -39,7 +40,7 @@ impl Mqtt {
                     State::Greeting { .. } => "no CONNECT within the connect timeout",
                     _ => "the authentication was not over within the connect timeout",
                 };
-                self.note_refusal(RefusalReason::Timeout, None, &reason);
+                self.note_refusal(RefusalReason::Timeout, Who::claims(None, None, "mqtt"), &reason);
                 self.state = State::Ended;
                 Flow::Close(Close::new(CloseCode::Normal, reason))
             }

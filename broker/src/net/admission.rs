@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 
 use super::forwarded::{client, trusts};
 use super::handshake::Refusal;
+use super::whence::Whence;
 use crate::address::Address;
 use crate::auth::{Arrival, Token};
-use crate::broker::{Broker, Refused, Visit};
+use crate::broker::{Broker, Refused, Visit, Who};
 use crate::config::{AuthConfig, ListenerConfig, Transport};
 use crate::counters::RefusalReason;
 use crate::session::Link;
@@ -69,7 +70,7 @@ impl<'a> Admission<'a> {
         }
         let client = client(headers, self.listener, self.peer);
         if let Some(address) = client.filter(|_| client != self.peer) {
-            self.link.set_origin(Box::new(address));
+            self.link.set_origin(Box::new(Whence::address(address, self.listener)));
             self.found.lock().address = Some(address);
         }
         self.take(client)
@@ -118,13 +119,17 @@ impl<'a> Admission<'a> {
         };
         let reason = refusal.kind.unwrap_or(of_status);
         let detail = &format_args!("HTTP {}: {}", status.as_u16(), refusal.reason);
-        let listener = Some(&*self.listener.name);
-        self.broker.note_refusal(self.link, &Refused { reason, listener, client_id: None, detail });
+        self.broker.note_refusal(self.link, &Refused { reason, who: Who::default(), detail });
     }
 
     /// A peer on a Unix socket has no address, and is not counted.
     fn take(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
+        if self.broker.is_banned_address(address.into(), self.broker.now().instant) {
+            let reason = format!("whoever runs this server does not let {address} in");
+            let kind = Some(RefusalReason::Kicked);
+            return Err(Refusal { kind, ..Refusal::new(StatusCode::FORBIDDEN, reason) });
+        }
         let limits = &self.broker.config.limits;
         if !limits.is_exempt(address) {
             self.link.set_address(address.into());

@@ -14,7 +14,6 @@ use crate::auth::Arrival;
 use crate::broker::Broker;
 use crate::config::{ListenerConfig, ProtocolName};
 use crate::connection::Protocol;
-use crate::counters::Carrier;
 use crate::message::Deflating;
 use crate::mqtt::Mqtt;
 use crate::session::Link;
@@ -27,8 +26,6 @@ pub(super) struct Begun<'a> {
     pub(super) link: &'a Arc<Link>,
     /// How the client came.
     pub(super) arrival: Arrival,
-    /// Whether TLS is spoken.
-    pub(super) is_tls: bool,
 }
 
 impl Begun<'_> {
@@ -40,7 +37,6 @@ impl Begun<'_> {
         unread: &[u8],
     ) -> (Stream, Box<dyn Protocol>) {
         let limits = &self.broker.config.limits;
-        self.link.set_carrier(Carrier { is_web_socket: true, is_tls: self.is_tls });
         let terms = WebSocketTerms {
             decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
             framing: self.framing(agreement.deflate),
@@ -55,7 +51,6 @@ impl Begun<'_> {
 
     /// A bare byte stream. Where two protocols are served, the first byte tells which; it may not have come yet.
     pub(super) fn choose(self, socket: Socket) -> (Stream, Box<dyn Protocol>) {
-        self.link.set_carrier(Carrier { is_web_socket: false, is_tls: self.is_tls });
         let protocol = match self.listener.protocols.as_slice() {
             [only] => self.new_protocol(*only),
             _ => Box::new(Detect::new(Arc::clone(self.broker), Arc::clone(self.link), self.arrival)),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::begun::new_protocol;
 use super::first_bytes;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Refused};
+use crate::broker::{Broker, Loss, Refused, Who};
 use crate::config::ProtocolName;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
@@ -40,7 +40,7 @@ impl Detect {
     }
 
     fn note_refusal(&self, reason: RefusalReason, detail: &dyn Display) {
-        self.broker.note_refusal(&self.link, &Refused { reason, listener: None, client_id: None, detail });
+        self.broker.note_refusal(&self.link, &Refused { reason, who: Who::default(), detail });
     }
 }
 
@@ -69,6 +69,11 @@ impl Protocol for Detect {
             Some(protocol) => protocol.handle_wake(turn),
             None => match self.link.signal() {
                 None => Flow::Continue,
+                Some(Signal::Kicked) => {
+                    let reason = "disconnected by the operator";
+                    self.note_refusal(RefusalReason::Kicked, &reason);
+                    Flow::Close(Close::new(CloseCode::Policy, reason))
+                }
                 Some(signal) => {
                     self.note_refusal(RefusalReason::ShuttingDown, &"the server is shutting down");
                     let code = CloseCode::of_stop(signal == Signal::Restarting);
@@ -95,9 +100,9 @@ impl Protocol for Detect {
         }
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
         if let Some(protocol) = &mut self.decided {
-            protocol.handle_closed(turn);
+            protocol.handle_closed(turn, loss);
         }
     }
 

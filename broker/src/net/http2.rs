@@ -26,6 +26,7 @@ use super::begun::{Begun, compression_policy};
 use super::handshake::{Agreement, Refusal, Site as _, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
 use super::site::ListenerSite;
+use super::whence::Whence;
 use crate::auth::Arrival;
 use crate::broker::Visit;
 use crate::config::Limits;
@@ -151,9 +152,12 @@ impl Drop for Carried {
 fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let version = request.version();
     let state = &carrier.state;
-    let origin =
-        carrier.address.map_or_else(|| "HTTP/2".into(), |address| -> Box<dyn Origin> { Box::new(address) });
+    let origin: Box<dyn Origin> = Box::new(match carrier.address {
+        Some(address) => Whence::socket(address, &state.config),
+        None => Whence::elsewhere("HTTP/2", &state.config),
+    });
     let link = state.broker.new_link(origin);
+    link.set_carrier(carrier.link.carrier());
     if let Some(user) = carrier.link.user() {
         link.set_user(&user);
     }

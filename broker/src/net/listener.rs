@@ -15,8 +15,9 @@ use super::http2;
 use super::open::{Opened, OpenedKind, Opening};
 use super::{Bound, Raw, Stream};
 use crate::broker::{Broker, Visit};
-use crate::config::ListenerConfig;
+use crate::config::{ListenerConfig, Transport};
 use crate::connection::{self, Protocol, Serving};
+use crate::counters::Carrier;
 use crate::session::Link;
 use crate::tls::LiveTls;
 
@@ -125,12 +126,16 @@ fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
         Ok(place) => (Some(place), None),
         Err(refusal) => (None, Some(refusal)),
     };
-    let origin = raw.origin();
+    let origin = raw.origin(&site.config);
     let link = match refused {
         None => site.broker.new_link(origin),
         // Not on the list, which is for those that are served.
         Some(_) => Arc::new(Link::new(0, origin, site.broker.now().instant)),
     };
+    link.set_carrier(Carrier {
+        is_web_socket: site.config.transport == Transport::Ws,
+        is_tls: site.tls.is_some(),
+    });
     tracing::debug!(listener = %site.config.name, %link, "connection");
     let listed = Listed::new(&site.broker, link);
     let site = Arc::clone(site);

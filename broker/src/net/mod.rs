@@ -22,6 +22,7 @@ mod stream;
 mod unix_socket;
 mod upgrade;
 mod web_socket;
+mod whence;
 
 pub use self::bind::{BindError, Bound, bind, bind_or_take};
 pub use self::framing::Framing;

@@ -21,7 +21,7 @@ use super::handshake::Refusal;
 use super::site::ListenerSite;
 use super::upgrade::{Upgraded, refuse, upgrade};
 use super::{Raw, Socket, Stream, first_bytes, proxy};
-use crate::broker::{self, Broker, Visit};
+use crate::broker::{self, Broker, Visit, Who};
 use crate::config::{ListenerConfig, Transport};
 use crate::connection::Protocol;
 use crate::counters::RefusalReason;
@@ -106,8 +106,7 @@ impl Opening<'_> {
             Some(Err(Refused::Said)) => return None,
             None => (RefusalReason::Timeout, format!("{awaited} did not come within the connect timeout")),
         };
-        let listener = Some(&*self.listener.name);
-        let refused = broker::Refused { reason, listener, client_id: None, detail: &detail };
+        let refused = broker::Refused { reason, who: Who::default(), detail: &detail };
         self.broker.note_refusal(self.link, &refused);
         None
     }
@@ -157,7 +156,7 @@ impl Opening<'_> {
         }
         if let Some(source) = proxy::read_header(raw).await? {
             raw.set_peer_address(source);
-            self.link.set_origin(raw.origin());
+            self.link.set_origin(raw.origin(self.listener));
         }
         Ok(())
     }
@@ -245,8 +244,7 @@ impl Opening<'_> {
 
     fn begun(&self, admission: &Admission<'_>) -> Begun<'_> {
         let arrival = admission.arrival();
-        let is_tls = self.tls.is_some();
-        Begun { broker: self.broker, listener: self.listener, link: self.link, arrival, is_tls }
+        Begun { broker: self.broker, listener: self.listener, link: self.link, arrival }
     }
 }
 

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf}
 use tokio::net::{TcpStream, UnixStream};
 
 use super::stream::SCRATCH;
+use super::whence::Whence;
+use crate::config::ListenerConfig;
 use crate::session::Origin;
 
 /// Bytes that are read to see what comes, before anybody is there to handle them: enough for a browser's request, cookies
@@ -56,13 +58,13 @@ impl Raw {
         self.peer = Some(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
     }
 
-    /// Where the peer is, for logs.
-    pub(super) fn origin(&self) -> Box<dyn Origin> {
-        match (self.peer, &self.carrier) {
-            (Some(address), _) => Box::new(address),
-            (None, Carrier::Memory(_)) => "this process".into(),
-            (None, _) => "a Unix socket".into(),
-        }
+    /// Where the peer is, for logs, that has come to this listener.
+    pub(super) fn origin(&self, listener: &ListenerConfig) -> Box<dyn Origin> {
+        Box::new(match (self.peer, &self.carrier) {
+            (Some(address), _) => Whence::socket(address, listener),
+            (None, Carrier::Memory(_)) => Whence::elsewhere("this process", listener),
+            (None, _) => Whence::elsewhere("a Unix socket", listener),
+        })
     }
 
     /// The first bytes that come, which stay to be read; empty when none will.

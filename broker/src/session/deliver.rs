@@ -163,6 +163,11 @@ pub trait Deliver: Any + Send {
         usize::MAX
     }
 
+    /// Deliveries that were sent and that the client has not acknowledged, those of earlier connections included.
+    fn inflight(&self) -> usize {
+        0
+    }
+
     /// Changes whenever a subscription's own window may have opened: until then, what waits for it need not be looked
     /// at again.
     fn openings(&self) -> u64 {

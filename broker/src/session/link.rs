@@ -1,7 +1,7 @@
 //! How others reach a network connection: they leave a signal and wake it; they never touch its socket.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -30,6 +30,7 @@ pub struct Link {
     /// What its client has logged in with, as a place among [`Spoken::ALL`] counted from 1; 0: it has not.
     spoken: AtomicU8,
     wants_review: AtomicBool,
+    keep_alive: AtomicU16,
 }
 
 /// Who is at the far end, as far as it is known.
@@ -37,16 +38,37 @@ pub struct Link {
 struct Peer {
     origin: Box<dyn Origin>,
     /// Boxed, since hardly any has one.
-    user: Option<Box<User>>,
+    names: Option<Box<Names>>,
 }
 
-/// A user's name.
-#[derive(Debug)]
-struct User(Arc<str>);
+/// What a peer is called besides.
+#[derive(Debug, Default)]
+struct Names {
+    /// The user that its certificate names.
+    user: Option<Arc<str>>,
+    /// STOMP's client-id, which names no session.
+    client_id: Option<Box<str>>,
+}
 
 /// Where a connection comes from, for logs; put in words only when these are wanted.
-pub trait Origin: fmt::Display + fmt::Debug + Send + Sync {}
-impl<T: fmt::Display + fmt::Debug + Send + Sync> Origin for T {}
+pub trait Origin: fmt::Display + fmt::Debug + Send + Sync {
+    /// The peer's address without a port; none on a Unix socket and within the process.
+    fn address(&self) -> Option<String>;
+
+    /// The name of the listener that the connection came to, where it came to one.
+    fn listener(&self) -> Option<&str>;
+}
+
+/// Within the process.
+impl Origin for &'static str {
+    fn address(&self) -> Option<String> {
+        None
+    }
+
+    fn listener(&self) -> Option<&str> {
+        None
+    }
+}
 
 impl From<&'static str> for Box<dyn Origin> {
     fn from(name: &'static str) -> Self {
@@ -65,12 +87,14 @@ pub enum Signal {
     Restarting,
     /// The session's outbox overflowed, and its policy is to disconnect.
     Overflowed,
+    /// Whoever runs the broker has said so.
+    Kicked,
 }
 
 impl Link {
     /// A handle for the connection with this number, opened at that time; `origin` is its peer's address, for logs.
     pub fn new(id: u64, origin: Box<dyn Origin>, opened_at: Instant) -> Self {
-        let peer = Mutex::new(Peer { origin, user: None });
+        let peer = Mutex::new(Peer { origin, names: None });
         let (address, deflating, waker) = (AtomicU64::new(0), OnceLock::new(), AtomicWaker::new());
         let (is_framed_in_place, wants_review) = (AtomicBool::new(false), AtomicBool::new(false));
         let signal = AtomicU8::new(NONE);
@@ -87,6 +111,7 @@ impl Link {
             carrier,
             spoken,
             wants_review,
+            keep_alive: AtomicU16::new(0),
         }
     }
 
@@ -105,6 +130,17 @@ impl Link {
         self.peer.lock().origin = origin;
     }
 
+    /// The peer's address without a port, and the name of the listener: both for logs.
+    pub fn whence(&self) -> (Option<String>, Option<String>) {
+        let peer = self.peer.lock();
+        (peer.origin.address(), peer.origin.listener().map(str::to_owned))
+    }
+
+    /// Where the peer is: its address with its port, or words.
+    pub fn origin(&self) -> String {
+        self.peer.lock().origin.to_string()
+    }
+
     /// Says which address answers for what the peer does, where limits are about that.
     pub fn set_address(&self, address: Address) {
         self.address.store(address.number(), Ordering::Relaxed);
@@ -118,12 +154,32 @@ impl Link {
 
     /// Says which user the peer's certificate names; it has been verified.
     pub fn set_user(&self, user: &str) {
-        self.peer.lock().user = Some(Box::new(User(user.into())));
+        self.peer.lock().names.get_or_insert_default().user = Some(user.into());
     }
 
     /// The user that the peer's certificate names.
     pub fn user(&self) -> Option<Arc<str>> {
-        self.peer.lock().user.as_ref().map(|user| Arc::clone(&user.0))
+        self.peer.lock().names.as_ref()?.user.clone()
+    }
+
+    /// Says what the client calls itself by STOMP's client-id.
+    pub fn set_client_id(&self, client_id: &str) {
+        self.peer.lock().names.get_or_insert_default().client_id = Some(client_id.into());
+    }
+
+    /// STOMP's client-id, if one was given.
+    pub fn client_id(&self) -> Option<Box<str>> {
+        self.peer.lock().names.as_ref()?.client_id.clone()
+    }
+
+    /// Says how long the client may be silent, in seconds; 0: for ever.
+    pub fn set_keep_alive(&self, secs: u16) {
+        self.keep_alive.store(secs, Ordering::Relaxed);
+    }
+
+    /// MQTT's keep alive in seconds; 0: none.
+    pub fn keep_alive(&self) -> u16 {
+        self.keep_alive.load(Ordering::Relaxed)
     }
 
     /// Says that the connection takes payloads that were deflated on their own.
@@ -207,6 +263,7 @@ impl Link {
             Signal::ShuttingDown => SHUTTING_DOWN,
             Signal::Restarting => RESTARTING,
             Signal::Overflowed => OVERFLOWED,
+            Signal::Kicked => KICKED,
         };
         let _ = self.signal.compare_exchange(NONE, code, Ordering::AcqRel, Ordering::Acquire);
         self.waker.wake();
@@ -219,6 +276,7 @@ impl Link {
             SHUTTING_DOWN => Some(Signal::ShuttingDown),
             RESTARTING => Some(Signal::Restarting),
             OVERFLOWED => Some(Signal::Overflowed),
+            KICKED => Some(Signal::Kicked),
             _ => None,
         }
     }
@@ -229,8 +287,8 @@ impl fmt::Display for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = self.peer.lock();
         write!(formatter, "{} from {}", self.id, peer.origin)?;
-        match &peer.user {
-            Some(user) => write!(formatter, " with the certificate of {}", user.0.escape_debug()),
+        match peer.names.as_ref().and_then(|names| names.user.as_ref()) {
+            Some(user) => write!(formatter, " with the certificate of {}", user.escape_debug()),
             None => Ok(()),
         }
     }
@@ -241,6 +299,7 @@ const TAKEN_OVER: u8 = 1;
 const SHUTTING_DOWN: u8 = 2;
 const OVERFLOWED: u8 = 3;
 const RESTARTING: u8 = 4;
+const KICKED: u8 = 5;
 
 #[cfg(test)]
 mod tests {

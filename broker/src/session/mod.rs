@@ -173,6 +173,11 @@ impl Session {
         self.owner.get_or_init(|| user.cloned()).as_ref() == user
     }
 
+    /// Whose it is; none: anonymous clients', or nobody's who is known.
+    pub fn owner(&self) -> Option<&Arc<str>> {
+        self.owner.get()?.as_ref()
+    }
+
     /// Whether it is a durable subscription: what it is offered goes into a queue.
     pub fn is_durable_subscription(&self) -> bool {
         self.key.protocol == ProtocolKind::DurableSubscription

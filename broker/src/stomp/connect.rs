@@ -13,7 +13,7 @@ use super::refuse::Refusal;
 use super::transaction::Transactions;
 use super::{Client, State, Stomp};
 use crate::auth::{Arrival, Credentials, Denial, Token, Vouched};
-use crate::broker::{Answer, Asked, Connected, NewConnection};
+use crate::broker::{Answer, Asked, Connected, LoggedIn, NewConnection, Who};
 use crate::config::CredentialSource;
 use crate::counters::Spoken;
 use crate::pace::Pace;
@@ -98,6 +98,7 @@ impl Stomp {
     /// Nobody logs in from an address that is banned. Asked at CONNECT and again with an answer that comes late, since
     /// others may have failed meanwhile: the answer is not told then, neither yes nor no.
     pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.broker.check_origin(&self.link, turn.now.instant)?;
         match self.broker.ban_secs(&self.link, turn.now.instant) {
             Some(secs) => Err(Refusal::banned(secs)),
             None => Ok(()),
@@ -160,11 +161,17 @@ impl Stomp {
             },
         );
         let Connected { session, .. } = connected.map_err(|_| Refusal::not_stored())?;
-        self.broker.note_client(&self.link, spoken(version));
-        tracing::info!(
-            link = %self.link, session = %session_name, ?version, client_id = client_id.as_deref(),
-            user = standing.user_name(), "connected"
-        );
+        if let Some(client_id) = &client_id {
+            self.link.set_client_id(client_id);
+        }
+        let logged_in = LoggedIn {
+            who: Who { client_id: client_id.as_deref(), user: standing.user_name(), protocol: None },
+            session: Some(&session_name),
+            session_present: None,
+            keep_alive: None,
+            expiry_secs: None,
+        };
+        self.broker.note_connected(&self.link, spoken(version), &logged_in);
         self.decoder.set_version(version);
         self.decoder.set_limits(config.limits.stomp());
         travel.write(self.replies.promised(), |out| {

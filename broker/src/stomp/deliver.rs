@@ -295,6 +295,10 @@ impl Deliver for StompDeliver {
             writer.finish();
         });
     }
+
+    fn inflight(&self) -> usize {
+        self.subscriptions.values().map(|subscription| subscription.unacknowledged.len()).sum()
+    }
 }
 
 /// What a frame's other headers take as a rule: message-id's number, destination's prefix, qos, content-length.

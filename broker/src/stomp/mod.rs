@@ -44,7 +44,7 @@ use self::subscribe::Subscribed;
 use self::transaction::Transactions;
 use self::travel::Travel;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Standing};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
@@ -110,6 +110,11 @@ struct Client {
 }
 
 impl Client {
+    /// Who it is, for logs.
+    fn who(&self) -> Who<'_> {
+        Who { client_id: self.client_id.as_deref(), user: self.standing.user_name(), protocol: None }
+    }
+
     fn names<'n>(&'n self, broker: &'n Broker) -> Names<'n> {
         Names { limits: &broker.config.limits, separator: broker.config.stomp.separator, token: &self.token }
     }
@@ -204,7 +209,7 @@ impl Stomp {
             Command::Commit => context.handle_commit(frame),
             Command::Abort => context.handle_abort(frame),
             Command::Disconnect => {
-                tracing::info!(link = %self.link, "disconnected");
+                self.note_disconnected(Ending::Client("DISCONNECT"));
                 self.depart(turn, Departure::Normal);
                 Ok(Handled::Done)
             }
@@ -257,6 +262,13 @@ impl Stomp {
         let (attributes, replies) = (&mut self.attributes, &mut self.replies);
         Context { broker, link: &self.link, turn, client, attributes, replies, is_text, head: &[] }
             .handle_known_send(input)
+    }
+
+    /// Says that the client goes, if it was let in; to be said before [`Stomp::depart`].
+    fn note_disconnected(&self, ending: Ending<'_>) {
+        if let State::Connected(client) = &self.state {
+            self.broker.note_disconnected(&self.link, client.who(), ending);
+        }
     }
 
     /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
@@ -332,6 +344,7 @@ impl Protocol for Stomp {
             }
             Some(Signal::TakenOver) => Refusal::new("taken over", "Another connection uses this client-id.")
                 .because(RefusalReason::TakenOver),
+            Some(Signal::Kicked) => Refusal::kicked(),
             Some(Signal::Overflowed) => {
                 Refusal::new("too slow", "More messages wait for this client than may; read faster.")
                     .because(RefusalReason::SlowConsumer)
@@ -351,7 +364,8 @@ impl Protocol for Stomp {
         self.replies.commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.note_disconnected(Ending::Lost(loss));
         self.depart(turn, Departure::WithWill);
     }
 

@@ -1,12 +1,13 @@
 //! Saying no: the ERROR frame, after which the connection is closed. [STOMP12-ERROR-1 to -6]
 
 use std::borrow::Cow;
+use std::fmt;
 
 use tidewire_protocols::stomp::{Command, Error, ErrorKind, Frame, FrameWriter};
 
 use super::{State, Stomp};
 use crate::auth::Denial;
-use crate::broker::{Broker, Departure, PublishRefused, Refused};
+use crate::broker::{Broker, Departure, Ending, PublishRefused, Refused, Who};
 use crate::connection::{Close, CloseCode};
 use crate::counters::RefusalReason;
 use crate::session::Link;
@@ -22,13 +23,20 @@ pub(super) struct Refusal {
     kind: RefusalReason,
     receipt: Option<String>,
     /// Who was refused a connection.
+    claimed: Option<Box<Claimed>>,
+}
+
+/// Who somebody says to be that wants to be let in.
+#[derive(Clone, Debug)]
+struct Claimed {
     client_id: Option<String>,
+    login: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(message: impl Into<Cow<'static, str>>, body: impl Into<Cow<'static, str>>) -> Self {
         let (code, kind) = (CloseCode::Normal, RefusalReason::Protocol);
-        Self { message: message.into(), body: body.into(), code, kind, receipt: None, client_id: None }
+        Self { message: message.into(), body: body.into(), code, kind, receipt: None, claimed: None }
     }
 
     /// Counts as this; without a word, as something that is forbidden here.
@@ -80,6 +88,12 @@ impl Refusal {
             .because(RefusalReason::Memory)
     }
 
+    pub(super) fn kicked() -> Self {
+        let (code, kind) = (CloseCode::Policy, RefusalReason::Kicked);
+        let body = "Whoever runs this server has ended the connection.";
+        Self { code, kind, ..Self::new("disconnected by the operator", body) }
+    }
+
     pub(super) fn shutting_down(restart: bool) -> Self {
         let (code, kind) = (CloseCode::of_stop(restart), RefusalReason::ShuttingDown);
         let body = match restart {
@@ -111,7 +125,8 @@ impl Refusal {
     /// Says which frame it was, by the receipt that was asked for, and who it was that could not connect.
     pub(super) fn about(mut self, frame: &Frame<'_>) -> Self {
         if matches!(frame.command, Command::Connect | Command::Stomp) {
-            self.client_id = frame.headers.get("client-id").map(Cow::into_owned);
+            let header = |name| frame.headers.get(name).map(Cow::into_owned);
+            self.claimed = Some(Box::new(Claimed { client_id: header("client-id"), login: header("login") }));
         }
         self.with_receipt(frame.headers.get("receipt").as_deref())
     }
@@ -122,9 +137,22 @@ impl Refusal {
     }
 
     /// Counts it and has it logged.
-    pub(super) fn note(&self, broker: &Broker, link: &Link, client_id: Option<&str>) {
-        let detail = &format_args!("{}: {}", self.message, self.body);
-        broker.note_refusal(link, &Refused { reason: self.kind, listener: None, client_id, detail });
+    pub(super) fn note(&self, broker: &Broker, link: &Link, who: Who<'_>) {
+        broker.note_refusal(link, &Refused { reason: self.kind, who, detail: self });
+    }
+
+    /// Who is refused that was not let in.
+    fn claimant(&self) -> Who<'_> {
+        let claimed = self.claimed.as_deref();
+        let client_id = claimed.and_then(|claimed| claimed.client_id.as_deref());
+        Who::claims(client_id, claimed.and_then(|claimed| claimed.login.as_deref()), "stomp")
+    }
+}
+
+/// What it says, on one line.
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.message, self.body)
     }
 }
 
@@ -138,6 +166,7 @@ impl From<Denial> for Refusal {
         let kind = match denial {
             Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
             Denial::Forbidden(_) => RefusalReason::NotAuthorized,
+            Denial::Banned => RefusalReason::Kicked,
             Denial::TooMany | Denial::Busy => RefusalReason::TooMany,
             Denial::Unavailable => RefusalReason::Unavailable,
         };
@@ -149,12 +178,13 @@ impl Stomp {
     /// Ends the connection: says why, and lets go of the session.
     pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, refusal: &Refusal) -> Close {
         let close = Close::new(refusal.code, refusal.message.clone());
-        let client_id = match &self.state {
+        match &self.state {
             State::Ended => return close,
-            State::Connected(client) => client.client_id.as_deref(),
-            State::Greeting { .. } | State::Waiting(_) => refusal.client_id.as_deref(),
-        };
-        refusal.note(&self.broker, &self.link, client_id);
+            State::Connected(_) => self.note_disconnected(Ending::Broker(refusal.kind, refusal)),
+            State::Greeting { .. } | State::Waiting(_) => {
+                refusal.note(&self.broker, &self.link, refusal.claimant());
+            }
+        }
         // Behind the receipts that are still held: the client learns what was done before what was not.
         self.travel().write(self.replies.promised(), |out| {
             let mut writer = FrameWriter::new(out, self.decoder.version(), Command::Error);

@@ -91,7 +91,7 @@ impl Context<'_, '_, '_> {
         match self.broker.config.stomp.denied {
             Denied::Error => Err(refusal),
             Denied::Ignore => {
-                refusal.note(self.broker, self.link, self.client.client_id.as_deref());
+                refusal.note(self.broker, self.link, self.client.who());
                 Ok(Handled::Ignored)
             }
         }

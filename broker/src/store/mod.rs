@@ -11,6 +11,8 @@ mod record;
 mod recovered;
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::task::Waker;
 
 pub use disk::{DiskStore, Exported, ImportError, OpenError, Options, Policy, Stats};
@@ -143,6 +145,16 @@ pub trait Store: Send + Sync {
     /// Reads stored messages back, and hands them to whoever asks on a thread of the store's own: it must not be kept
     /// there for long. What was applied before this call is found, durable or not.
     fn fetch(&self, fetch: Fetch);
+
+    /// Copies everything that is durable into a file, which is there as a whole or not at all, while the store is in use.
+    /// Blocks for as long as that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::Unsupported`] where nothing is kept, and those of the file.
+    fn backup(&self, _path: &Path) -> io::Result<Exported> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Whether records are kept at all. Where they are not, callers need not make them.
     fn keeps_records(&self) -> bool {

@@ -1,10 +1,21 @@
 //! What can be asked for: one file for each group of paths.
 
+mod backup;
+mod bans;
+mod clients;
 mod description;
 mod metrics;
 mod overview;
+mod payload;
 mod probes;
+mod process;
+mod publish;
+mod queues;
 mod reload;
+mod retained;
+mod sessions;
+mod subscriptions;
+mod topics;
 
 use super::routes::Routes;
 use crate::config::Config;
@@ -17,5 +28,15 @@ pub(super) fn routes(config: &Config) -> Routes {
     description::add(&mut routes);
     overview::add(&mut routes);
     reload::add(&mut routes);
+    clients::add(&mut routes);
+    bans::add(&mut routes);
+    publish::add(&mut routes, config);
+    process::add(&mut routes);
+    backup::add(&mut routes);
+    sessions::add(&mut routes);
+    subscriptions::add(&mut routes);
+    topics::add(&mut routes);
+    retained::add(&mut routes);
+    queues::add(&mut routes);
     routes
 }

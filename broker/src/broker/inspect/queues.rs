@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 
+use super::Listed;
 use crate::broker::Broker;
 use crate::counters::DropReason;
 use crate::message::QUEUE_PREFIX;
@@ -26,17 +27,6 @@ pub struct QueueView {
     pub status: QueueStatus,
 }
 
-/// Queues in the order of their names, as bytes.
-#[derive(Debug)]
-pub struct QueuesPage {
-    /// The queues.
-    pub queues: Vec<QueueView>,
-    /// Whether there are more behind them.
-    pub has_more: bool,
-    /// How many there are in all.
-    pub total: usize,
-}
-
 /// What a purge came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
@@ -47,15 +37,15 @@ pub struct Purged {
 }
 
 impl Broker {
-    /// The first `limit` queues whose names are behind `after`.
-    pub fn queues_page(&self, after: Option<&str>, limit: usize) -> QueuesPage {
+    /// The first `limit` queues whose names are behind `after`, in order.
+    pub fn list_queues(&self, after: Option<&str>, limit: usize) -> Listed<QueueView> {
         let mut queues = self.queues.all();
         let total = queues.len();
         queues.retain(|queue| after.is_none_or(|after| &**queue.name() > after));
         queues.sort_unstable_by(|one, other| one.name().cmp(other.name()));
         let has_more = queues.len() > limit;
         let views = queues.iter().take(limit).map(|queue| self.view(queue));
-        QueuesPage { queues: views.collect(), has_more, total }
+        Listed { items: views.collect(), has_more, total }
     }
 
     /// The queue of that name.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
+use super::Listed;
 use crate::broker::{Broker, PublishRefused};
 use crate::message::{Message, Publication, SessionId};
 use crate::router::RetainedPage;
@@ -22,8 +23,14 @@ impl Broker {
 
     /// Of the retained messages that `filter` matches, the first `limit` behind the topic `after`. Looks at all that match: not
     /// for the threads that serve.
-    pub fn retained_page(&self, filter: TopicFilter<'_>, after: Option<&str>, limit: usize) -> RetainedPage {
-        self.retained.page(filter, after, limit, self.now())
+    pub fn list_retained(
+        &self,
+        filter: TopicFilter<'_>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Listed<Arc<Message>> {
+        let RetainedPage { messages, has_more, total } = self.retained.page(filter, after, limit, self.now());
+        Listed { items: messages, has_more, total }
     }
 
     /// Clears the retained message of a topic as its publisher would, by a message without payload, which subscribers
@@ -52,12 +59,12 @@ impl Broker {
         let mut after: Option<Arc<Message>> = None;
         loop {
             let last = after.as_ref().map(|message| message.topic().as_str());
-            let page = self.retained_page(filter, last, FOUND_MAX);
-            for some in page.messages.chunks(CLEARED_PER_TURN_MAX) {
+            let page = self.list_retained(filter, last, FOUND_MAX);
+            for some in page.items.chunks(CLEARED_PER_TURN_MAX) {
                 commit = self.clear_all(some)?;
                 cleared += some.len();
             }
-            after = page.messages.last().cloned();
+            after = page.items.last().cloned();
             if !page.has_more {
                 return Ok((cleared, commit));
             }

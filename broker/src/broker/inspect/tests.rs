@@ -122,9 +122,9 @@ async fn queues_are_listed_by_name_in_pages() {
         (Some("bb"), 1, &["c"], true),
         (Some("d"), 1, &[], false),
     ] {
-        let page = world.broker.queues_page(after, limit);
+        let page = world.broker.list_queues(after, limit);
         assert_eq!((page.has_more, page.total), (has_more, 4), "{after:?} {limit}");
-        assert!(page.queues.iter().map(|view| &*view.name).eq(expected.iter().copied()), "{after:?} {limit}");
+        assert!(page.items.iter().map(|view| &*view.name).eq(expected.iter().copied()), "{after:?} {limit}");
     }
 }
 
@@ -213,7 +213,7 @@ async fn what_is_cleared_is_gone_after_a_restart_and_the_rest_is_there() {
     assert_eq!(cleared, 700);
     world.broker.wait_until_durable(commit).await;
     let world = world.restart();
-    let left = world.broker.retained_page(filter("#"), None, 10).messages;
+    let left = world.broker.list_retained(filter("#"), None, 10).items;
     assert!(left.iter().map(|message| message.topic().as_str()).eq(["b/c"]));
     assert!(world.broker.retained_message(topic("$SYS/x")).is_some());
 }

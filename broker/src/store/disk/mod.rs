@@ -320,6 +320,10 @@ impl Store for DiskStore {
         let _ = self.jobs.send(Job::Fetch(fetch, self.commits.applied()));
     }
 
+    fn backup(&self, path: &Path) -> std::io::Result<Exported> {
+        DiskStore::backup(self, path)
+    }
+
     fn close(&self) {
         self.end();
     }
