@@ -206,9 +206,7 @@ impl Agreed {
         let Ok(upgraded) = upgrade.await else { return };
         let socket = Socket::Http2(Box::new(TokioIo::new(upgraded)));
         let state = &carried.0.state;
-        // HTTP/2 is agreed on in the TLS handshake.
-        let begun =
-            Begun { broker: &state.broker, listener: &state.config, link: &link, arrival, is_tls: true };
+        let begun = Begun { broker: &state.broker, listener: &state.config, link: &link, arrival };
         let (stream, protocol) = begun.web_socket(socket, &agreement, &[]);
         let served = listed.begin_serving(stream, protocol, visit, Some(place));
         served.serving.await;

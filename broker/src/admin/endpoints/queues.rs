@@ -78,7 +78,7 @@ struct Message {
     deliveries: u32,
     waits_since: Timestamp,
     /// Absent where somebody has taken the message meanwhile, or it cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(flatten)]
     message: Option<Content>,
 }
 

@@ -14,7 +14,6 @@ use crate::admin::call::{Call, bad};
 use crate::admin::page::{Page, PageRequest};
 use crate::admin::routes::Routes;
 use crate::broker::inspect::Listed;
-use crate::clock::Timestamp;
 use crate::message::Message;
 
 pub(super) fn add(routes: &mut Routes) {
@@ -41,8 +40,6 @@ struct ClearQuery {
 #[derive(Serialize)]
 struct Retained {
     topic: String,
-    /// Messages do not say when they were published.
-    published_at: Option<Timestamp>,
     #[serde(flatten)]
     content: Content,
 }
@@ -55,7 +52,7 @@ struct Cleared {
 impl Retained {
     fn of(message: &Message) -> Self {
         let (topic, content) = (message.topic().as_str().to_owned(), Content::of(message));
-        Self { topic, published_at: None, content }
+        Self { topic, content }
     }
 }
 

@@ -9,7 +9,6 @@ use parking_lot::Mutex;
 use tidewire_protocols::mqtt::Property;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
-use super::*;
 use crate::broker::{Broker, PublishRefused};
 use crate::clock::Clock;
 use crate::config::Config;
