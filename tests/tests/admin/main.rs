@@ -1,4 +1,5 @@
 //! The admin listener, and `tidewire ctl`, which asks it.
 
 mod limits;
+mod messages;
 mod reload;

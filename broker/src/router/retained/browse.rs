@@ -258,10 +258,10 @@ mod tests {
             let retained = world();
             let mut staying: BTreeSet<_> = topics(&retained.matching(filter, now())).into_iter().collect();
             let mut leaving: Vec<_> = staying.iter().cloned().step_by(stride + 1).collect();
-            leaving.iter().for_each(|topic| drop(staying.remove(topic)));
+            staying.retain(|topic| !leaving.contains(topic));
             let (mut seen, mut path, mut slices) = (BTreeSet::new(), Vec::new(), 0);
             loop {
-                let mut visit = |message: &Arc<Message>| drop(seen.insert(message.topic().to_string()));
+                let mut visit = |message: &Arc<Message>| seen.extend([message.topic().to_string()]);
                 let mut slice = Slice { left: 2, path: Vec::new(), visit: &mut visit };
                 let is_over = retained.root.read().scan(filter.levels(), true, &path, &mut slice);
                 slice.path.reverse();
