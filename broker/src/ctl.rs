@@ -1,15 +1,20 @@
 //! `tidewire ctl`: tells a broker that runs what to do, over its admin listener.
 
+mod action;
 mod endpoint;
+mod messages;
+mod run;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use hyper::StatusCode;
+use clap::Args;
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use tidewire::config::ConfigError;
 
+use self::action::Action;
 use self::endpoint::{Endpoint, Reply};
 use crate::{complain, say};
 
@@ -18,7 +23,7 @@ use crate::{complain, say};
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// Print the broker's answer as it is, in JSON.
+    /// Print what the broker answers in JSON: for programs.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -39,22 +44,17 @@ struct Place {
     config: Option<PathBuf>,
 }
 
-#[derive(Subcommand)]
-enum Action {
-    /// Read users, rules, keys and certificates again, without dropping a connection: exit 0, or 1 with what is wrong and
-    /// its place; then all is as before.
-    Reload,
-}
-
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let asked = Endpoint::find(&arguments.place).and_then(|endpoint| match arguments.action {
-        Action::Reload => endpoint.post("/api/v1/reload").and_then(|reply| match arguments.json {
-            true => print(&reply),
-            false => reloaded(&endpoint, &reply),
-        }),
-    });
+    let asked = Endpoint::find(&arguments.place)
+        .and_then(|endpoint| run::run(&endpoint, &arguments.action, arguments.json));
     asked.unwrap_or_else(|error| complain(&error))
+}
+
+/// Has files read again.
+fn reload(endpoint: &Endpoint, is_json: bool) -> Result<ExitCode, String> {
+    let reply = endpoint.ask(Method::POST, "/api/v1/reload", &serde_json::json!({}))?;
+    if is_json { print(&reply) } else { reloaded(endpoint, &reply) }
 }
 
 /// The answer as it is.

@@ -100,18 +100,25 @@ impl Fetch {
         self.ask_for_ok(json_request(uri, question, bearer)).await
     }
 
-    /// The same, with what the answer's status is; that may be any.
+    /// The beginning of whatever is answered to a request of this method, with JSON where it has a body; the answer's own
+    /// body comes as it comes, however long that takes.
     ///
     /// # Errors
     ///
     /// [`FetchError`], but for [`FetchError::Status`].
-    pub async fn post_json_whatever_comes(
+    pub async fn open(
         &self,
+        method: Method,
         uri: &Uri,
         question: Vec<u8>,
         bearer: Option<&str>,
-    ) -> Result<(StatusCode, Bytes), FetchError> {
-        self.ask(json_request(uri, question, bearer), |_| true).await
+    ) -> Result<Response<Incoming>, FetchError> {
+        let request = json_request(uri, question, bearer).map(|mut request| {
+            *request.method_mut() = method;
+            request
+        });
+        let opened = tokio::time::timeout(self.timeout, self.send(request)).await;
+        opened.unwrap_or(Err(FetchError::Timeout(self.timeout)))
     }
 
     async fn ask_for_ok(
@@ -127,14 +134,8 @@ impl Fetch {
         request: hyper::http::Result<Request<Full<Bytes>>>,
         is_wanted: impl Fn(StatusCode) -> bool,
     ) -> Result<(StatusCode, Bytes), FetchError> {
-        let failed = |error: &dyn std::error::Error| FetchError::Failed(with_sources(error));
-        let mut request = request.map_err(|error| failed(&error))?;
-        request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
         let asked = async {
-            let response = match &self.way {
-                Way::Web(client) => client.request(request).await.map_err(|error| failed(&error))?,
-                Way::Unix(path) => send(path, request).await.map_err(|error| failed(error.as_ref()))?,
-            };
+            let response = self.send(request).await?;
             let status = response.status();
             if !is_wanted(status) {
                 return Err(FetchError::Status(status));
@@ -144,6 +145,23 @@ impl Fetch {
         };
         tokio::time::timeout(self.timeout, asked).await.unwrap_or(Err(FetchError::Timeout(self.timeout)))
     }
+
+    async fn send(
+        &self,
+        request: hyper::http::Result<Request<Full<Bytes>>>,
+    ) -> Result<Response<Incoming>, FetchError> {
+        let mut request = request.map_err(|error| failed(&error))?;
+        request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+        match &self.way {
+            Way::Web(client) => client.request(request).await.map_err(|error| failed(&error)),
+            Way::Unix(path) => send(path, request).await.map_err(|error| failed(error.as_ref())),
+        }
+    }
+}
+
+/// What has failed, in words.
+fn failed(error: &dyn std::error::Error) -> FetchError {
+    FetchError::Failed(with_sources(error))
 }
 
 fn json_request(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::Broker;
+use super::{Broker, Happened};
 use crate::counters::{RefusalReason, Spoken};
 use crate::line_budget::{LINES_PER_SECOND_MAX, LineBudget, Verdict};
 use crate::session::Link;
@@ -106,6 +106,11 @@ impl Broker {
     /// Says that a client was let in, and counts it until [`Broker::remove_link`].
     pub fn note_connected(&self, link: &Link, spoken: Spoken, logged_in: &LoggedIn<'_>) {
         self.note_client(link, spoken);
+        if self.traces.are_on() {
+            let detail = format!("{} {} from {}", spoken.protocol().name(), spoken.version(), link.origin());
+            let (client_id, session) = (logged_in.who.client_id, logged_in.session);
+            self.traces.note_presence(self.now(), Happened::Connect, client_id, session, &detail);
+        }
         if !self.has_line(&self.event_lines.connected, "connects") {
             return;
         }
@@ -121,6 +126,16 @@ impl Broker {
     pub fn note_disconnected(&self, link: &Link, who: Who<'_>, ending: Ending<'_>) {
         if let Ending::Broker(reason, _) = ending {
             self.counters.refused.add(reason);
+        }
+        if self.traces.are_on() {
+            let detail = match &ending {
+                Ending::Client(_) => "by the client".to_owned(),
+                Ending::Broker(reason, detail) => {
+                    format!("{}: {}", reason.name(), shown(&detail.to_string()))
+                }
+                Ending::Lost(loss) => loss.name().to_owned(),
+            };
+            self.traces.note_presence(self.now(), Happened::Disconnect, who.client_id, None, &detail);
         }
         if !self.has_line(&self.event_lines.disconnected, "disconnects") {
             return;

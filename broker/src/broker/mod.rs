@@ -27,6 +27,7 @@ mod subscribe;
 mod sweep;
 mod sys;
 mod taken;
+mod trace;
 mod transmit;
 mod visitors;
 
@@ -53,6 +54,7 @@ pub use self::publish::PublishRefused;
 pub use self::rights::{TOKEN_TOPIC, guard};
 pub use self::standing::{Standing, StandingDue};
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
+pub use self::trace::{Happened, Trace, TraceEvent, Traces, Watched};
 pub use self::visitors::{Visit, Visitors};
 use crate::address::Address;
 use crate::auth::Authority;
@@ -90,6 +92,8 @@ pub struct Broker {
     pub bans: Bans,
     /// Whether there is room in memory, and who waits for it.
     pub memory: Memory,
+    /// Who watches what happens.
+    pub traces: Arc<Traces>,
     orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
@@ -123,6 +127,7 @@ impl Broker {
             counters: Counters::default(),
             visitors: Arc::default(),
             users: Arc::default(),
+            traces: Arc::default(),
             orders: Orders::default(),
             store,
             router: Router::default(),

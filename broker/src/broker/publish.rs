@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Broker;
 use super::enqueue::Placed;
 use super::share::choose_member;
+use super::{Broker, Happened};
 use crate::counters::{DropReason, Protocol};
 use crate::message::{Publication, Qos};
 use crate::router::{LastMatch, MatchSet, Target};
@@ -312,6 +312,11 @@ impl Broker {
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
         record_settled(turn, session, &mut state);
+        if self.traces.are_on()
+            && let Some(happened) = happened(offered)
+        {
+            self.traces.note_message(turn.now, happened, session, publication, qos);
+        }
         match offered {
             Offered::Sent => {
                 turn.tally.sent[protocol_of(session) as usize].note(qos, publication.payload.len())
@@ -382,6 +387,16 @@ pub(super) fn protocol_of(session: &Session) -> Protocol {
     match session.key().protocol {
         ProtocolKind::Mqtt => Protocol::Mqtt,
         ProtocolKind::Stomp | ProtocolKind::DurableSubscription => Protocol::Stomp,
+    }
+}
+
+/// What those who watch are told.
+fn happened(offered: Offered) -> Option<Happened> {
+    match offered {
+        Offered::Sent => Some(Happened::Out),
+        Offered::Taken { .. } => Some(Happened::Queued),
+        Offered::Dropped | Offered::Overflowed => Some(Happened::Dropped),
+        Offered::Absent => None,
     }
 }
 

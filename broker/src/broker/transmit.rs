@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Broker;
 use super::publish::{protocol_of, record_settled};
+use super::{Broker, Happened};
 use crate::counters::DropReason;
 use crate::output::Output;
 use crate::session::{Delivery, Link, Session, Transmit};
@@ -28,8 +28,13 @@ impl Broker {
         if session.is_stored() && session.is_persistent() {
             transmit.set_taker(session);
         }
+        let is_watched = self.traces.are_on();
+        transmit.observed = is_watched.then(Vec::new);
         let mut waits_for = state.transmit(&mut transmit, output);
-        let Transmit { fetches, taken, sent, expired, .. } = transmit;
+        let Transmit { fetches, taken, sent, observed, expired, .. } = transmit;
+        for (message, qos) in observed.into_iter().flatten() {
+            self.traces.note_message(turn.now, Happened::Out, session, &message.publication(), qos);
+        }
         turn.tally.sent[protocol_of(session) as usize].merge(&sent);
         turn.tally.expired += expired;
         let mut undone = Vec::new();

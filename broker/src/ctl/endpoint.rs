@@ -4,16 +4,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
-use hyper::{StatusCode, Uri};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
 use serde::Deserialize;
-use tidewire::auth::Fetch;
+use serde_json::Value;
+use tidewire::auth::{Fetch, FetchError};
 use tidewire::config::{AdminConfig, AdminToken, Bind, Sources, load_unchecked};
 
 use super::Place;
 
 /// How long an answer may take: a reload reads every file.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest answer that is read as a whole, in bytes.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Characters of an answer that is no broker's, as far as it is shown.
 const SHOWN_CHARS_MAX: usize = 200;
 
@@ -67,12 +71,62 @@ impl Endpoint {
         Ok(Self { name, at, token })
     }
 
-    /// Asks for a change that needs no arguments.
+    /// Asks, and waits for the whole answer.
     ///
     /// # Errors
     ///
-    /// There is no answer.
-    pub(super) fn post(&self, path: &str) -> Result<Reply, String> {
+    /// There is none.
+    pub(super) fn ask(&self, method: Method, path: &str, arguments: &Value) -> Result<Reply, String> {
+        let mut body = Vec::new();
+        let mut write = |piece: &Bytes| {
+            body.extend_from_slice(piece);
+            if body.len() > ANSWER_BYTES_MAX { Err("the answer is too long".to_owned()) } else { Ok(()) }
+        };
+        let (status, _) = self.follow(method, path, arguments, |_| true, &mut write)?;
+        Ok(Reply { status, body: body.into() })
+    }
+
+    /// Asks, and hands on the answer's body piece by piece as it comes, where its status `is_wanted`; without that, as a
+    /// whole within [`Err`], in words. Returns the head.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer, it says no, it breaks off, or `write` fails.
+    pub(super) fn follow(
+        &self,
+        method: Method,
+        path: &str,
+        arguments: &Value,
+        is_wanted: impl Fn(StatusCode) -> bool,
+        write: &mut dyn FnMut(&Bytes) -> Result<(), String>,
+    ) -> Result<(StatusCode, HeaderMap), String> {
+        let (fetch, uri) = self.way(path)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+        let bearer = self.token.as_ref().map(AdminToken::as_str);
+        let question = if arguments.is_null() { Vec::new() } else { arguments.to_string().into_bytes() };
+        runtime.block_on(async {
+            let opened = fetch.open(method, &uri, question, bearer).await;
+            let (head, mut body) = opened.map_err(|error| self.unreachable(&error))?.into_parts();
+            let is_wanted = is_wanted(head.status);
+            let mut refusal = Vec::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| format!("the answer breaks off: {error}"))?;
+                let Ok(piece) = frame.into_data() else { continue };
+                match is_wanted {
+                    true => write(&piece)?,
+                    false if refusal.len() < ANSWER_BYTES_MAX => refusal.extend_from_slice(&piece),
+                    false => break,
+                }
+            }
+            match is_wanted {
+                true => Ok((head.status, head.headers)),
+                false => Err(self.explain(&Reply { status: head.status, body: refusal.into() })),
+            }
+        })
+    }
+
+    fn way(&self, path: &str) -> Result<(Fetch, Uri), String> {
         let (fetch, base) = match &self.at {
             At::Web(base) => (Fetch::new(None, TIMEOUT)?, base.as_str()),
             At::Unix(path) => (Fetch::over_unix(path.clone(), TIMEOUT), "http://localhost"),
@@ -83,18 +137,15 @@ impl Endpoint {
             let name = &self.name;
             format!("\"{name}\" is neither a URL such as http://127.0.0.1:8081 nor unix:/path")
         })?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-        let bearer = self.token.as_ref().map(AdminToken::as_str);
-        let answered = runtime.block_on(fetch.post_json_whatever_comes(&uri, b"{}".to_vec(), bearer));
-        let (status, body) = answered.map_err(|error| {
-            format!(
-                "cannot ask {}: {error}\nIs the broker running? --config names the file that it runs with, --url its \
-                 admin listener (admin.bind).",
-                self.name
-            )
-        })?;
-        Ok(Reply { status, body })
+        Ok((fetch, uri))
+    }
+
+    fn unreachable(&self, error: &FetchError) -> String {
+        format!(
+            "cannot ask {}: {error}\nIs the broker running? --config names the file that it runs with, --url its admin \
+             listener (admin.bind).",
+            self.name
+        )
     }
 
     /// An answer that nobody was prepared for, in words.

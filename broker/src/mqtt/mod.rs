@@ -147,6 +147,10 @@ impl Mqtt {
                     turn,
                     client: client.as_mut(),
                 };
+                if context.broker.traces.are_on() && packet_type != PacketType::Publish {
+                    let packet = format!("{packet_type:?}");
+                    context.broker.traces.note_received(context.turn.now, &context.client.session, &packet);
+                }
                 match packet {
                     Packet::Publish(publish) => {
                         context.client.pace.note(bytes.len(), context.turn.now.instant);
@@ -190,10 +194,14 @@ impl Mqtt {
         acks.peek()?;
         turn.next_packet();
         let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
+        let (watched, now) = (broker.traces.are_on().then(|| Arc::clone(&client.session)), turn.now);
         let context = Context { broker, link, replies, turn, client };
         let mut size = 0;
         let result = context.handle_acks(acks.map(|(packet_type, packet_id)| {
             size += mqtt::PLAIN_ACK_SIZE;
+            if let Some(session) = &watched {
+                broker.traces.note_received(now, session, &format!("{packet_type:?}"));
+            }
             Acknowledgement { packet_type, packet_id, reason: ReasonCode::Success }
         }));
         Some((size, result))

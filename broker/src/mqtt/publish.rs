@@ -9,7 +9,7 @@ use super::alias::InboundAliases;
 use super::deliver::{Arrival, MqttDeliver};
 use super::refuse::Refusal;
 use super::{Client, Context};
-use crate::broker::{PublishRefused, TOKEN_TOPIC};
+use crate::broker::{Happened, PublishRefused, TOKEN_TOPIC};
 use crate::counters::Protocol;
 use crate::message::{Attributes, AttributesBuf, Publication, is_client_queue};
 use crate::store::Record;
@@ -128,6 +128,10 @@ impl Context<'_, '_, '_> {
             .expiry_secs
             .map(|secs| self.turn.now.unix_ms_after(std::time::Duration::from_secs(secs.into())));
         self.turn.tally.received[Protocol::Mqtt as usize].note(publish.qos, publish.payload.len());
+        if self.broker.traces.are_on() {
+            let traces = &self.broker.traces;
+            traces.note_message(self.turn.now, Happened::In, session, &publication, publish.qos);
+        }
         Ok(match self.broker.publish(self.turn, &publication) {
             Ok(true) => ReasonCode::Success,
             Ok(false) => ReasonCode::NoMatchingSubscribers,

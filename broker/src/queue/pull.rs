@@ -103,7 +103,7 @@ fn consume(
                 return Pulled::Part;
             }
             Delivered::Sent => {
-                transmit.sent.note(options.qos, publication.payload.len());
+                transmit.note_sent(&publication, options.qos);
                 let Some(entry) = state.remove(place) else { continue };
                 state.delivered += 1;
                 state.note_fetched(consumer.id, is_owed);
@@ -186,7 +186,7 @@ fn browse(
             let options = base_options(consumer, message);
             match deliver.deliver(transmit.now, &publication, &options, ready) {
                 Delivered::WindowClosed | Delivered::SubscriptionClosed => return Pulled::Part,
-                Delivered::Sent => transmit.sent.note(options.qos, publication.payload.len()),
+                Delivered::Sent => transmit.note_sent(&publication, options.qos),
                 Delivered::Discarded | Delivered::Denied => {}
             }
         }

@@ -223,7 +223,7 @@ impl Outbox {
                         continue;
                     }
                     Delivered::Sent => {
-                        transmit.sent.note(next.options.qos, publication.payload.len());
+                        transmit.note_sent(&publication, next.options.qos);
                         self.remove(position);
                         continue;
                     }

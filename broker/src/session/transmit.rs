@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Delivery, DeliveryOptions, Session};
 use crate::clock::Now;
 use crate::counters::ByQos;
-use crate::message::Message;
+use crate::message::{Message, Publication, Qos};
 use crate::store::{Batch, CommitId, Fetch, Origin, QueuedTerms, Record};
 
 /// See the module. It belongs to a turn, which applies the records at its end.
@@ -21,6 +21,8 @@ pub struct Transmit<'t> {
     pub taken: Vec<Delivery>,
     /// Messages that were written.
     pub sent: ByQos,
+    /// The same one by one, where somebody watches the session.
+    pub observed: Option<Vec<(Arc<Message>, Qos)>>,
     /// Messages that expired while they waited in the outbox.
     pub expired: u64,
     /// The session that messages may be taken for: one that outlives its connection.
@@ -33,7 +35,7 @@ impl<'t> Transmit<'t> {
     /// At that time, with a store that is durable so far; records go into `batch`, where they are kept.
     pub fn new(now: Now, durable: CommitId, batch: Option<&'t mut Batch>) -> Self {
         let (fetches, taken, sent) = (Vec::new(), Vec::new(), ByQos::default());
-        Self { now, durable, fetches, taken, sent, expired: 0, taker: None, batch }
+        Self { now, durable, fetches, taken, sent, observed: None, expired: 0, taker: None, batch }
     }
 
     /// For a session whose messages must survive, and may be taken from work queues for good.
@@ -64,6 +66,14 @@ impl<'t> Transmit<'t> {
         self.record(|| Record::Queued { session: session.id().0, sequence, message: kept, terms });
         let options = DeliveryOptions { sequence, claim: None, origin: Some(origin), ..options };
         self.taken.push(Delivery { message: Arc::clone(message), options, commit: CommitId::NONE });
+    }
+
+    /// A message was written.
+    pub fn note_sent(&mut self, message: &Publication<'_>, qos: Qos) {
+        self.sent.note(qos, message.payload.len());
+        if let Some(observed) = &mut self.observed {
+            observed.push((message.to_kept(), qos));
+        }
     }
 
     /// Adds the record that `make` makes, if the store keeps records.

@@ -196,6 +196,10 @@ impl Stomp {
             // Behind the body there is a NUL.
             head: bytes.get(..bytes.len() - frame.body.len() - 1).unwrap_or_default(),
         };
+        if context.broker.traces.are_on() && frame.command != Command::Send {
+            let (traces, session) = (&context.broker.traces, &context.client.session);
+            traces.note_received(context.turn.now, session, frame.command.as_str());
+        }
         let handled = match frame.command {
             Command::Send => {
                 context.client.pace.note(bytes.len(), context.turn.now.instant);

@@ -9,7 +9,7 @@ use super::destination::TEMP_QUEUE;
 use super::known::{Head, KnownHead};
 use super::refuse::Refusal;
 use super::{Client, Context, Handled, headers};
-use crate::broker::TOKEN_TOPIC;
+use crate::broker::{Happened, TOKEN_TOPIC};
 use crate::config::Denied;
 use crate::counters::{Protocol, RefusalReason};
 use crate::message::{Attributes, Publication};
@@ -58,6 +58,10 @@ impl Context<'_, '_, '_> {
             return Ok(Handled::Done);
         }
         self.turn.tally.received[Protocol::Stomp as usize].note(publication.qos, frame.body.len());
+        if self.broker.traces.are_on() {
+            let (traces, session) = (&self.broker.traces, &self.client.session);
+            traces.note_message(self.turn.now, Happened::In, session, &publication, publication.qos);
+        }
         self.broker.publish(self.turn, &publication).map_err(Refusal::not_published)?;
         let content_length = frame.headers.get("content-length").map(|_| frame.body.len());
         let head = Head { bytes: self.head, is_text: self.is_text, content_length };
@@ -79,6 +83,10 @@ impl Context<'_, '_, '_> {
         self.turn.next_packet();
         let publication = known.publication(body, session.id());
         self.turn.tally.received[Protocol::Stomp as usize].note(publication.qos, body.len());
+        if self.broker.traces.are_on() {
+            let traces = &self.broker.traces;
+            traces.note_message(self.turn.now, Happened::In, session, &publication, publication.qos);
+        }
         let published = self.broker.publish(self.turn, &publication);
         self.client.pace.note(size, self.turn.now.instant);
         Some((size, published.map(drop).map_err(Refusal::not_published)))

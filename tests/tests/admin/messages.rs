@@ -68,6 +68,15 @@ impl House {
         (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}")))
     }
 
+    /// What `tidewire ctl` prints with these arguments.
+    fn ctl(&self, arguments: &[&str]) -> String {
+        let url = format!("http://{}", self.daemon.address("http"));
+        let output = Command::new(binary()).args(["ctl", "--url", &url]).args(arguments).output();
+        let output = output.expect("the binary can be run");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it prints UTF-8")
+    }
+
     fn stomp(&self) -> Stomp {
         let mut stomp = Stomp(self.connect());
         assert!(stomp.asks("CONNECT\naccept-version:1.2\nhost:h\n\n\0").starts_with("CONNECTED\n"));
@@ -271,4 +280,34 @@ fn what_is_cleared_is_told_to_subscribers_and_gone_after_a_restart() {
     assert_eq!(house.ask("DELETE", "retained").0, 400);
     let house = house.dies();
     assert_eq!(house.ask("GET", "retained").1["total"], 0);
+}
+
+#[test]
+fn ctl_shows_topics_retained_messages_and_queues_and_changes_them() {
+    let house = House::new();
+    let mut client = house.stomp();
+    client.sends("orders", &BODIES);
+    let taken = client.takes("orders", 3);
+    client.answers("NACK", &taken[..2]);
+    exchange(&mut house.mqtt(b'p'), b"\x33\x08\x00\x03a/1\x00\x01x", b"\x40\x02\x00\x01");
+    for (arguments, expected) in [
+        (&["topics"][..], "TOPIC\tBELOW\tRETAINED\tSUBSCRIPTIONS\na\t1\tno\t0\n"),
+        (&["topics", "a"], "TOPIC\tBELOW\tRETAINED\tSUBSCRIPTIONS\na/1\t0\tyes\t0\n"),
+        (&["retained", "a/+"], "TOPIC\tQOS\tBYTES\tEXPIRES\na/1\t1\t1\t-\n"),
+        (&["retained", "a/+", "--clear"], "cleared 1\n"),
+        (&["retained"], "TOPIC\tQOS\tBYTES\tEXPIRES\n"),
+        (&["queue", "dead.orders", "--requeue", "--limit", "1", "--to", "/queue/x"], "requeued 1, left 0\n"),
+        (&["queue", "dead.orders", "--requeue"], "requeued 1, left 0\n"),
+        (&["queue", "x", "--purge"], "purged 1\n"),
+    ] {
+        assert_eq!(house.ctl(arguments), expected, "{arguments:?}");
+    }
+    assert!(house.ctl(&["queues"]).contains("\norders\t"));
+    let orders = house.ctl(&["queue", "orders"]);
+    assert!(orders.contains("stomp") && orders.contains("/queue/dead.orders"), "{orders}");
+    client.0.shutdown(std::net::Shutdown::Both).expect("it is open");
+    drop(client);
+    let house = house.dies();
+    let peeked = house.ctl(&["queue", "orders", "--peek", "2"]);
+    assert!(peeked.contains("colour=red\tthree\n") || peeked.contains("colour=red\ttwo\n"), "{peeked}");
 }

@@ -16,6 +16,7 @@ mod retained;
 mod sessions;
 mod subscriptions;
 mod topics;
+mod trace;
 
 use super::routes::Routes;
 use crate::config::Config;
@@ -33,6 +34,7 @@ pub(super) fn routes(config: &Config) -> Routes {
     publish::add(&mut routes, config);
     process::add(&mut routes);
     backup::add(&mut routes);
+    trace::add(&mut routes);
     sessions::add(&mut routes);
     subscriptions::add(&mut routes);
     topics::add(&mut routes);
