@@ -18,6 +18,8 @@ transport = "tcp"
 protocols = ["mqtt", "stomp"]
 [queues]
 deliveries_max = 1
+[sys]
+interval = "0s"
 [admin]
 bind = "127.0.0.1:0"
 "#;
