@@ -352,6 +352,7 @@ impl Connection {
 
     fn begin_close(&mut self, close: Close) {
         tracing::debug!(link = %self.link, code = ?close.code, reason = &*close.reason, "closing");
+        self.broker.forget_client(&self.link);
         let deadline = Box::pin(tokio::time::sleep(LINGER));
         self.closing = Some(Closing { close, deadline, is_flushed: false });
     }

@@ -42,8 +42,8 @@ impl Protocol for Faulty {
         self.0.handle_commit(commit);
     }
 
-    fn handle_closed(&mut self, turn: &mut Turn<'_>) {
-        self.0.handle_closed(turn);
+    fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
+        self.0.handle_closed(turn, loss);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -193,20 +193,24 @@ impl Broker {
         link
     }
 
-    /// A connection's client has logged in, and speaks this. It counts until [`Broker::remove_link`].
+    /// A connection's client has logged in, and speaks this. It counts until [`Broker::forget_client`].
     fn note_client(&self, link: &Link, spoken: Spoken) {
         link.set_spoken(spoken);
         self.counters.clients.add(spoken, link.carrier());
     }
 
+    /// A connection's client, if there was one, is leaving; saying it again does nothing.
+    pub fn forget_client(&self, link: &Link) {
+        if let Some(spoken) = link.take_client() {
+            self.counters.clients.remove(spoken, link.carrier());
+        }
+    }
+
     /// Takes a connection off the list.
     pub fn remove_link(&self, link: &Link) {
         self.memory.forget(link);
-        if self.links.remove(&link.id()).is_some()
-            && let Some(spoken) = link.spoken()
-        {
-            self.counters.clients.remove(spoken, link.carrier());
-        }
+        self.links.remove(&link.id());
+        self.forget_client(link);
     }
 
     /// Connections that are on the list.

@@ -29,6 +29,8 @@ pub struct Link {
     carrier: AtomicU8,
     /// What its client has logged in with, as a place among [`Spoken::ALL`] counted from 1; 0: it has not.
     spoken: AtomicU8,
+    /// Whether the client counts as logged in.
+    is_client: AtomicBool,
     wants_review: AtomicBool,
     keep_alive: AtomicU16,
 }
@@ -98,7 +100,7 @@ impl Link {
         let (address, deflating, waker) = (AtomicU64::new(0), OnceLock::new(), AtomicWaker::new());
         let (is_framed_in_place, wants_review) = (AtomicBool::new(false), AtomicBool::new(false));
         let signal = AtomicU8::new(NONE);
-        let (carrier, spoken) = (AtomicU8::new(0), AtomicU8::new(0));
+        let (carrier, spoken, is_client) = (AtomicU8::new(0), AtomicU8::new(0), AtomicBool::new(false));
         Self {
             id,
             peer,
@@ -110,6 +112,7 @@ impl Link {
             is_framed_in_place,
             carrier,
             spoken,
+            is_client,
             wants_review,
             keep_alive: AtomicU16::new(0),
         }
@@ -214,9 +217,15 @@ impl Link {
         Carrier::ALL.get(number).copied().unwrap_or_default()
     }
 
-    /// Says what the client has logged in with.
+    /// Says what the client has logged in with: it counts from here on.
     pub fn set_spoken(&self, spoken: Spoken) {
         self.spoken.store(spoken as u8 + 1, Ordering::Relaxed);
+        self.is_client.store(true, Ordering::Relaxed);
+    }
+
+    /// The client is leaving; returns what it has logged in with, to the first who asks.
+    pub fn take_client(&self) -> Option<Spoken> {
+        self.spoken().filter(|_| self.is_client.swap(false, Ordering::Relaxed))
     }
 
     /// What the client has logged in with; `None` if it has not.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tidewire::broker::{Broker, Drain};
 use tidewire::config::Config;
+use tidewire::counters::{Protocol, Tally};
+use tidewire::message::Qos;
 use tidewire::service_manager::{Environment, ServiceManager};
 use tidewire_tests::world::broker_of;
 
@@ -58,7 +60,9 @@ async fn a_life_is_told_from_start_to_end() {
     });
     let link = broker.new_link("test");
     tokio::task::yield_now().await;
-    broker.counters.published.add(70);
+    let mut tally = Tally::default();
+    (0..70).for_each(|_| tally.received[Protocol::Mqtt as usize].note(Qos::AtMostOnce, 1));
+    broker.counters.add_tally(&tally);
     tokio::time::sleep(Duration::from_secs(11)).await;
     heard.hears(&["STATUS=ready: 1 connection, 7 messages/s|"]);
     tokio::time::sleep(Duration::from_secs(30)).await;
