@@ -77,9 +77,8 @@ struct Message {
     priority: u8,
     deliveries: u32,
     waits_since: Timestamp,
-    /// Absent where somebody has taken the message meanwhile, or it cannot be read.
     #[serde(flatten)]
-    message: Option<Content>,
+    content: Content,
 }
 
 #[derive(Serialize)]
@@ -117,15 +116,16 @@ impl From<ConsumerStatus> for Consumer {
     }
 }
 
-impl From<WaitingMessage> for Message {
-    fn from(waiting: WaitingMessage) -> Self {
-        Self {
+impl Message {
+    /// `None` where somebody has taken it meanwhile, or it cannot be read.
+    fn of(waiting: &WaitingMessage) -> Option<Self> {
+        Some(Self {
             sequence: waiting.place.sequence(),
             priority: waiting.place.priority(),
             deliveries: waiting.deliveries,
             waits_since: Timestamp(u64::from(waiting.since_secs) * 1000),
-            message: waiting.message.map(|message| Content::of(&message)),
-        }
+            content: Content::of(waiting.message.as_ref()?),
+        })
     }
 }
 
@@ -156,10 +156,11 @@ async fn peek(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     let name = call.parameter("name").to_owned();
     let peek = move |admin: &Admin| {
         let Peeked { messages, has_more, total } = admin.broker.peek_queue(&name, after, page.limit)?;
-        Some(Listed { items: messages.into_iter().map(Message::from).collect(), has_more, total })
+        let last = messages.last().filter(|_| has_more).map(|message| cursor(message.place));
+        Some(Page { items: messages.iter().filter_map(Message::of).collect(), next: last, total })
     };
-    let listed = admin.off_thread(peek).await?.ok_or_else(none)?;
-    Ok(done(&Page::new(listed, |message: &Message| format!("{}.{}", message.priority, message.sequence))))
+    let page = admin.off_thread(peek).await?.ok_or_else(none)?;
+    Ok(done(&page))
 }
 
 async fn purge(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
@@ -192,6 +193,11 @@ async fn requeue(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
 }
 
 /// A message's place, as a page names it.
+fn cursor(place: Place) -> String {
+    format!("{}.{}", place.priority(), place.sequence())
+}
+
+/// The place of that name.
 fn place(cursor: &str) -> Option<Place> {
     let (priority, sequence) = cursor.split_once('.')?;
     let priority: u8 = priority.parse().ok()?;

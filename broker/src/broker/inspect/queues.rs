@@ -100,7 +100,8 @@ impl Broker {
         let outcome = queue.sweep(turn.now);
         self.follow(&mut turn, queue, outcome);
         purged.messages += withdrawn.len();
-        purged.commit = turn.finish()?;
+        // A turn that finds nothing has no commit of its own.
+        purged.commit = purged.commit.max(turn.finish()?);
         Ok(())
     }
 

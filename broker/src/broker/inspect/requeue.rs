@@ -86,7 +86,8 @@ impl Broker {
         let outcome = from.sweep(turn.now);
         self.follow(&mut turn, from, outcome);
         match turn.finish() {
-            Ok(commit) => requeued.commit = commit,
+            // A turn that moves nothing has no commit of its own.
+            Ok(commit) => requeued.commit = requeued.commit.max(commit),
             Err(error) => requeued.stopped = Some(error.into()),
         }
     }

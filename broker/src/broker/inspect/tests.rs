@@ -251,6 +251,22 @@ impl Store for Told {
     }
 }
 
+/// The last turn of each finds nothing to do.
+#[tokio::test]
+async fn what_is_said_depends_on_all_turns_and_not_on_the_last() {
+    let (config, told) = (Config::default(), Arc::new(Told::default()));
+    let broker = Broker::new(config.clone(), config.authority().unwrap(), told, Clock::system());
+    (0..1_000).for_each(|_| publish(&broker, "$queue/q", "x", &[]));
+    let purged = broker.purge_queue("q").unwrap().unwrap();
+    assert!(purged.messages == 1_000 && purged.commit > CommitId::NONE, "{purged:?}");
+    // Their bodies are in memory: few.
+    bury(&broker, 4);
+    (0..3).for_each(|_| publish(&broker, "$queue/dead.orders", "strange", &[]));
+    let requeued = broker.requeue("dead.orders", None, 5).unwrap();
+    assert_eq!((requeued.moved, requeued.left), (4, 3));
+    assert!(requeued.commit > CommitId::NONE);
+}
+
 #[tokio::test]
 async fn a_message_leaves_one_queue_and_enters_the_other_in_one_batch_or_stays() {
     let (config, told) = (Config::default(), Arc::new(Told::default()));
