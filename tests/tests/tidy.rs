@@ -107,6 +107,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "message",
             "metrics",
             "net",
+            "queue",
             "session",
             "store",
         ],

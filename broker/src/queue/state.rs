@@ -127,6 +127,8 @@ pub(super) struct State {
     /// Bytes of everything.
     bytes: usize,
     last_sequence: u64,
+    /// Messages that consumers were given since the process began.
+    pub(super) delivered: u64,
     /// Given up, and to be seen to.
     pub(super) dead: Vec<DeadLetter>,
     pub(super) consumers: HashMap<u64, Slot, foldhash::fast::RandomState>,
