@@ -16,7 +16,7 @@ export async function play(desk) {
   const events = page.getByRole('list', { name: 'Events' }).getByRole('listitem');
   const event = events.filter({ hasText: 'of/traced' }).first();
   await event.waitFor();
-  const words = ['in', 'PUBLISH', 'traced', 'of/traced'];
+  const words = ['in', 'message', 'traced', 'of/traced'];
   const said = (await event.innerText()).split(/\s+/);
   await page.getByRole('button', { name: 'Stop' }).click();
   clearInterval(beat);

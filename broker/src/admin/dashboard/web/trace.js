@@ -51,10 +51,12 @@ export function Trace({ words }) {
 /** What is not known by name is shown with its name: a newer broker may tell more. */
 function Line({ of: { at, event, number, packet, topic, size, qos, client_id, detail, left_out, ...more } }) {
   const [colour, name] = KINDS[event] ?? ['', event];
+  // A message is one whatever packets it comes in.
+  const what = packet ?? (topic && 'message');
   const rest = Object.entries(more).filter(([, value]) => value !== null && value !== undefined)
     .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
   return html`<div class="line"><time>${moment(at) ? time(moment(at)) : ''}</time><${Badge} kind=${colour}>${name}<//>
-    ${packet && html`<strong>${packet}</strong>`}${client_id && html`<span>${client_id}</span>`}
+    ${what && html`<strong>${what}</strong>`}${client_id && html`<span>${client_id}</span>`}
     ${topic && html`<code>${topic}</code>`}
     <span class="muted small">${[Number.isInteger(qos) && `QoS ${qos}`, Number.isInteger(size) && bytes(size), detail,
       left_out && count(left_out, 'event'), ...rest]
