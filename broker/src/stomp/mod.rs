@@ -45,7 +45,7 @@ use self::subscribe::Subscribed;
 use self::transaction::Transactions;
 use self::travel::Travel;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
+use crate::broker::{Broker, Departure, Ending, Loss, Standing};
 use crate::config::Config;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
