@@ -12,7 +12,6 @@
 mod input;
 mod protocol;
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;

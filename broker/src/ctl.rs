@@ -2,6 +2,7 @@
 
 mod action;
 mod endpoint;
+mod messages;
 mod run;
 mod table;
 

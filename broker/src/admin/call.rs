@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::answer::Refused;
 
@@ -108,6 +108,11 @@ impl Call {
         let refused = |_| bad("this takes no arguments: send {} or nothing");
         self.arguments::<Nothing>().map(|_| ()).map_err(refused)
     }
+}
+
+/// Reads a field that may be left out, and is not null where it is there.
+pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// The request is not understood.

@@ -195,7 +195,7 @@ impl Broker {
     }
 
     /// A connection's client has logged in, and speaks this. It counts until [`Broker::forget_client`].
-    pub fn note_client(&self, link: &Link, spoken: Spoken) {
+    fn note_client(&self, link: &Link, spoken: Spoken) {
         link.set_spoken(spoken);
         self.counters.clients.add(spoken, link.carrier());
     }

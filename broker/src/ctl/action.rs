@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::messages::Messages;
+
 #[derive(Subcommand)]
 pub(super) enum Action {
     /// Show the broker at a glance.
@@ -55,6 +57,8 @@ pub(super) enum Action {
         #[arg(long)]
         topic: Option<String>,
     },
+    #[command(flatten)]
+    Messages(Messages),
     /// Publish a message; the payload is read from standard input where none is given.
     Publish(Publish),
     /// Print the effective configuration, in JSON.

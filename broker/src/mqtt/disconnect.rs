@@ -33,12 +33,12 @@ impl Mqtt {
                 }
             }
         }
-        self.note_disconnected(Ending::Client(disconnect.reason.name()));
-        let departure = match disconnect.reason {
-            ReasonCode::Success => Departure::Normal,
-            _ => Departure::WithWill,
+        let (departure, words) = match disconnect.reason {
+            // Its name is that of other packets' reason 0x00. (MQTT 5, section 3.14.2.1)
+            ReasonCode::Success => (Departure::Normal, "Normal disconnection"),
+            other => (Departure::WithWill, other.name()),
         };
-        self.depart(turn, departure);
+        self.depart(turn, departure, Ending::Client(words));
         Ok(())
     }
 }

@@ -249,16 +249,10 @@ impl Mqtt {
         }
     }
 
-    /// Says that the client goes, if it was let in; to be said before [`Mqtt::depart`].
-    fn note_disconnected(&self, ending: Ending<'_>) {
-        if let State::Connected(client) = &self.state {
-            self.broker.note_disconnected(&self.link, client.who(), ending);
-        }
-    }
-
-    /// Lets go of the session, once.
-    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
+    /// Lets go of the session, and says so, once.
+    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure, ending: Ending<'_>) {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
+            self.broker.note_disconnected(&self.link, client.who(), ending);
             self.broker.disconnect(turn, &client.session, &self.link, departure);
         }
     }
@@ -341,8 +335,7 @@ impl Protocol for Mqtt {
     }
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
-        self.note_disconnected(Ending::Lost(loss));
-        self.depart(turn, Departure::WithWill);
+        self.depart(turn, Departure::WithWill, Ending::Lost(loss));
     }
 
     fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {

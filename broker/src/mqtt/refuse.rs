@@ -148,7 +148,6 @@ impl Mqtt {
     pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, input: &[u8], refusal: &Refusal) -> Close {
         match &self.state {
             State::Connected(client) => {
-                self.note_disconnected(Ending::Broker(refusal.kind, &refusal.detail));
                 if client.version.is_v5() {
                     let properties = refusal.properties(client.wants_reasons);
                     let mut packet = disconnect(refusal.reason, properties.as_properties());
@@ -171,7 +170,7 @@ impl Mqtt {
         if refusal.reason == ReasonCode::BadUserNameOrPassword {
             self.broker.note_failed_login(&self.link, turn.now.instant);
         }
-        self.depart(turn, Departure::WithWill);
+        self.depart(turn, Departure::WithWill, Ending::Broker(refusal.kind, &refusal.detail));
         self.state = State::Ended;
         Close::new(refusal.code, refusal.detail.clone())
     }

@@ -19,6 +19,7 @@ use super::{Raw, Socket};
 use crate::auth::Arrival;
 use crate::broker::Broker;
 use crate::config::{ListenerConfig, ProtocolName, Transport};
+use crate::counters::Carrier;
 
 /// WebSockets at once: a few pages, each with a few.
 const WEB_SOCKETS_MAX: usize = 64;
@@ -73,6 +74,7 @@ impl Agreed {
         let Ok(parts) = upgraded.downcast::<TokioIo<Raw>>() else { return };
         let raw = parts.io.into_inner();
         let link = state.broker.new_link(raw.origin(&state.config));
+        link.set_carrier(Carrier { is_web_socket: true, is_tls: false });
         let listed = Listed::new(&state.broker, Arc::clone(&link));
         let arrival = Arrival {
             address: raw.peer_address().as_ref().map(SocketAddr::ip),

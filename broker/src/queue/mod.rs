@@ -23,6 +23,7 @@ mod absent;
 mod attention;
 mod consumer;
 mod dispatch;
+mod inspect;
 mod pull;
 mod registry;
 mod state;
@@ -35,6 +36,7 @@ use parking_lot::Mutex;
 
 use self::attention::{Attention, NEVER};
 pub use self::consumer::{Acknowledged, Consumer, ConsumerTerms, JoinRefused};
+pub use self::inspect::{ConsumerStatus, Peeked, QueueStatus, WaitingMessage, Withdrawn};
 pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;

@@ -127,6 +127,8 @@ pub(super) struct State {
     /// Bytes of everything.
     bytes: usize,
     last_sequence: u64,
+    /// Messages that consumers were given since the process began.
+    pub(super) delivered: u64,
     /// Given up, and to be seen to.
     pub(super) dead: Vec<DeadLetter>,
     pub(super) consumers: HashMap<u64, Slot, foldhash::fast::RandomState>,
@@ -156,6 +158,7 @@ impl State {
             unsettled: 0,
             bytes: 0,
             last_sequence: 0,
+            delivered: 0,
             dead: Vec::new(),
             consumers: HashMap::default(),
             line: VecDeque::new(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Client;
 use super::destination::Names;
-use crate::broker::{Broker, Who};
+use crate::broker::Broker;
 use crate::config::Config;
 use crate::message::AttributesBuf;
 use crate::replies::Replies;
@@ -43,11 +43,6 @@ pub(super) enum Handled {
 }
 
 impl Client {
-    /// Who it is, for logs.
-    pub(super) fn who(&self) -> Who<'_> {
-        Who { client_id: self.client_id.as_deref(), user: self.standing.user_name(), protocol: None }
-    }
-
     pub(super) fn names<'n>(&'n self, config: &'n Config) -> Names<'n> {
         Names { limits: &config.limits, separator: config.stomp.separator, token: &self.token }
     }

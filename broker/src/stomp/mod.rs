@@ -19,6 +19,7 @@ mod headers;
 mod heart_beat;
 mod hold;
 mod known;
+mod leave;
 mod refuse;
 mod renew;
 mod send;
@@ -179,8 +180,7 @@ impl Stomp {
             Command::Commit => context.handle_commit(frame),
             Command::Abort => context.handle_abort(frame),
             Command::Disconnect => {
-                self.note_disconnected(Ending::Client("DISCONNECT"));
-                self.depart(turn, Departure::Normal);
+                self.depart(turn, Departure::Normal, Ending::Client("DISCONNECT"));
                 Ok(Handled::Done)
             }
             Command::Connect | Command::Stomp => {
@@ -233,20 +233,6 @@ impl Stomp {
         let (config, link) = (self.config.as_ref(), &self.link);
         Context { broker, config, link, turn, client, attributes, replies, is_text, head: &[] }
             .handle_known_send(input)
-    }
-
-    /// Says that the client goes, if it was let in; to be said before [`Stomp::depart`].
-    fn note_disconnected(&self, ending: Ending<'_>) {
-        if let State::Connected(client) = &self.state {
-            self.broker.note_disconnected(&self.link, client.who(), ending);
-        }
-    }
-
-    /// Lets go of the session, once. Open transactions end with it. [STOMP12-TRANSACTION-4]
-    fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure) {
-        if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
-            self.broker.disconnect(turn, &client.session, &self.link, departure);
-        }
     }
 }
 
@@ -336,8 +322,7 @@ impl Protocol for Stomp {
     }
 
     fn handle_closed(&mut self, turn: &mut Turn<'_>, loss: Loss) {
-        self.note_disconnected(Ending::Lost(loss));
-        self.depart(turn, Departure::WithWill);
+        self.depart(turn, Departure::WithWill, Ending::Lost(loss));
     }
 
     fn handle_breach(&mut self, turn: &mut Turn<'_>, close: Close, reason: RefusalReason) -> Flow {

@@ -180,7 +180,7 @@ impl Stomp {
         let close = Close::new(refusal.code, refusal.message.clone());
         match &self.state {
             State::Ended => return close,
-            State::Connected(_) => self.note_disconnected(Ending::Broker(refusal.kind, refusal)),
+            State::Connected(_) => {}
             State::Greeting { .. } | State::Waiting(_) => {
                 refusal.note(&self.broker, &self.link, refusal.claimant());
             }
@@ -195,7 +195,7 @@ impl Stomp {
             writer.header("content-type", "text/plain");
             writer.finish_with_body(format!("{}\n", refusal.body).as_bytes());
         });
-        self.depart(turn, Departure::WithWill);
+        self.depart(turn, Departure::WithWill, Ending::Broker(refusal.kind, refusal));
         self.state = State::Ended;
         close
     }

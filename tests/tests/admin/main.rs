@@ -1,4 +1,8 @@
 //! The admin listener, and `tidewire ctl`, which asks it.
 
+mod description;
 mod limits;
+mod messages;
+mod operate;
 mod reload;
+mod site;

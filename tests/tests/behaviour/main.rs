@@ -11,6 +11,7 @@ mod held;
 mod limits;
 mod log;
 mod mqtt;
+mod operate;
 mod ping;
 mod queue;
 mod restart;

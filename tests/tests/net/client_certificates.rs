@@ -78,7 +78,7 @@ async fn the_common_name_is_the_user() {
     let site = Site::serve_with(over_tls(tcp(), &scene.settings), only_certified);
     let alice = scene.authority.client("alice", 1);
     assert_eq!(scene.outcome(&site, Some(&alice)).await, SUCCESS);
-    site.log.says_once("connected", &["with the certificate of alice"]);
+    site.log.says_once(": connected ", &["with the certificate of alice"]);
     assert_eq!(scene.outcome(&site, None).await, NOT_AUTHORIZED);
     // What CONNECT says besides must be the same.
     let client = Client::certified(&scene.server_authority, &alice);
@@ -101,7 +101,7 @@ async fn stomp_over_web_socket_knows_the_user_as_well() {
         let heard = connects_stomp(&mut stream).await;
         assert!(heard.contains(answer), "{heard}");
     }
-    site.log.says_once("connected", &["with the certificate of alice"]);
+    site.log.says_once(": connected ", &["with the certificate of alice"]);
 }
 
 #[tokio::test]
@@ -114,7 +114,10 @@ async fn a_resumed_session_has_its_user_too() {
         assert_eq!(connects(&mut stream, connect("a client")).await, SUCCESS);
         assert_eq!(crate::client::is_resumed(&stream), is_second);
     }
-    assert_eq!(site.log.lines("with the certificate of alice").len(), 2);
+    let connects = site.log.lines(": connected ");
+    assert!(
+        connects.len() == 2 && connects.iter().all(|line| line.contains("with the certificate of alice"))
+    );
 }
 
 #[tokio::test]
@@ -128,7 +131,7 @@ async fn an_alternative_name_may_be_the_user() {
         params.subject_alt_names.push(SanType::DnsName("nor.this".try_into().expect("ASCII")));
     });
     assert_eq!(scene.outcome(&site, Some(&leaf)).await, SUCCESS);
-    site.log.says_once("connected", &["with the certificate of alice@example.org"]);
+    site.log.says_once(": connected ", &["with the certificate of alice@example.org"]);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn connect(site: &Site, lines: &[&str]) -> TcpStream {
 async fn a_trusted_proxy_says_where_a_client_comes_from() {
     let site = Site::serve(behind(&["127.0.0.0/8"]));
     let _client = connect(&site, &["X-Forwarded-For: 6.6.6.6, 192.0.2.1"]).await;
-    site.log.says_once("connected", &["from 192.0.2.1 "]);
+    site.log.says_once(": connected ", &["from 192.0.2.1 "]);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_trusted_proxy_on_the_same_machine_may_keep_the_host() {
 async fn nobody_else_does() {
     let site = Site::serve(behind(&["10.0.0.0/8"]));
     let _client = connect(&site, &["X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1"]).await;
-    site.log.says_once("connected", &["from 127.0.0.1:"]);
+    site.log.says_once(": connected ", &["from 127.0.0.1:"]);
 }
 
 #[tokio::test]
@@ -62,12 +62,12 @@ async fn one_header_is_looked_at() {
     let lines = ["X-Forwarded-For: 192.0.2.1", "Forwarded: for=\"[2001:db8::7]:99\";proto=https"];
     let site = Site::serve(behind(&["127.0.0.1"]));
     let _client = connect(&site, &lines).await;
-    site.log.says_once("connected", &["from 192.0.2.1 "]);
+    site.log.says_once(": connected ", &["from 192.0.2.1 "]);
     drop(site);
     let forwarded_header = ForwardedHeader::Forwarded;
     let site = Site::serve(ListenerConfig { forwarded_header, ..behind(&["127.0.0.1"]) });
     let _client = connect(&site, &lines).await;
-    site.log.says_once("connected", &["from 2001:db8::7 "]);
+    site.log.says_once(": connected ", &["from 2001:db8::7 "]);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn both_versions_say_where_a_client_comes_from() {
             let site = Site::serve(behind_proxy(tcp()));
             let (_stream, reason) = enters(&site, &header, size).await;
             assert_eq!(reason, Some(0));
-            site.log.says_once("connected", &[origin]);
+            site.log.says_once(": connected ", &[origin]);
         }
     }
 }
@@ -72,7 +72,7 @@ async fn where_the_proxy_speaks_for_itself_or_does_not_know_its_own_address_stan
         let site = Site::serve(behind_proxy(tcp()));
         let (_stream, reason) = enters(&site, &header, 1000).await;
         assert_eq!(reason, Some(0));
-        site.log.says_once("connected", &["from 127.0.0.1:"]);
+        site.log.says_once(": connected ", &["from 127.0.0.1:"]);
     }
 }
 
@@ -122,7 +122,7 @@ async fn only_trusted_proxies_may_send_one() {
     };
     let site = Site::serve(trusting("127.0.0.0/8"));
     assert_eq!(enters(&site, V1, 1000).await.1, Some(0));
-    site.log.says_once("connected", &["from 192.0.2.7:4711 "]);
+    site.log.says_once(": connected ", &["from 192.0.2.7:4711 "]);
     drop(site);
     let site = Site::serve(trusting("10.0.0.0/8"));
     assert_eq!(enters(&site, V1, 1000).await.1, None);
@@ -153,5 +153,5 @@ async fn tls_and_an_upgrade_may_follow() {
     // The client that the header names is no proxy: its word is not taken.
     assert!(upgrades(&mut stream, &["X-Forwarded-For: 6.6.6.6"]).await.starts_with("HTTP/1.1 101 "));
     assert!(crate::client::connects_stomp(&mut stream).await.contains("CONNECTED\n"));
-    site.log.says_once("connected", &["from 192.0.2.7:4711 "]);
+    site.log.says_once(": connected ", &["from 192.0.2.7:4711 "]);
 }

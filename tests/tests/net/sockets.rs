@@ -30,7 +30,7 @@ async fn a_unix_socket_serves_both_transports_with_tls_and_without() {
     let site = Site::serve(unix(&folder, tcp()));
     let mut stream = UnixStream::connect(&path).await.expect("the listener accepts");
     assert_eq!(connects(&mut stream, connect("alice")).await, Some(0));
-    site.log.says_once("connected", &["from a Unix socket "]);
+    site.log.says_once(": connected ", &["from a Unix socket "]);
     site.stops().await;
 
     let site = Site::serve(unix(&folder, over_tls(ws(), &settings)));
@@ -49,7 +49,7 @@ async fn a_proxy_on_a_unix_socket_may_be_trusted() {
     let mut stream = UnixStream::connect(folder.path("a.sock")).await.expect("the listener accepts");
     assert!(upgrades(&mut stream, &["X-Forwarded-For: 192.0.2.1"]).await.starts_with("HTTP/1.1 101 "));
     assert!(connects_stomp(&mut stream).await.contains("CONNECTED\n"));
-    site.log.says_once("connected", &["from 192.0.2.1 "]);
+    site.log.says_once(": connected ", &["from 192.0.2.1 "]);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_file_that_was_left_behind_is_replaced_and_others_are_not() {
 async fn ipv6_is_spoken_and_ipv4_with_it_unless_that_is_left_out() {
     let site = Site::serve(at("[::1]:0", tcp()));
     assert_eq!(connects(&mut site.connect().await, connect("alice")).await, Some(0));
-    site.log.says_once("connected", &["from [::1]:"]);
+    site.log.says_once(": connected ", &["from [::1]:"]);
     drop(site);
 
     let site = Site::serve(at("[::]:0", tcp()));
@@ -97,7 +97,7 @@ async fn ipv6_is_spoken_and_ipv4_with_it_unless_that_is_left_out() {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("IPv4 as well");
     assert_eq!(connects(&mut stream, connect("alice")).await, Some(0));
     // As an IPv4 address, and not as one mapped into IPv6.
-    site.log.says_once("connected", &["from 127.0.0.1:"]);
+    site.log.says_once(": connected ", &["from 127.0.0.1:"]);
     drop(site);
 
     let site = Site::serve(ListenerConfig { ipv6_only: true, ..at("[::]:0", tcp()) });

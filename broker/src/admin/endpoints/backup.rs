@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done};
-use crate::admin::call::{Call, bad};
+use crate::admin::call::{Call, bad, said};
 use crate::admin::routes::Routes;
 use crate::admin::stream::BodySender;
 
@@ -26,6 +26,7 @@ pub(super) fn add(routes: &mut Routes) {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Arguments {
+    #[serde(default, deserialize_with = "said")]
     file: Option<String>,
 }
 
@@ -89,7 +90,9 @@ fn refuse(error: io::Error) -> Refused {
     match error.kind() {
         io::ErrorKind::AlreadyExists => conflict("there is a file of this name already"),
         io::ErrorKind::Unsupported => conflict("the store keeps nothing (storage.sync = \"memory\")"),
-        io::ErrorKind::InvalidInput => bad("the body: file is a plain name, without a folder"),
+        io::ErrorKind::InvalidInput => bad(
+            "the body: file is a name of at most 200 letters, digits and -_., which does not begin with a point",
+        ),
         _ => {
             tracing::error!(%error, "no backup could be made");
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, format!("no backup could be made: {error}"))

@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done, json, nothing};
-use crate::admin::call::{Call, bad};
+use crate::admin::call::{Call, bad, said};
 use crate::admin::page::{Page, PageRequest, STRANGE_CURSOR};
 use crate::admin::routes::Routes;
 use crate::broker::operate::{BanId, BanSummary, Banned};
 use crate::config::Span;
 
-/// Longest reason, in bytes.
-const REASON_BYTES_MAX: usize = 1000;
+/// Longest reason, in characters.
+const REASON_CHARS_MAX: usize = 1000;
+/// Longest name of somebody who can be banned, in characters.
+const NAME_CHARS_MAX: usize = 4000;
 
 pub(super) fn add(routes: &mut Routes) {
     routes.get("/api/v1/bans", list);
@@ -33,10 +35,15 @@ struct ListQuery {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewBan {
+    #[serde(default, deserialize_with = "said")]
     address: Option<IpAddr>,
+    #[serde(default, deserialize_with = "said")]
     user: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     client_id: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     r#for: Option<Span>,
+    #[serde(default, deserialize_with = "said")]
     reason: Option<Box<str>>,
 }
 
@@ -60,12 +67,12 @@ async fn list(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
 async fn ban(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     call.has_no_query()?;
     let NewBan { address, user, client_id, r#for, reason } = call.arguments()?;
-    let is_empty = |text: &Option<String>| text.as_ref().is_some_and(String::is_empty);
-    if is_empty(&user) || is_empty(&client_id) {
-        return Err(bad("the body: user and client_id are not empty"));
+    let is_name = |text: &String| (1..=NAME_CHARS_MAX).contains(&text.chars().count());
+    if ![&user, &client_id].into_iter().flatten().all(is_name) {
+        return Err(bad(format!("the body: user and client_id have 1 to {NAME_CHARS_MAX} characters")));
     }
-    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
-        return Err(bad(format!("the body: reason has at most {REASON_BYTES_MAX} bytes")));
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
+        return Err(bad(format!("the body: reason has at most {REASON_CHARS_MAX} characters")));
     }
     let banned = match (address, user, client_id) {
         (Some(address), None, None) => Banned::Address(address.into()),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done, json};
-use crate::admin::call::{Call, bad};
+use crate::admin::call::{Call, bad, said};
 use crate::admin::routes::Routes;
 use crate::broker::Drain;
 use crate::config::Span;
@@ -35,6 +35,7 @@ struct Log {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DrainArguments {
+    #[serde(default, deserialize_with = "said")]
     timeout: Option<Span>,
 }
 
@@ -59,9 +60,26 @@ async fn log(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
 async fn set_log(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     call.has_no_query()?;
     let Log { level } = call.arguments()?;
+    if !is_level(&level) {
+        return Err(bad(
+            "the body: level is a word such as info, or a list such as info,tidewire::net=debug",
+        ));
+    }
     log_of(&admin)?.set(&level).map_err(|error| bad(format!("the body: level: {error}")))?;
     tracing::info!(level, "another log level, from the admin listener");
     Ok(done(&Log { level: log_of(&admin)?.current() }))
+}
+
+/// Whether it is a level, or directives as the description has them.
+fn is_level(text: &str) -> bool {
+    let is_word = |word: &str| ["off", "error", "warn", "info", "debug", "trace"].contains(&word);
+    let is_target = |target: &str| {
+        !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_lowercase() || b"_:".contains(&byte))
+    };
+    text.split(',').all(|part| match part.split_once('=') {
+        Some((target, word)) => is_target(target) && is_word(word),
+        None => is_word(part),
+    })
 }
 
 fn log_of(admin: &Admin) -> Result<&LogLevel, Refused> {

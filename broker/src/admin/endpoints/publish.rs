@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::sessions::not_stored;
 use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done};
-use crate::admin::call::{Call, bad};
+use crate::admin::call::{Call, bad, said};
 use crate::admin::routes::Routes;
 use crate::broker::{Broker, PublishRefused};
 use crate::config::Config;
@@ -36,9 +36,13 @@ pub(super) fn add(routes: &mut Routes, config: &Config) {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Arguments {
+    #[serde(default, deserialize_with = "said")]
     topic: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     destination: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     payload: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     payload_base64: Option<String>,
     #[serde(default)]
     qos: u8,
@@ -54,9 +58,13 @@ struct Arguments {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Properties {
+    #[serde(default, deserialize_with = "said")]
     content_type: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     response_topic: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     correlation_data: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     message_expiry_secs: Option<u32>,
     user: BTreeMap<String, String>,
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::broker::Broker;
@@ -61,10 +61,13 @@ impl Broker {
     }
 }
 
-/// Whether a name leads nowhere else.
+/// Longest name of a file, in bytes.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Whether a name leads nowhere else, and is one in every file system.
 fn is_plain(name: &str) -> bool {
-    let is_name = Path::new(name).file_name().is_some_and(|file| file == name);
-    is_name && !name.starts_with('.') && !name.contains('\0')
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(is_sign)
 }
 
 #[cfg(test)]
@@ -85,6 +88,7 @@ mod tests {
             ("../b", false),
             ("a/", false),
             ("a\0b", false),
+            ("\u{d7}", false),
         ] {
             assert_eq!(is_plain(name), expected, "{name:?}");
         }

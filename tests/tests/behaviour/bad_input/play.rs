@@ -122,10 +122,17 @@ impl Row {
             End::Stays => culprit.is_served().await,
         }
         world.settles().await;
-        is_noted(&world, &log, self.counts, (self.when != When::Unread).then_some(CULPRIT));
+        let event = match (self.when, self.ends) {
+            (When::Connected, End::Closed(_)) => " disconnected ",
+            _ => " refused ",
+        };
+        is_noted(&world, &log, event, self.counts, (self.when != When::Unread).then_some(CULPRIT));
         if let Some(bystanders) = &mut bystanders {
             bystanders.go_on().await;
         }
+        // That they go is said in this log, and not in the next one.
+        drop((culprit, bystanders));
+        world.settles().await;
     }
 }
 
@@ -139,15 +146,24 @@ pub(super) fn world(wire: Wire, change: impl FnOnce(&mut Config)) -> World {
     })
 }
 
-/// Holds that one refusal was counted, under `reason`, and that one line says so, with the client where it is
-/// known.
-pub(super) fn is_noted(world: &World, log: &Log, reason: RefusalReason, client_id: Option<&str>) {
+/// Holds that one refusal was counted, under `reason`, and that one line says so, which is that event, with the client
+/// where it is known.
+pub(super) fn is_noted(
+    world: &World,
+    log: &Log,
+    event: &str,
+    reason: RefusalReason,
+    client_id: Option<&str>,
+) {
     let refused = &world.broker.counters.refused;
     let counts = RefusalReason::ALL.map(|reason| (reason.name(), refused.value(reason)));
     assert_eq!((refused.value(reason), refused.total()), (1, 1), "{reason:?} alone of {counts:?}");
     let reason = format!("reason={:?}", reason.name());
     let client_id = client_id.map_or_else(String::new, |client_id| format!("client_id={client_id:?}"));
-    log.says_once(" refused ", &["link=", " from ", "detail=", &reason, &client_id]);
+    let about = |line: &String| client_id.is_empty() || line.contains(&client_id);
+    let other = [" disconnected ", " refused "].into_iter().find(|other| *other != event).unwrap_or_default();
+    assert!(!log.lines(other).iter().any(about), "it is said twice: {:?}", log.lines(other));
+    log.says_once(event, &["link=", " from ", "detail=", &reason, &client_id]);
 }
 
 async fn says(client: &mut Client, input: Input, speech: Speech, wants_reasons: bool, world: &World) {

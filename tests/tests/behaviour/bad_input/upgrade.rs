@@ -101,7 +101,7 @@ impl Row {
             assert_eq!((ended.ok(), heard.as_slice()), (Some(0), &[][..]), "it ends without a word");
         }
         world.settles().await;
-        is_noted(&world, &log, self.counts, None);
+        is_noted(&world, &log, " refused ", self.counts, None);
         log.says_once(self.words, &["from 192.0.2.7", "listener=\"test\""]);
         other.is_served().await;
     }
