@@ -115,6 +115,11 @@ fn a_queue_is_looked_into_and_purged() {
     assert_eq!(Desk::open().play("queues"), json!({ "peeked": peeked, "before": 5, "after": 404 }));
 }
 
+#[test]
+fn one_client_is_followed() {
+    assert_eq!(Desk::open().play("trace"), json!({ "lacks": [], "others": 0 }));
+}
+
 /// The token may have signs that no header of a WebSocket can; rules that allow nothing do not hold for the operator.
 #[test]
 fn the_token_is_asked_for_once() {

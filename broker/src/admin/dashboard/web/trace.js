@@ -10,7 +10,7 @@ const EVENTS_MAX = 1000;
 
 const KINDS = {
   connect: ['good', 'connects'], disconnect: ['warning', 'disconnects'], in: ['accent', 'in'], out: ['', 'out'],
-  dropped: ['danger', 'dropped'], 'left-out': ['warning', 'left out'],
+  queued: ['', 'waits'], dropped: ['danger', 'dropped'], 'left-out': ['warning', 'left out'],
 };
 
 export function Trace({ words }) {
@@ -49,14 +49,15 @@ export function Trace({ words }) {
 }
 
 /** What is not known by name is shown with its name: a newer broker may tell more. */
-function Line({ of: { at, kind, number, packet, topic, size, qos, client_id, ...more } }) {
-  const [colour, name] = KINDS[kind] ?? ['', kind];
+function Line({ of: { at, event, number, packet, topic, size, qos, client_id, detail, left_out, ...more } }) {
+  const [colour, name] = KINDS[event] ?? ['', event];
   const rest = Object.entries(more).filter(([, value]) => value !== null && value !== undefined)
     .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
   return html`<div class="line"><time>${moment(at) ? time(moment(at)) : ''}</time><${Badge} kind=${colour}>${name}<//>
     ${packet && html`<strong>${packet}</strong>`}${client_id && html`<span>${client_id}</span>`}
     ${topic && html`<code>${topic}</code>`}
-    <span class="muted small">${[Number.isInteger(qos) && `QoS ${qos}`, Number.isInteger(size) && bytes(size), ...rest]
+    <span class="muted small">${[Number.isInteger(qos) && `QoS ${qos}`, Number.isInteger(size) && bytes(size), detail,
+      left_out && count(left_out, 'event'), ...rest]
       .filter(Boolean).join(' · ')}</span></div>`;
 }
 
