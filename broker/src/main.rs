@@ -1,6 +1,8 @@
 //! The daemon `tidewire`.
 
 mod ctl;
+mod failure;
+mod manual;
 mod passwd;
 mod reload;
 mod stop;
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
@@ -25,6 +27,7 @@ use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 
+use self::failure::Failure;
 use self::reload::Reload;
 use self::stop::{Asked, Signals};
 
@@ -55,6 +58,8 @@ enum Command {
     Ctl(ctl::Arguments),
     /// Look at a store that no broker has open, and copy it.
     Store(store_command::Arguments),
+    #[command(flatten)]
+    Manual(manual::Action),
 }
 
 #[derive(Args)]
@@ -67,9 +72,6 @@ struct ConfigArgs {
     set: Vec<String>,
 }
 
-/// The exit code of a broker whose configuration is wrong: starting it again would change nothing. (`sysexits.h`, EX_CONFIG;
-/// `RestartPreventExitStatus=78` in its unit)
-const EXIT_CONFIGURATION: u8 = 78;
 /// tokio looks for I/O events after this many tasks. Its default of 61 breaks the batches of a large fan-out.
 const EVENT_INTERVAL: u32 = 2048;
 
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
+        Command::Manual(action) => succeed(action.run(Cli::command())),
     }
 }
 
@@ -125,7 +128,7 @@ fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCo
         Ok(logging) => logging,
         Err(error) => return Failure::configuration(error).say(&manager),
     };
-    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    reload::warn(&warnings);
     let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
@@ -134,40 +137,6 @@ fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCo
         Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
     };
     served.unwrap_or_else(|failure| failure.say(&manager))
-}
-
-/// Why the broker does not serve.
-struct Failure {
-    text: String,
-    code: u8,
-}
-
-impl Failure {
-    /// For a reason that may be another the next time.
-    fn new(text: impl ToString) -> Self {
-        Self { text: text.to_string(), code: 1 }
-    }
-
-    /// For a fault of the configuration.
-    fn configuration(text: impl ToString) -> Self {
-        Self { text: text.to_string(), code: EXIT_CONFIGURATION }
-    }
-
-    /// Tells it, and whoever has started the process as well.
-    fn say(&self, manager: &ServiceManager) -> ExitCode {
-        manager.failed(&self.text);
-        complain(&self.text);
-        ExitCode::from(self.code)
-    }
-}
-
-impl From<net::BindError> for Failure {
-    fn from(error: net::BindError) -> Self {
-        match error {
-            net::BindError::Tls { .. } => Self::configuration(error),
-            net::BindError::Address { .. } => Self::new(error),
-        }
-    }
 }
 
 /// Binds every listener, serves until a signal, and stops. SIGHUP reloads.
@@ -182,6 +151,7 @@ async fn run(
     let (store, recovered) = open_store(&config, manager).map_err(Failure::new)?;
     let gate = config.authority().map_err(Failure::configuration)?;
     let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
+    manager.recovering("sessions, subscriptions and queues");
     broker.restore(recovered);
     let listeners = broker.config.listeners.iter();
     let bound = listeners.map(|listener| net::bind_or_take(listener.clone(), &mut passed));

@@ -69,10 +69,11 @@ impl Reload {
         let _turn = self.turn.lock();
         let Ready { tls, policy, access, log_level, warnings } = self.prepare().inspect_err(|errors| {
             for error in errors {
-                tracing::error!("not reloaded, what was before stays: {error}");
+                let text = format!("not reloaded, what was before stays: {error}");
+                text.lines().for_each(|line| tracing::error!("{line}"));
             }
         })?;
-        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        warn(&warnings);
         let listeners = tls.len();
         tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
         if let Some(token) = access {
@@ -125,6 +126,14 @@ impl Reload {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// Logs what should be other about a configuration, with the lines of the file that it shows; a line end within an event would
+/// be escaped.
+pub(crate) fn warn(warnings: &[ConfigError]) {
+    for warning in warnings {
+        warning.to_string().lines().for_each(|line| tracing::warn!("{line}"));
     }
 }
 

@@ -83,13 +83,15 @@ pub(crate) async fn drain(
 ) -> Instant {
     let Stop { signal, restart } = stop;
     tracing::info!(signal, connections = broker.link_count(), "stopping; once more stops at once");
-    manager.stopping(broker);
     let timeout = broker.config.shutdown.timeout.0;
     let flushed_by = Instant::now() + timeout;
     let timeout = timeout - timeout / FLUSH_SHARE;
     let drain = Drain { timeout, ..Drain::from_config(&broker.config.shutdown, restart) };
+    let drained = broker.drain(drain);
+    // Whoever hears it can rely on that nobody is let in any more.
+    manager.stopping(broker);
     tokio::select! {
-        connections = broker.drain(drain) => if connections > 0 {
+        connections = drained => if connections > 0 {
             tracing::warn!(connections, "stopped, though some connections did not end in time");
         },
         again = signals.next_stop() => tracing::warn!(signal = again.signal, "stopping at once"),

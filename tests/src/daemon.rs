@@ -20,8 +20,13 @@ pub struct Daemon {
 impl Daemon {
     /// Runs what is to become a daemon.
     pub fn start(mut command: Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("the program can be run");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Self::start_with(command)
+    }
+
+    /// The same with the input and output that the command has.
+    pub fn start_with(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("the program can be run");
         let stderr = BufReader::new(process.stderr.take().expect("the pipe was asked for"));
         let (say, lines) = mpsc::channel();
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tidewire::config::{Config, ConfigError, Size, Sources, Span, check, load, load_with_warnings};
+use tidewire::config::{
+    Config, ConfigError, Size, Sources, Span, check, load, load_unchecked, load_with_warnings,
+};
 
 /// A file of this text; it goes with its directory.
 fn file(text: &str) -> (TempDir, PathBuf) {
@@ -389,4 +391,50 @@ fn what_is_printed_reads_back_as_the_same() {
             toml::to_string(&load_text(&printed).expect("it can be read")).expect("it can be written");
         assert_eq!(printed, again);
     }
+}
+
+/// Every setting that names a file.
+const FILES: &str = r#"
+[[listeners]]
+name = "secure"
+bind = "127.0.0.1:8443"
+transport = "ws"
+protocols = ["mqtt"]
+[listeners.tls]
+cert = "credential:file"
+key = "credential:file"
+client_ca = "credential:file"
+crl = ["credential:file"]
+[[listeners.tls.certificates]]
+cert = "credential:file"
+key = "credential:file"
+[auth]
+password_file = "credential:file"
+scram_file = "credential:file"
+acl_file = "credential:file"
+ca_file = "credential:file"
+[auth.jwt]
+keys = ["credential:file"]
+secret_file = "credential:file"
+jwks_file = "credential:file"
+[auth.http]
+url = "https://users.example/"
+token_file = "credential:file"
+[admin]
+token_file = "credential:file"
+"#;
+
+#[test]
+fn every_file_may_be_a_credential() {
+    let named = FILES.matches("credential:file").count();
+    let (_directory, path) = file(FILES);
+    let environment =
+        vec![("CREDENTIALS_DIRECTORY".to_owned(), "/run/credentials/tidewire.service".to_owned())];
+    let sources = Sources { file: Some(path.clone()), environment, overrides: Vec::new() };
+    let config = load_unchecked(&sources).expect("it can be read");
+    let text = toml::to_string(&config).expect("a configuration can be written");
+    assert_eq!(text.matches("\"/run/credentials/tidewire.service/file\"").count(), named, "{text}");
+    let errors = load(&Sources { file: Some(path), ..Sources::default() }).expect_err("none are passed");
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert!(errors.iter().any(|error| error.contains("$CREDENTIALS_DIRECTORY/file")), "{errors:?}");
 }

@@ -84,8 +84,16 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 
 /// A body that is there as a whole.
 pub(super) fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let never = |never: Infallible| match never {};
-    with_body(status, content_type, Full::new(body.into()).map_err(never).boxed_unsync())
+    with_body(status, content_type, boxed(Full::new(body.into())))
+}
+
+/// An answer that somebody else has made.
+pub(super) fn made(answer: Response<Full<Bytes>>) -> Answer {
+    answer.map(boxed)
+}
+
+fn boxed(body: Full<Bytes>) -> Body {
+    body.map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
 /// A body of this type.

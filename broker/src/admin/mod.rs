@@ -3,6 +3,8 @@
 //! ```text
 //!   bytes ──▶ server: limits ──▶ router ──▶ guard: no foreign page ──▶ routes ──▶ access: the token ──▶ an endpoint
 //!
+//!   GET  /                     the dashboard, a page that asks all the others
+//!   GET  /ws                   a WebSocket on which the broker's own protocols are spoken
 //!   GET  /healthz              200 as long as there is anybody to answer
 //!   GET  /readyz               200, or 503 and why clients should be sent elsewhere
 //!   GET  /metrics              all counters, for Prometheus
@@ -15,6 +17,7 @@
 mod access;
 mod answer;
 mod call;
+mod dashboard;
 mod endpoints;
 mod guard;
 mod page;
@@ -42,6 +45,7 @@ use crate::broker::Broker;
 use crate::config::ConfigError;
 use crate::line_budget::LineBudget;
 use crate::logging::LogLevel;
+use crate::net::Operators;
 
 /// Whoever has files that can be read again while connections are served.
 pub trait Reload: Send + Sync {
@@ -63,6 +67,7 @@ pub struct Admin {
     /// Where the listener is bound; none on a Unix socket.
     address: Option<SocketAddr>,
     routes: Routes,
+    operators: Operators,
     streams: Streams,
     log: Option<LogLevel>,
     /// The drain that was asked for last.
@@ -80,6 +85,7 @@ impl Admin {
         address: Option<SocketAddr>,
     ) -> Self {
         let routes = endpoints::routes(&broker.config);
+        let operators = Operators::new(Arc::clone(&broker), "admin");
         Self {
             broker,
             access,
@@ -87,6 +93,7 @@ impl Admin {
             stopping,
             address,
             routes,
+            operators,
             streams: Streams::default(),
             log: None,
             draining: Mutex::default(),

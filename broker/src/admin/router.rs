@@ -8,9 +8,12 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
 
-use super::Admin;
-use super::answer::{Answer, Refused};
+use super::answer::{Answer, Refused, made};
 use super::guard::{refuse_pages, require_json};
+use super::{Admin, dashboard};
+
+/// Where the broker's own protocols are spoken.
+const WEB_SOCKET: &str = "/ws";
 
 impl Admin {
     /// Answers a request.
@@ -30,14 +33,17 @@ impl Admin {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        refuse_pages(request.headers(), self.address)?;
+        if request.uri().path() == WEB_SOCKET {
+            return self.open_web_socket(request);
+        }
         let (head, body) = request.into_parts();
-        refuse_pages(&head.headers, self.address)?;
+        if let Some(file) = dashboard::file_at(head.uri.path()) {
+            return file.answer(&head.method, &head.headers).await;
+        }
         let (route, mut call) = self.routes.find(&head.method, head.uri.path(), head.uri.query())?;
         if !route.is_open && !self.access.admits(&head.headers) {
-            let reason = "give the token of admin.token_file as Authorization: Bearer";
-            let challenge = HeaderValue::from_static("Bearer realm=\"tidewire\"");
-            let refused = Refused::new(StatusCode::UNAUTHORIZED, reason);
-            return Err(refused.with(header::WWW_AUTHENTICATE, challenge));
+            return Err(token_is_missing());
         }
         call = call.with_accept(&head.headers);
         if route.takes_body() {
@@ -46,6 +52,22 @@ impl Admin {
         }
         route.answer(self, call).await
     }
+}
+
+impl Admin {
+    /// Makes a client of whoever asks for a WebSocket, who may do everything.
+    fn open_web_socket<B>(&self, request: Request<B>) -> Result<Answer, Refused> {
+        match self.access.admits_web_socket(request.headers()) {
+            true => Ok(made(self.operators.answer(request))),
+            false => Err(token_is_missing()),
+        }
+    }
+}
+
+fn token_is_missing() -> Refused {
+    let reason = "give the token of admin.token_file as Authorization: Bearer";
+    let challenge = HeaderValue::from_static("Bearer realm=\"tidewire\"");
+    Refused::new(StatusCode::UNAUTHORIZED, reason).with(header::WWW_AUTHENTICATE, challenge)
 }
 
 /// Reads a body that may have so many bytes.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -58,11 +59,15 @@ async fn attend(admin: Arc<Admin>, raw: Raw) {
         async move {
             let method = request.method().clone();
             let path = request.uri().path().to_owned();
-            let answer = admin.answer(request).await;
+            let mut answer = admin.answer(request).await;
             admin.note(peer, &method, &path, &answer);
             if let Some(begun) = answer.extensions().get::<Streaming>() {
                 // There is but one request.
                 let _ = streaming.set(begun.clone());
+            }
+            // Not `keep_alive(false)`: it would say so in the answer that begins a WebSocket as well.
+            if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)
         }
@@ -71,8 +76,8 @@ async fn attend(admin: Arc<Admin>, raw: Raw) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(raw), service);
+        .serve_connection(TokioIo::new(raw), service)
+        .with_upgrades();
     let mut serving = pin!(serving);
     loop {
         match tokio::time::timeout(CONNECTION_TIMEOUT, serving.as_mut()).await {

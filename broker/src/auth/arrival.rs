@@ -15,6 +15,9 @@ pub struct Arrival {
     pub certified: Option<Arc<str>>,
     /// A token that came with the upgrade.
     pub token: Option<Token>,
+    /// Whether whoever runs the broker has come, by the admin listener, and has proved there that it may: no rules hold for
+    /// it, and nothing else is asked.
+    pub is_operator: bool,
 }
 
 /// A bearer token (RFC 6750). It never shows in logs.

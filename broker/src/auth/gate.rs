@@ -4,6 +4,7 @@
 //!   token ──▶ certificate ──▶ password file ──▶ web service ──▶ anonymous, where nothing was given
 //! ```
 //!
+//! Whoever runs the broker, and has proved it to the admin listener, is let in before any of that, and no rules hold for it.
 //! A token that is refused is refused; a name and password that the file does not know are for the service to judge.
 
 use std::sync::Arc;
@@ -39,6 +40,9 @@ impl Authority for Gate {
     /// Where there is a token, its bearer is who that says, whatever else is given. Else a client is who its certificate
     /// says; one that says in CONNECT to be somebody else has not proved that.
     fn authenticate(&self, credentials: Credentials) -> Check {
+        if credentials.arrival.is_operator {
+            return Vouched { method: Method::Operator, ..Vouched::default() }.into();
+        }
         let policy = self.policy.load();
         if let (Some(tokens), Some(token)) = (&policy.tokens, token(&policy, &credentials)) {
             return tokens.examine(token, credentials.now_secs);
@@ -86,6 +90,9 @@ impl Authority for Gate {
     /// The operator's rules come first, then those that a token or a service brings along. Where there are any, what none
     /// allows is denied.
     fn rights(&self, identity: &Identity) -> Rights {
+        if identity.vouched.method == Method::Operator {
+            return Rights::default();
+        }
         let policy = self.policy.load();
         let brought = identity.vouched.claims.as_ref().and_then(|claims| claims.acl.as_deref());
         match (policy.acl.as_ref(), brought) {
@@ -108,7 +115,7 @@ impl Authority for Gate {
             Method::Scram => policy.scram_users().is_some_and(|users| users.has(user)),
             Method::Token => policy.tokens.is_some(),
             Method::Service => policy.service.is_some(),
-            Method::Certificate => true,
+            Method::Certificate | Method::Operator => true,
         }
     }
 }
@@ -159,5 +166,40 @@ fn ask(service: Option<Arc<Service>>, credentials: Credentials) -> Check {
     match service {
         Some(service) => Check::Asking(Box::pin(async move { service.authenticate(&credentials).await })),
         None => Denial::wrong_password().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tidewire_protocols::topic::TopicFilter;
+
+    use super::*;
+    use crate::auth::acl::Acl;
+    use crate::auth::{Arrival, Judgement};
+
+    #[test]
+    fn for_an_operator_nothing_is_asked_and_no_rule_holds() {
+        let acl = Acl::parse(Path::new("acl.toml"), "[[rules]]\ndeny = [\"all\"]\n").unwrap();
+        let gate = Gate::new(Policy { acl: Some(acl), ..Policy::default() });
+        for (is_operator, expected) in [(true, Some(Judgement::Allowed)), (false, None)] {
+            let credentials = Credentials {
+                arrival: Arrival { is_operator, ..Arrival::default() },
+                user_name: None,
+                password: None,
+                client_id: "c".into(),
+                now_secs: 0,
+            };
+            let Check::Done(answer) = gate.authenticate(credentials) else {
+                panic!("nobody has to be asked")
+            };
+            let judged = answer.ok().map(|vouched| {
+                let identity = Identity { vouched, ..Identity::default() };
+                assert!(gate.still_admits(&identity), "a reload does not end it");
+                gate.rights(&identity).judge_filter(TopicFilter::parse("$SYS/#").unwrap())
+            });
+            assert_eq!(judged, expected, "is_operator: {is_operator}");
+        }
     }
 }

@@ -58,6 +58,8 @@ pub enum Method {
     Token,
     /// A service was asked.
     Service,
+    /// By having come by the admin listener as one who runs the broker; see [`Arrival`](super::Arrival).
+    Operator,
 }
 
 /// A client that was let in: whom it was vouched for to be, and where it came from. All that rules look at.

@@ -40,16 +40,20 @@ impl Drain {
 }
 
 impl Broker {
-    /// Asks everybody to leave, and waits until they have or the time is up; returns how many are left. A second one
-    /// beside the first hastens it: each client is told when the earlier of the two says so.
-    pub async fn drain(&self, drain: Drain) -> usize {
-        let leave = async {
-            self.tell_all(drain).await;
-            self.wait_until_empty().await;
-        };
-        // In time or not, the number says it.
-        let _ = tokio::time::timeout(drain.timeout, leave).await;
-        self.link_count()
+    /// Lets nobody in from this call on; what it returns asks everybody to leave, and waits until they have or the time is
+    /// up, and says how many are left. A second one beside the first hastens it: each client is told when the earlier of
+    /// the two says so.
+    pub fn drain(&self, drain: Drain) -> impl Future<Output = usize> + Send + '_ {
+        let links = self.begin_drain(drain.signal());
+        async move {
+            let leave = async {
+                tell_all(links, drain).await;
+                self.wait_until_empty().await;
+            };
+            // In time or not, the number says it.
+            let _ = tokio::time::timeout(drain.timeout, leave).await;
+            self.link_count()
+        }
     }
 
     /// Whether nobody is let in any more.
@@ -84,27 +88,26 @@ impl Broker {
         self.links.iter().map(|entry| Arc::clone(&entry)).collect()
     }
 
-    async fn tell_all(&self, drain: Drain) {
-        let started = Instant::now();
-        let mut links = self.begin_drain(drain.signal());
-        let order = foldhash::fast::RandomState::default();
-        links.sort_by_cached_key(|link| order.hash_one(link.id()));
-        let count = u32::try_from(links.len()).unwrap_or(u32::MAX);
-        for (place, link) in (0..).zip(links) {
-            let due = started + share(drain.spread.min(drain.timeout), place, count);
-            if due > Instant::now() {
-                tokio::time::sleep_until(due).await;
-            }
-            link.end(drain.signal());
-        }
-    }
-
     /// Looks again at intervals: this happens once, and needs no machinery.
     async fn wait_until_empty(&self) {
         let mut interval = tokio::time::interval(LOOK_AGAIN);
         while self.link_count() > 0 {
             interval.tick().await;
         }
+    }
+}
+
+async fn tell_all(mut links: Vec<Arc<Link>>, drain: Drain) {
+    let started = Instant::now();
+    let order = foldhash::fast::RandomState::default();
+    links.sort_by_cached_key(|link| order.hash_one(link.id()));
+    let count = u32::try_from(links.len()).unwrap_or(u32::MAX);
+    for (place, link) in (0..).zip(links) {
+        let due = started + share(drain.spread.min(drain.timeout), place, count);
+        if due > Instant::now() {
+            tokio::time::sleep_until(due).await;
+        }
+        link.end(drain.signal());
     }
 }
 

@@ -319,7 +319,7 @@ impl Broker {
         }
         match offered {
             Offered::Sent => {
-                turn.tally.sent[protocol_of(session) as usize].note(qos, publication.payload.len())
+                turn.tally.sent[protocol_of(session) as usize].note(qos, publication.payload.len());
             }
             Offered::Taken { displaced } => {
                 turn.tally.dropped += displaced;

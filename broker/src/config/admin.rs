@@ -33,10 +33,10 @@ impl Default for AdminConfig {
 }
 
 impl AdminConfig {
-    /// Makes the file's name relative to `directory`, unless it is absolute.
-    pub fn resolve(&mut self, directory: &Path) {
+    /// Has `find` say where the files are that settings name.
+    pub fn resolve(&mut self, find: &impl Fn(&Path) -> PathBuf) {
         if let Some(file) = &mut self.token_file {
-            *file = directory.join(&file);
+            *file = find(file);
         }
     }
 

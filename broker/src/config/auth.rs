@@ -89,15 +89,15 @@ impl HttpAuthConfig {
 }
 
 impl AuthConfig {
-    /// Makes the file names relative to `directory`, unless they are absolute.
-    pub fn resolve(&mut self, directory: &Path) {
+    /// Has `find` say where the files are that settings name.
+    pub fn resolve(&mut self, find: &impl Fn(&Path) -> PathBuf) {
         let files = [&mut self.password_file, &mut self.scram_file, &mut self.acl_file, &mut self.ca_file];
         let of_service = self.http.as_mut().and_then(|http| http.token_file.as_mut());
         for file in files.into_iter().flatten().chain(of_service) {
-            *file = directory.join(&file);
+            *file = find(file);
         }
         if let Some(jwt) = &mut self.jwt {
-            jwt.resolve(directory);
+            jwt.resolve(find);
         }
     }
 

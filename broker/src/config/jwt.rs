@@ -84,10 +84,10 @@ impl Default for JwtConfig {
 }
 
 impl JwtConfig {
-    /// Makes the file names relative to `directory`, unless they are absolute.
-    pub fn resolve(&mut self, directory: &Path) {
+    /// Has `find` say where the files are that settings name.
+    pub fn resolve(&mut self, find: &impl Fn(&Path) -> PathBuf) {
         for file in self.keys.iter_mut().chain(&mut self.secret_file).chain(&mut self.jwks_file) {
-            *file = directory.join(&file);
+            *file = find(file);
         }
     }
 
@@ -364,7 +364,7 @@ mod tests {
         }
         let read = |text: &str| {
             let mut config = config(text);
-            config.resolve(directory.path());
+            config.resolve(&|file| directory.path().join(file));
             config.read()
         };
         let (_, keys) = read(

@@ -1,6 +1,5 @@
 //! Where settings come from: the file, then `TIDEWIRE_SECTION__KEY` of the environment, then `--set section.key=value`;
-//! the later ones win. Relative paths of users, certificates and keys are relative to the configuration file. Every error
-//! names the place, what is wrong, and what would be right.
+//! the later ones win. Every error names the place, what is wrong, and what would be right.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use super::files::find_file;
 use super::{Config, check, warnings};
 use crate::excerpt::{describe, excerpt, place};
 
@@ -119,12 +119,11 @@ fn read(sources: &Sources) -> Result<Read, Vec<ConfigError>> {
             .map_err(|error| vec![at(&origin, describe(error.message()))])?;
         origins.push((key, origin));
     }
-    if let Some(directory) = sources.file.as_deref().and_then(Path::parent) {
-        let tls = config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
-        tls.for_each(|tls| tls.resolve(directory));
-        config.auth.resolve(directory);
-        config.admin.resolve(directory);
-    }
+    let find = |file: &Path| find_file(file, sources);
+    let tls = config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
+    tls.for_each(|tls| tls.resolve(&find));
+    config.auth.resolve(&find);
+    config.admin.resolve(&find);
     Ok(Read { config, text, origins })
 }
 

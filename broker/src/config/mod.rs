@@ -8,6 +8,7 @@ mod auth;
 mod authority;
 mod check;
 mod compression;
+mod files;
 mod jwt;
 mod limits;
 mod listener;

@@ -20,20 +20,28 @@ pub struct Amount {
 
 /// Messages of one protocol that went one way, by QoS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ByQos([Amount; QOS]);
+pub struct ByQos {
+    amounts: [Amount; QOS],
+    has_any: bool,
+}
 
 impl ByQos {
     /// One more, with so many bytes of payload.
     #[inline]
     pub fn note(&mut self, qos: Qos, bytes: usize) {
-        let amount = &mut self.0[qos as usize];
+        self.has_any = true;
+        let amount = &mut self.amounts[qos as usize];
         amount.messages += 1;
         amount.bytes += bytes as u64;
     }
 
     /// Those of `other` as well.
     pub fn merge(&mut self, other: &Self) {
-        for (amount, more) in self.0.iter_mut().zip(&other.0) {
+        if !other.has_any {
+            return;
+        }
+        self.has_any = true;
+        for (amount, more) in self.amounts.iter_mut().zip(&other.amounts) {
             amount.messages += more.messages;
             amount.bytes += more.bytes;
         }
@@ -109,17 +117,24 @@ struct MovedCounters {
     written: Counter,
 }
 
+/// Most turns have messages of one protocol that go one way, so the others cost a look each.
+#[inline]
+fn add(counters: &[AmountCounters; QOS], by_qos: &ByQos) {
+    if !by_qos.has_any {
+        return;
+    }
+    for (counters, amount) in counters.iter().zip(&by_qos.amounts) {
+        counters.messages.add_if_any(amount.messages);
+        counters.bytes.add_if_any(amount.bytes);
+    }
+}
+
 impl Traffic {
     /// Adds what flows by a turn's tally.
     pub(super) fn add(&self, tally: &Tally) {
-        let messages = self.received.iter().zip(&tally.received).chain(self.sent.iter().zip(&tally.sent));
-        for (counters, amounts) in
-            messages.flat_map(|(counters, ByQos(amounts))| counters.iter().zip(amounts))
-        {
-            if amounts.messages > 0 {
-                counters.messages.add(amounts.messages);
-                counters.bytes.add_if_any(amounts.bytes);
-            }
+        for protocol in 0..Protocol::ALL.len() {
+            add(&self.received[protocol], &tally.received[protocol]);
+            add(&self.sent[protocol], &tally.sent[protocol]);
         }
         for (counters, moved) in self.moved.iter().zip(&tally.moved) {
             counters.read.add_if_any(moved.read);

@@ -99,6 +99,7 @@ impl<'a> Admission<'a> {
             listener: Arc::clone(&self.listener.name),
             certified: self.link.user(),
             token: found.token.take(),
+            is_operator: false,
         }
     }
 

@@ -31,7 +31,7 @@ const PULSE: Duration = Duration::from_secs(1);
 /// Accepts and serves connections until `stop` says so; those that are being served go on.
 pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<bool>) {
     let Bound { config, tls, acceptors } = bound;
-    let site = Arc::new(ListenerState { broker, config, tls, served: AtomicUsize::new(0) });
+    let site = Arc::new(ListenerState::new(broker, config, tls));
     let mut next = 0;
     let mut pulse = pin!(tokio::time::sleep(Duration::ZERO));
     loop {
@@ -79,6 +79,12 @@ pub(super) struct ListenerState {
     pub(super) config: ListenerConfig,
     tls: Option<Arc<LiveTls>>,
     served: AtomicUsize,
+}
+
+impl ListenerState {
+    pub(super) fn new(broker: Arc<Broker>, config: ListenerConfig, tls: Option<Arc<LiveTls>>) -> Self {
+        Self { broker, config, tls, served: AtomicUsize::new(0) }
+    }
 }
 
 /// One connection's place among those that a listener serves; given back when the connection is over.
@@ -183,7 +189,7 @@ pub fn serve_socket(
     tls: Option<Arc<LiveTls>>,
     raw: Raw,
 ) -> impl Future<Output = ()> + Send {
-    attend(&Arc::new(ListenerState { broker, config, tls, served: AtomicUsize::new(0) }), raw)
+    attend(&Arc::new(ListenerState::new(broker, config, tls)), raw)
 }
 
 /// A connection that is on the broker's list and not served yet. If it never is, whatever the reason, a panic included,
@@ -233,7 +239,7 @@ mod tests {
         let store = Arc::new(MemoryStore::default());
         let broker = Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system());
         let config = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
-        Arc::new(ListenerState { broker: Arc::new(broker), config, tls: None, served: AtomicUsize::new(0) })
+        Arc::new(ListenerState::new(Arc::new(broker), config, None))
     }
 
     #[test]

@@ -108,7 +108,8 @@ impl ServiceManager {
         self.tell(&[State::ExtendTimeout(STEP)], &format!("recovering the store: {progress}"));
     }
 
-    /// Every listener is bound: clients are served from here on, and the watchdog looks after that.
+    /// Every listener is bound: clients are served from here on, and the watchdog looks after that. Must be called inside the
+    /// runtime that serves them.
     ///
     /// # Errors
     ///

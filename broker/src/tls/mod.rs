@@ -111,12 +111,12 @@ impl TlsFault {
 }
 
 impl TlsSettings {
-    /// Makes the file names relative to `directory`, unless they are absolute.
-    pub fn resolve(&mut self, directory: &Path) {
+    /// Has `find` say where the files are that settings name.
+    pub fn resolve(&mut self, find: &impl Fn(&Path) -> PathBuf) {
         let pairs = self.certificates.iter_mut().flat_map(|pair| [&mut pair.cert, &mut pair.key]);
         let files = [&mut self.cert, &mut self.key].into_iter().chain(pairs);
         for file in files.chain(&mut self.client_ca).chain(&mut self.crl) {
-            *file = directory.join(&file);
+            *file = find(file);
         }
     }
 

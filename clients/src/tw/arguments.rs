@@ -5,6 +5,7 @@ use tidewire_clients::mqtt::Version;
 use tidewire_clients::{Error, Qos, Scheme, Url};
 
 use super::bench::BenchArgs;
+use super::manual::Action;
 
 /// Talks to a message broker: MQTT and STOMP, over WebSocket and TCP.
 #[derive(Debug, Parser)]
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Sub(SubArgs),
     /// Measure a broker.
     Bench(BenchArgs),
+    #[command(flatten)]
+    Manual(Action),
 }
 
 /// Where to connect, and as whom.
@@ -105,7 +108,7 @@ impl Cli {
                     _ => Ok(()),
                 }
             }
-            Command::Bench(_) => Ok(()),
+            Command::Bench(_) | Command::Manual(_) => Ok(()),
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod arguments;
 mod bench;
+#[path = "../../../broker/src/manual.rs"]
+mod manual;
 mod publish;
 mod render;
 mod subscribe;
@@ -26,6 +28,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Pub(args) => publish::run(args),
         Command::Sub(args) => subscribe::run(args),
         Command::Bench(args) => bench::run(&args),
+        Command::Manual(action) => action.run(Cli::command()).map_err(Failure::Other),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@
 //! * `message_space`: every row of the table that maps MQTT 5, MQTT 3.1.1 and STOMP messages onto each other;
 //! * `features`: every feature that a client has, each library by a script of its own;
 //! * `web`: clients and headless Chromium by ws and wss, compressed and not, and through nginx and HAProxy;
+//! * `dashboard`: an operator uses the page of the admin listener, in headless Chromium;
 //! * `auth`: clients prove who they are in every way that they have, renew themselves, and lose what they may not have.
 //!
 //! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
@@ -17,6 +18,7 @@ mod authority;
 #[allow(dead_code, reason = "shared with the other tests of the release binary, which ask for more")]
 mod broker;
 mod client;
+mod dashboard;
 mod driver;
 mod features;
 mod matrix;

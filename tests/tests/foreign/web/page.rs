@@ -19,9 +19,14 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn open(name: &str, argument: &Value) -> Self {
+        Self::driven_by("page.mjs", name, argument)
+    }
+
+    /// One that this script of `tests/foreign/` opens and drives.
+    pub(crate) fn driven_by(script: &str, name: &str, argument: &Value) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign");
         let mut process = Command::new("node")
-            .arg(folder.join("page.mjs"))
+            .arg(folder.join(script))
             .args([name, &argument.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
