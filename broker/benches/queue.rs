@@ -11,7 +11,9 @@ use tidewire::config::Config;
 use tidewire::message::{Message, Publication, Qos, SessionId};
 use tidewire::output::Output;
 use tidewire::queue::{Acknowledged, ConsumerTerms, Queue, QueueLimits, Queues};
-use tidewire::session::{Claim, Deliver, Delivered, DeliveryOptions, Feed, Link, Transmit};
+use tidewire::session::{
+    Claim, Deliver, Delivered, DeliveryOptions, Feed, Link, ProtocolKind, SessionKey, Transmit,
+};
 use tidewire::store::CommitId;
 use tidewire_protocols::topic::TopicName;
 
@@ -73,7 +75,8 @@ impl Bench {
             is_auto_delete: false,
             is_browser: false,
         };
-        let joined = bench.queue.join(terms, &bench.feed, &mut Vec::new());
+        let client = SessionKey { protocol: ProtocolKind::Mqtt, client_id: "bench".into() };
+        let joined = bench.queue.join(client, terms, &bench.feed, &mut Vec::new());
         assert!(matches!(joined, Ok(Ok(_))), "the queue has room for a consumer");
         bench
     }

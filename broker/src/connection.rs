@@ -216,8 +216,7 @@ impl Connection {
 
     /// Whether more input is to be handled: few enough replies are held, and the store keeps up.
     fn may_read(&self) -> bool {
-        self.protocol.takes_input(self.broker.config.limits.held_bytes_max.0)
-            && !self.broker.store().is_congested()
+        self.protocol.takes_input() && !self.broker.store().is_congested()
     }
 
     /// Has the connection woken once the store has caught up, if that is what keeps it from being read.

@@ -2,6 +2,7 @@
 
 mod action;
 mod endpoint;
+mod messages;
 mod run;
 mod table;
 
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
-use tidewire::config::ConfigError;
+use tidewire::config::{Change, ConfigError};
 
 use self::action::Action;
 use self::endpoint::{Endpoint, Reply};
@@ -69,6 +70,8 @@ struct Report {
     #[serde(default)]
     warnings: Vec<ConfigError>,
     #[serde(default)]
+    changes: Vec<Change>,
+    #[serde(default)]
     errors: Vec<ConfigError>,
 }
 
@@ -87,5 +90,6 @@ fn reloaded(endpoint: &Endpoint, reply: &Reply) -> Result<ExitCode, String> {
     for warning in &report.warnings {
         complain(&format!("warning: {warning}"));
     }
-    Ok(say("reloaded\n"))
+    let changes: String = report.changes.iter().map(|change| format!("{change}\n")).collect();
+    Ok(say(&format!("{changes}reloaded\n")))
 }

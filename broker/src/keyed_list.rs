@@ -27,7 +27,8 @@ pub(crate) trait Keyed {
     fn hash_key(key: &Self::Key, hasher: &impl BuildHasher) -> u64;
 }
 
-/// See the module. At most one entry has any one key; the order is nobody's business.
+/// See the module. At most one entry has any one key; the order is nobody's business. Whoever looks at the entries in pieces
+/// goes from the last to the first: one that is removed meanwhile has its place taken by the last, which was seen.
 pub(crate) struct KeyedList<T> {
     entries: Vec<T>,
     /// There while the list is long.
@@ -59,6 +60,11 @@ impl<T: Keyed> KeyedList<T> {
     }
 
     /// The entry of that key.
+    pub(crate) fn find(&self, key: &T::Key) -> Option<&T> {
+        self.entries.get(self.position_of(key)?)
+    }
+
+    /// The same, to be changed otherwise than in its key.
     pub(crate) fn find_mut(&mut self, key: &T::Key) -> Option<&mut T> {
         let position = self.position_of(key)?;
         self.entries.get_mut(position)

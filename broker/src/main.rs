@@ -1,5 +1,6 @@
 //! The daemon `tidewire`.
 
+mod config_command;
 mod ctl;
 mod failure;
 mod manual;
@@ -7,6 +8,7 @@ mod passwd;
 mod reload;
 mod stop;
 mod store_command;
+mod surroundings;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,7 +20,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tidewire::admin::{self, Access, Admin};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
-use tidewire::config::{Bind, Config, ConfigError, ProtocolName, Sources, Transport, load_with_warnings};
+use tidewire::config::{
+    Bind, Config, ConfigError, Loaded, ProtocolName, Sources, Transport, load_with_warnings,
+};
 use tidewire::logging::{self, LogLevel};
 use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
@@ -48,10 +52,11 @@ struct Cli {
 enum Command {
     /// Run the broker; without a file, with the embedded default.
     Serve(ConfigArgs),
-    /// Test a configuration: exit 0, or 1 with every fault and its place.
-    Check(ConfigArgs),
-    /// Print the effective configuration, defaults included.
-    Config(ConfigArgs),
+    /// Test a configuration, the files that it names, its directory and its addresses: exit 0, or 1 with every fault and its
+    /// place.
+    Check(config_command::Check),
+    /// Print the effective configuration, defaults included, and where what was set comes from.
+    Config(config_command::Show),
     /// Add or change a user; asks for the password on the terminal, or reads it from standard input.
     Passwd(passwd::Arguments),
     /// Tell a broker that runs what to do, over its admin listener.
@@ -72,30 +77,24 @@ struct ConfigArgs {
     set: Vec<String>,
 }
 
+impl ConfigArgs {
+    fn sources(&self) -> Sources {
+        Sources {
+            file: self.config.clone(),
+            environment: std::env::vars().collect(),
+            overrides: self.set.clone(),
+        }
+    }
+}
+
 /// tokio looks for I/O events after this many tasks. Its default of 61 breaks the batches of a large fan-out.
 const EVENT_INTERVAL: u32 = 2048;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(args) => with_config(&args, serve, |errors| {
-            Failure::configuration(lines(errors)).say(&ServiceManager::new(&Environment::of_process()))
-        }),
-        Command::Check(args) => with_config(
-            &args,
-            |_, warnings, sources| match warnings.as_slice() {
-                [] => say(&format!("{}: no fault found\n", name(&sources))),
-                warnings => fail(warnings),
-            },
-            fail,
-        ),
-        Command::Config(args) => with_config(
-            &args,
-            |config, _, _| match toml::to_string(&config) {
-                Ok(text) => say(&text),
-                Err(error) => complain(&error.to_string()),
-            },
-            fail,
-        ),
+        Command::Serve(arguments) => serve(arguments.sources()),
+        Command::Check(arguments) => config_command::check(&arguments),
+        Command::Config(arguments) => config_command::show(&arguments),
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Store(arguments) => succeed(store_command::run(&arguments)),
@@ -103,25 +102,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs with a configuration that is right, what should be other about it all the same, and where it came from; or else with
-/// what is wrong.
-fn with_config(
-    args: &ConfigArgs,
-    run: impl FnOnce(Config, Vec<ConfigError>, Sources) -> ExitCode,
-    refuse: impl FnOnce(&[ConfigError]) -> ExitCode,
-) -> ExitCode {
-    let sources = Sources {
-        file: args.config.clone(),
-        environment: std::env::vars().collect(),
-        overrides: args.set.clone(),
+fn serve(sources: Sources) -> ExitCode {
+    let Loaded { config, warnings, .. } = match load_with_warnings(&sources) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            let failure = Failure::configuration(lines(&errors));
+            return failure.say(&ServiceManager::new(&Environment::of_process()));
+        }
     };
-    match load_with_warnings(&sources) {
-        Ok((config, warnings)) => run(config, warnings, sources),
-        Err(errors) => refuse(&errors),
-    }
-}
-
-fn serve(config: Config, warnings: Vec<ConfigError>, sources: Sources) -> ExitCode {
     let manager = Arc::new(ServiceManager::new(&Environment::of_process()));
     // What is in the queue is written when this is dropped.
     let logging = match logging::start(&config.log) {
@@ -153,10 +141,10 @@ async fn run(
     let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
     manager.recovering("sessions, subscriptions and queues");
     broker.restore(recovered);
-    let listeners = broker.config.listeners.iter();
-    let bound = listeners.map(|listener| net::bind_or_take(listener.clone(), &mut passed));
+    let config = broker.kept_config();
+    let bound = config.listeners.iter().map(|listener| net::bind_or_take(listener.clone(), &mut passed));
     let bound = bound.collect::<Result<Vec<_>, _>>()?;
-    let (admin, access) = bind_admin(&broker.config, &mut passed)?;
+    let (admin, access) = bind_admin(&config, &mut passed)?;
     for name in passed.left() {
         tracing::warn!(name, "a socket was passed that no listener takes (bind = \"systemd:NAME\")");
     }
@@ -186,7 +174,7 @@ async fn run(
         tracing::info!("listening on {}", describe(&listener));
         tokio::spawn(net::serve(Arc::clone(&broker), listener, broker.draining()));
     }
-    let who = match broker.config.allows_anonymous() {
+    let who = match config.allows_anonymous() {
         true => "everybody may connect",
         false => "users may connect who authenticate",
     };
@@ -218,7 +206,7 @@ async fn run(
 }
 
 /// What a reload was refused for, at first.
-fn fault_of(reloaded: &Result<Result<Vec<ConfigError>, Vec<ConfigError>>, JoinError>) -> Option<String> {
+fn fault_of(reloaded: &Result<Result<admin::Reloaded, Vec<ConfigError>>, JoinError>) -> Option<String> {
     match reloaded {
         Ok(Ok(_)) => None,
         Ok(Err(errors)) => errors.first().map(ToString::to_string),
@@ -230,7 +218,7 @@ fn fault_of(reloaded: &Result<Result<Vec<ConfigError>, Vec<ConfigError>>, JoinEr
 /// own: on those that serve clients, timers come late when there is most to do.
 fn watch_memory(broker: &Arc<Broker>) -> std::io::Result<()> {
     let available = memory::available();
-    let configured = broker.config.limits.memory_max.map(|size| size.0 as u64);
+    let configured = broker.config().limits.memory_max.map(|size| size.0 as u64);
     let Some(ceiling) = Ceiling::choose(configured, available) else { return Ok(()) };
     let process = Process { runtime: Handle::current() };
     if process.resident().is_none() {

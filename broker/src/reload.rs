@@ -4,16 +4,19 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tidewire::admin::{self, Access};
+use tidewire::admin::{self, Access, Reloaded};
 use tidewire::auth::{Gate, Policy};
 use tidewire::broker::Broker;
-use tidewire::config::{AdminToken, Config, ConfigError, ListenerConfig, Sources, load_with_warnings};
+use tidewire::config::{
+    AdminToken, Config, ConfigError, ListenerConfig, Loaded, Snapshot, Sources, load_with_warnings,
+};
 use tidewire::logging::LogLevel;
 use tidewire::net::Bound;
 use tidewire::tls::{LiveTls, Prepared};
 
 /// What a reload reaches: users, rules and keys of tokens, the listeners' certificates, keys, authorities and revocation
-/// lists, the admin listener's token, and the log's level.
+/// lists, the admin listener's token, the log's level, and the settings that can change meanwhile: see
+/// [`Config::until_restart`].
 pub(crate) struct Reload {
     sources: Sources,
     broker: Arc<Broker>,
@@ -21,19 +24,19 @@ pub(crate) struct Reload {
     access: Arc<Access>,
     level: LogLevel,
     listeners: Vec<Listener>,
-    /// Two at once would put in force now what the one has read, now what the other has.
-    turn: Mutex<()>,
+    /// What is in force. Two reloads at once would put in force now what the one has read, now what the other has.
+    in_force: Mutex<Snapshot>,
 }
 
 /// What is ready to be put in force.
 struct Ready<'r> {
+    config: Config,
+    snapshot: Snapshot,
     tls: Vec<(&'r LiveTls, Prepared)>,
     policy: Policy,
-    /// What is logged; one that was set at run time ends with a reload.
-    log_level: String,
-    /// The admin listener's, unless that itself has changed: what an address needs is asked of the one that is bound.
-    access: Option<Option<AdminToken>>,
-    warnings: Vec<ConfigError>,
+    /// The admin listener's.
+    token: Option<AdminToken>,
+    reloaded: Reloaded,
 }
 
 struct Listener {
@@ -60,56 +63,59 @@ impl Reload {
             tls: bound.tls.clone(),
         };
         let listeners = bound.iter().map(listener).collect();
-        Self { sources, broker, gate, access, level, listeners, turn: Mutex::new(()) }
+        let in_force = Mutex::new(Snapshot::take(&broker.config()));
+        Self { sources, broker, gate, access, level, listeners, in_force }
     }
 
     /// Reads everything again. Where something is wrong, what was before stays. Says in the log what came of it, and
     /// returns the same. One that comes meanwhile waits.
-    pub(crate) fn run(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
-        let _turn = self.turn.lock();
-        let Ready { tls, policy, access, log_level, warnings } = self.prepare().inspect_err(|errors| {
-            for error in errors {
-                let text = format!("not reloaded, what was before stays: {error}");
-                text.lines().for_each(|line| tracing::error!("{line}"));
-            }
-        })?;
-        warn(&warnings);
+    pub(crate) fn run(&self) -> Result<Reloaded, Vec<ConfigError>> {
+        let mut in_force = self.in_force.lock();
+        let Ready { config, snapshot, tls, policy, token, reloaded } =
+            self.prepare(&in_force).inspect_err(|errors| {
+                for error in errors {
+                    let text = format!("not reloaded, what was before stays: {error}");
+                    text.lines().for_each(|line| tracing::error!("{line}"));
+                }
+            })?;
         let listeners = tls.len();
         tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
-        if let Some(token) = access {
-            self.access.install(token);
-        }
-        if let Err(error) = self.level.set(&log_level) {
+        self.access.install(token);
+        // One that was set at run time ends with a reload.
+        if let Err(error) = self.level.set(&config.log.level) {
             tracing::error!("log.level: {error}");
         }
         self.gate.install(policy);
+        *in_force = snapshot.with(config.clone());
+        self.broker.install(config);
         self.broker.reconsider_all();
-        tracing::info!(
-            listeners,
-            "reloaded: users, rules, certificates, keys, authorities and revocation lists"
-        );
-        Ok(warnings)
-    }
-
-    fn prepare(&self) -> Result<Ready<'_>, Vec<ConfigError>> {
-        let (config, mut warnings) = load_with_warnings(&self.sources)?;
-        self.check_anonymous(&config).map_err(|error| vec![error])?;
-        let policy = config.policy().map_err(|fault| vec![fault.into()])?;
-        let mut tls = Vec::new();
-        for listener in &self.listeners {
-            match listener.prepare(&config).map_err(|error| vec![error])? {
-                Change::Tls(live, prepared) => tls.push((live, prepared)),
-                Change::None => {}
-                Change::Listener => warnings.push(takes_a_restart(&listener.place())),
+        warn(&reloaded.warnings);
+        for change in &reloaded.changes {
+            match change.takes_restart {
+                true => tracing::warn!("changed: {change}"),
+                false => tracing::info!("changed: {change}"),
             }
         }
-        let access = if config.admin.bind == self.broker.config.admin.bind {
-            Some(config.admin.token().map_err(|text| vec![fault("admin.token_file", text)])?)
-        } else {
-            warnings.push(takes_a_restart("admin.bind"));
-            None
-        };
-        Ok(Ready { tls, policy, access, log_level: config.log.level, warnings })
+        tracing::info!(
+            listeners,
+            changes = reloaded.changes.len(),
+            "reloaded: users, rules, certificates, keys, authorities, revocation lists and settings"
+        );
+        Ok(reloaded)
+    }
+
+    fn prepare(&self, in_force: &Snapshot) -> Result<Ready<'_>, Vec<ConfigError>> {
+        let Loaded { config: read, warnings, .. } = load_with_warnings(&self.sources)?;
+        self.check_anonymous(&read).map_err(|error| vec![error])?;
+        let config = read.until_restart(&self.broker.config());
+        // Before they are used: what changes in between is seen as a change the next time.
+        let snapshot = Snapshot::take(&read);
+        let policy = config.policy().map_err(|fault| vec![fault.into()])?;
+        let tls = self.listeners.iter().filter_map(|listener| listener.prepare(&config));
+        let tls = tls.collect::<Result<_, _>>().map_err(|error| vec![error])?;
+        let token = config.admin.token().map_err(|text| vec![fault("admin.token_file", text)])?;
+        let reloaded = Reloaded { warnings, changes: in_force.changes(&snapshot, &config) };
+        Ok(Ready { config, snapshot, tls, policy, token, reloaded })
     }
 
     /// Where nothing is said of clients without credentials, the listeners decide. Those of the file may be on loopback
@@ -138,42 +144,25 @@ pub(crate) fn warn(warnings: &[ConfigError]) {
 }
 
 impl admin::Reload for Reload {
-    fn reload(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
+    fn reload(&self) -> Result<Reloaded, Vec<ConfigError>> {
         self.run()
     }
 }
 
-/// What a reload makes of a listener.
-enum Change<'r> {
-    Tls(&'r LiveTls, Prepared),
-    None,
-    /// It is another one now, or is gone, or speaks TLS where it did not.
-    Listener,
-}
-
 impl Listener {
-    fn prepare(&self, config: &Config) -> Result<Change<'_>, ConfigError> {
-        let is_same = |now: &&ListenerConfig| now.name == self.name && now.bind == self.bind;
-        let settings = config.listeners.iter().find(is_same).map(|now| &now.tls);
-        match (&self.tls, settings) {
-            (Some(live), Some(Some(settings))) => match live.prepare(settings) {
-                Ok(prepared) => Ok(Change::Tls(live, prepared)),
-                Err(tls_fault) => Err(fault(&self.place(), tls_fault.to_string())),
-            },
-            (None, Some(None)) => Ok(Change::None),
-            _ => Ok(Change::Listener),
-        }
-    }
-
-    fn place(&self) -> String {
-        format!("listener \"{}\"", self.name)
+    /// Its TLS as the settings have it by now, if it speaks TLS.
+    fn prepare(&self, config: &Config) -> Option<Result<(&LiveTls, Prepared), ConfigError>> {
+        let is_it = |now: &&ListenerConfig| now.name == self.name && now.bind == self.bind;
+        let settings = config.listeners.iter().find(is_it)?.tls.as_ref();
+        let (live, settings) = self.tls.as_deref().zip(settings)?;
+        let place = || format!("listener \"{}\"", self.name);
+        Some(match live.prepare(settings) {
+            Ok(prepared) => Ok((live, prepared)),
+            Err(tls_fault) => Err(fault(&place(), tls_fault.to_string())),
+        })
     }
 }
 
 fn fault(place: &str, text: String) -> ConfigError {
     ConfigError { place: place.to_owned(), text, excerpt: None }
-}
-
-fn takes_a_restart(place: &str) -> ConfigError {
-    fault(place, "the listener itself has changed, which takes a restart".to_owned())
 }

@@ -83,10 +83,11 @@ pub(crate) async fn drain(
 ) -> Instant {
     let Stop { signal, restart } = stop;
     tracing::info!(signal, connections = broker.link_count(), "stopping; once more stops at once");
-    let timeout = broker.config.shutdown.timeout.0;
+    let config = broker.kept_config();
+    let timeout = config.shutdown.timeout.0;
     let flushed_by = Instant::now() + timeout;
     let timeout = timeout - timeout / FLUSH_SHARE;
-    let drain = Drain { timeout, ..Drain::from_config(&broker.config.shutdown, restart) };
+    let drain = Drain { timeout, ..Drain::from_config(&config.shutdown, restart) };
     let drained = broker.drain(drain);
     // Whoever hears it can rely on that nobody is let in any more.
     manager.stopping(broker);

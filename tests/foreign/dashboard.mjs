@@ -94,3 +94,5 @@ try {
 }
 await Promise.all(desk.clients.map(client => client.endAsync(true)));
 await desk.close?.();
+// A scenario that has failed may have left a timer.
+process.exit(0);

@@ -86,7 +86,7 @@ impl World {
     /// are of no more use.
     pub fn succeeded_by(self, store: Arc<dyn Store>, recovered: Recovered) -> Self {
         self.schedule.abort();
-        let config = self.broker.config.clone();
+        let config = Config::clone(&self.broker.config());
         let authority = config.authority().expect("the files that a test names are right");
         let broker = Broker::new(config, authority, store, self.broker.clock.clone());
         broker.restore(recovered);
@@ -95,7 +95,7 @@ impl World {
 
     /// What a reload does: the files of users and rules are read again, and every connection looks at its client anew.
     pub fn reloads(&self) {
-        let policy = self.broker.config.policy().expect("the files that a test names are right");
+        let policy = self.broker.config().policy().expect("the files that a test names are right");
         self.gate.as_ref().expect("the users are in files").install(policy);
         self.broker.reconsider_all();
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tidewire::config::{
-    Config, ConfigError, Size, Sources, Span, check, load, load_unchecked, load_with_warnings,
+    Config, ConfigError, Loaded, Size, Sources, Span, check, explained, load, load_unchecked,
+    load_with_warnings, plain,
 };
 
 /// A file of this text; it goes with its directory.
@@ -291,7 +292,7 @@ fn warnings_of(text: &str) -> Vec<String> {
         std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is the test's own file");
     }
     let loaded = load_with_warnings(&Sources { file: Some(path), ..Sources::default() });
-    let (_, warnings) = loaded.unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
+    let Loaded { warnings, .. } = loaded.unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
     warnings.iter().map(|warning| format!("{}: {}", warning.place, warning.text)).collect()
 }
 
@@ -390,6 +391,46 @@ fn what_is_printed_reads_back_as_the_same() {
         let again =
             toml::to_string(&load_text(&printed).expect("it can be read")).expect("it can be written");
         assert_eq!(printed, again);
+    }
+}
+
+/// What `tidewire config` prints of a file with these lines, an environment variable and two `--set`.
+#[test]
+fn what_was_set_says_where() {
+    let (_directory, path) = file("data_dir = \"a\"\n[limits]\nconnections_max = 7\nban_time = \"1m\"\n");
+    let loaded = load_with_warnings(&Sources {
+        file: Some(path.clone()),
+        environment: vec![("TIDEWIRE_LISTENERS__MQTT__BIND".into(), "[::1]:1".into())],
+        overrides: vec!["limits.ban_time=2m".into(), "auth.credential_sources=connect, query".into()],
+    });
+    let text = explained(&loaded.expect("it is right")).expect("it can be written");
+    let file = path.display();
+    for line in [
+        format!("data_dir = \"a\"  # {file}:1"),
+        format!("connections_max = 7  # {file}:3"),
+        "ban_time = \"2m\"  # --set limits.ban_time".to_owned(),
+        "bind = \"[::1]:1\"  # environment variable TIDEWIRE_LISTENERS__MQTT__BIND".to_owned(),
+        "credential_sources = [\"connect\", \"query\"]  # --set auth.credential_sources".to_owned(),
+        "bind = \"127.0.0.1:8080\"".to_owned(),
+        "connect_timeout = \"10s\"".to_owned(),
+    ] {
+        assert!(text.lines().any(|printed| printed == line), "{line} is not in\n{text}");
+    }
+    assert_eq!(text.matches("  # ").count(), 5, "{text}");
+}
+
+#[test]
+fn what_is_printed_has_no_secrets() {
+    let url = "https://users.example/mqtt?key=secret";
+    for (set, key) in [("auth.http.url", "url"), ("auth.jwt.jwks_url", "jwks_url")] {
+        let loaded =
+            load_with_warnings(&Sources { overrides: vec![format!("{set}={url}")], ..Sources::default() });
+        let loaded = loaded.expect("it is right");
+        for text in [explained(&loaded), plain(&loaded.config)] {
+            let text = text.expect("it can be written");
+            assert!(text.contains(&format!("{key} = \"https://users.example/mqtt?…\"")), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
     }
 }
 

@@ -97,10 +97,10 @@ fn hears_the_rest(stream: &mut TcpStream) -> Vec<u8> {
 
 #[test]
 fn check_says_that_a_configuration_is_right() {
-    let (code, stdout, _) = run_with(CONFIGURATION, &["check", "--config", "FILE"]);
+    let (code, stdout, _) = run_with(CONFIGURATION, &["check", "--no-bind", "--config", "FILE"]);
     assert_eq!(code, Some(0));
     assert!(stdout.ends_with("tidewire.toml: no fault found\n"), "{stdout}");
-    let embedded = run(&["check"]);
+    let embedded = run(&["check", "--no-bind"]);
     assert_eq!(
         (embedded.status.code(), text_of(&embedded.stdout).as_str()),
         (Some(0), "embedded default: no fault found\n")
@@ -109,7 +109,8 @@ fn check_says_that_a_configuration_is_right() {
 
 #[test]
 fn check_says_where_a_configuration_is_wrong() {
-    let (code, stdout, stderr) = run_with("[limits]\nconnection_max = 5\n", &["check", "--config", "FILE"]);
+    let (code, stdout, stderr) =
+        run_with("[limits]\nconnection_max = 5\n", &["check", "--no-bind", "--config", "FILE"]);
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     assert!(stderr.contains("tidewire.toml:2:1: unknown key \"connection_max\""), "{stderr}");
     assert!(stderr.contains("    connection_max = 5\n    ^"), "{stderr}");

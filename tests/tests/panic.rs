@@ -57,8 +57,8 @@ impl Protocol for Faulty {
 
     fn handle_blocked(&mut self) {}
 
-    fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.0.takes_input(held_bytes_max)
+    fn takes_input(&self) -> bool {
+        self.0.takes_input()
     }
 
     fn takes_text(&self) -> bool {

@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use parking_lot::Mutex;
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -42,20 +43,29 @@ use self::routes::Routes;
 pub use self::server::serve;
 use self::stream::Streams;
 use crate::broker::Broker;
-use crate::config::ConfigError;
+use crate::config::{Change, ConfigError};
 use crate::line_budget::LineBudget;
 use crate::logging::LogLevel;
 use crate::net::Operators;
 
 /// Whoever has files that can be read again while connections are served.
 pub trait Reload: Send + Sync {
-    /// Reads them and puts them in force, wholly or not at all; returns what should be otherwise all the same. Takes as long
-    /// as reading takes, and is called where that keeps nobody waiting.
+    /// Reads them and puts them in force, wholly or not at all; returns what has changed. Takes as long as reading takes,
+    /// and is called where that keeps nobody waiting.
     ///
     /// # Errors
     ///
     /// What is wrong; then all is as before.
-    fn reload(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>>;
+    fn reload(&self) -> Result<Reloaded, Vec<ConfigError>>;
+}
+
+/// What came of a reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// What should be otherwise all the same.
+    pub warnings: Vec<ConfigError>,
+    /// What was changed, and what of it waits for a restart.
+    pub changes: Vec<Change>,
 }
 
 /// What the answers come from.
@@ -84,7 +94,7 @@ impl Admin {
         stopping: watch::Receiver<bool>,
         address: Option<SocketAddr>,
     ) -> Self {
-        let routes = endpoints::routes(&broker.config);
+        let routes = endpoints::routes(&broker.config());
         let operators = Operators::new(Arc::clone(&broker), "admin");
         Self {
             broker,

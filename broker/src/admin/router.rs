@@ -112,6 +112,51 @@ mod tests {
             ("GET /api/v1/overview", &[HOST, BEARER], "", 200),
             ("GET /api/v1/overview?verbose=1", &[HOST, BEARER], "", 400),
             ("DELETE /api/v1/overview", &[HOST, BEARER], "", 405),
+            ("GET /api/v1/clients?limit=0", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/clients?limit=1000&slow=true&protocol=mqtt5", &[HOST, BEARER], "", 200),
+            ("GET /api/v1/clients?limit=1001", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/clients?after=x", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/clients?address=10.0.0.0/8", &[HOST, BEARER], "", 200),
+            ("GET /api/v1/clients?address=nowhere", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/clients?client_id=a&client_id=b", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/clients/nobody", &[HOST, BEARER], "", 404),
+            ("GET /api/v1/clients/a%2Fb", &[HOST, BEARER], "", 404),
+            ("GET /api/v1/clients/%FF", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/clients/a/b", &[HOST, BEARER], "", 404),
+            ("DELETE /api/v1/clients/nobody", &[HOST, BEARER], "", 404),
+            ("DELETE /api/v1/clients/nobody", &[HOST], "", 401),
+            ("GET /api/v1/sessions?connected=maybe", &[HOST, BEARER], "", 400),
+            ("DELETE /api/v1/sessions/nobody", &[HOST, BEARER], "", 404),
+            ("GET /api/v1/subscriptions?topic=a/b&after=1.0.a.b", &[HOST, BEARER], "", 200),
+            ("GET /api/v1/subscriptions?after=1", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/subscriptions?topic=a/%23", &[HOST, BEARER], "", 400),
+            ("POST /api/v1/bans", &[HOST, JSON, BEARER], r#"{"user": "ann", "for": "10m"}"#, 201),
+            ("POST /api/v1/bans", &[HOST, JSON, BEARER], r#"{"user": "ann", "client_id": "a"}"#, 400),
+            ("POST /api/v1/bans", &[HOST, JSON, BEARER], r#"{"user": "ann", "for": null}"#, 400),
+            ("POST /api/v1/bans", &[HOST, JSON, BEARER], r#"{"address": "nowhere"}"#, 400),
+            ("POST /api/v1/bans", &[HOST, JSON, BEARER], r#"{"user": ""}"#, 400),
+            ("DELETE /api/v1/bans/1", &[HOST, BEARER], "", 204),
+            ("DELETE /api/v1/bans/1", &[HOST, BEARER], "", 404),
+            (
+                "POST /api/v1/publish",
+                &[HOST, JSON, BEARER],
+                r#"{"topic": "a", "payload": "b", "qos": 2}"#,
+                200,
+            ),
+            ("POST /api/v1/publish", &[HOST, JSON, BEARER], r#"{"destination": "/queue/a"}"#, 200),
+            ("POST /api/v1/publish", &[HOST, JSON, BEARER], r#"{"topic": "a/#"}"#, 400),
+            ("POST /api/v1/publish", &[HOST, JSON, BEARER], r#"{"topic": "$SYS/a"}"#, 400),
+            ("POST /api/v1/publish", &[HOST, JSON, BEARER], r#"{"topic": "a", "qos": 3}"#, 400),
+            ("POST /api/v1/publish", &[HOST, JSON, BEARER], r#"{"topic": "a", "payload_base64": "?"}"#, 400),
+            ("POST /api/v1/publish", &[HOST, JSON, BEARER], r#"{"payload": "a"}"#, 400),
+            ("GET /api/v1/config", &[HOST, BEARER], "", 200),
+            ("GET /api/v1/log", &[HOST, BEARER], "", 409),
+            ("POST /api/v1/drain", &[HOST, JSON, BEARER], r#"{"timeout": "2h"}"#, 400),
+            ("POST /api/v1/backup", &[HOST, JSON, BEARER], r#"{"file": "../a"}"#, 400),
+            ("GET /api/v1/trace", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/trace?client_id=a&topic=b", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/trace?client_id=a&secs=0", &[HOST, BEARER], "", 400),
+            ("GET /api/v1/trace?client_id=a", &[HOST, BEARER], "", 200),
             ("POST /api/v1/reload?dry_run=1", &[HOST, JSON, BEARER], "", 400),
             ("GET /healthz/", &[HOST], "", 404),
             (reload, &[HOST, JSON, BEARER], "", 200),
@@ -220,7 +265,10 @@ mod tests {
             |text: &str| json!([{ "place": "acl.toml:2:1", "text": text, "excerpt": "    alow = []" }]);
         let done = ask(&admin, "POST /api/v1/reload", &headers, "").await;
         assert_eq!(done.status(), StatusCode::OK);
-        assert_eq!(json_of(done).await, json!({ "reloaded": true, "warnings": said("not nice") }));
+        assert_eq!(
+            json_of(done).await,
+            json!({ "reloaded": true, "warnings": said("not nice"), "changes": [changed()] })
+        );
         files.are_wrong.store(true, Ordering::Relaxed);
         let refused = ask(&admin, "POST /api/v1/reload", &headers, "").await;
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);

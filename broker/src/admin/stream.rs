@@ -83,3 +83,24 @@ impl Streaming {
         self.0.strong_count() > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_streams_are_open_at_once() {
+        let streams = Streams::default();
+        let mut open: Vec<_> = (0..STREAMS_MAX).map(|_| streams.open("text/plain").unwrap()).collect();
+        let refused = streams.open("text/plain").map(|_| ()).unwrap_err();
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+        let (mut sender, answer) = open.remove(0);
+        let streaming = answer.extensions().get::<Streaming>().unwrap().clone();
+        sender.send("a piece").await.unwrap();
+        assert!(streaming.is_open());
+        drop(sender);
+        assert!(!streaming.is_open(), "the connection's time runs again");
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "a piece");
+        streams.open("text/plain").unwrap();
+    }
+}

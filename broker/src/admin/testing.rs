@@ -10,11 +10,11 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::answer::Answer;
-use super::{Access, Admin, Reload};
+use super::{Access, Admin, Reload, Reloaded};
 use crate::auth::Gate;
 use crate::broker::Broker;
 use crate::clock::Clock;
-use crate::config::{AdminToken, Config, ConfigError};
+use crate::config::{AdminToken, Change, Config, ConfigError};
 use crate::store::{Batch, CommitId, Fetch, MemoryStore, Store, StoreError};
 
 pub(super) const TOKEN: &str = "0123456789abcdef";
@@ -26,15 +26,26 @@ pub(super) struct Files {
 }
 
 impl Reload for Files {
-    fn reload(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
+    fn reload(&self) -> Result<Reloaded, Vec<ConfigError>> {
         let said = |text: &str| {
             let (place, excerpt) = ("acl.toml:2:1".to_owned(), Some("    alow = []".to_owned()));
             vec![ConfigError { place, text: text.to_owned(), excerpt }]
         };
         match self.are_wrong.load(Ordering::Relaxed) {
             true => Err(said("wrong")),
-            false => Ok(said("not nice")),
+            false => Ok(Reloaded { warnings: said("not nice"), changes: vec![changed()] }),
         }
+    }
+}
+
+/// What a reload changes.
+pub(super) fn changed() -> Change {
+    Change {
+        key: "limits.packet_size_max".to_owned(),
+        old: Some("\"16MiB\"".to_owned()),
+        new: Some("\"1MiB\"".to_owned()),
+        is_content: false,
+        takes_restart: false,
     }
 }
 

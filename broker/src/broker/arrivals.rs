@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use governor::clock::Clock as GovernorClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -17,9 +19,17 @@ use crate::clock::Clock;
 /// See the module. An address may open so many connections at once, and then one whenever the rate has made room for it.
 /// What is known of an address is forgotten once it may open as many as ever.
 pub struct Arrivals<C: GovernorClock = Clock> {
-    limiter: Option<Limiter<C>>,
+    limits: ArcSwap<Limits<C>>,
+    clock: C,
     sweep: Sweep,
     logged: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
+}
+
+/// How fast they may come, and who has come of late; nobody is remembered where any number may.
+struct Limits<C: GovernorClock> {
+    rate: u32,
+    burst: u32,
+    limiter: Option<Limiter<C>>,
 }
 
 type Limiter<C> =
@@ -28,12 +38,19 @@ type Limiter<C> =
 impl<C: GovernorClock + Clone> Arrivals<C> {
     /// Connections a second, any number where that is 0, and at once.
     pub fn new(rate: u32, burst: u32, clock: C) -> Self {
-        let quota = NonZeroU32::new(rate).zip(NonZeroU32::new(burst));
-        let quota = quota.map(|(rate, burst)| Quota::per_second(rate).allow_burst(burst));
         Self {
-            limiter: quota.map(|quota| RateLimiter::dashmap_with_clock(quota, clock.clone())),
+            limits: ArcSwap::from_pointee(Limits::new(rate, burst, clock.clone())),
+            clock: clock.clone(),
             sweep: Sweep::default(),
             logged: RateLimiter::direct_with_clock(Quota::per_second(NonZeroU32::MIN), clock),
+        }
+    }
+
+    /// Changes the rate, as [`Arrivals::new`] has it. Where it is another one, all may open as many as ever.
+    pub fn set_rate(&self, rate: u32, burst: u32) {
+        let limits = self.limits.load();
+        if (limits.rate, limits.burst) != (rate, burst) {
+            self.limits.store(Arc::new(Limits::new(rate, burst, self.clock.clone())));
         }
     }
 
@@ -43,7 +60,8 @@ impl<C: GovernorClock + Clone> Arrivals<C> {
     ///
     /// How long it takes until it may.
     pub fn enter(&self, address: Address) -> Result<(), Duration> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
+        let limits = self.limits.load();
+        let Some(limiter) = &limits.limiter else { return Ok(()) };
         if self.sweep.is_due() {
             limiter.retain_recent();
             limiter.shrink_to_fit();
@@ -57,9 +75,18 @@ impl<C: GovernorClock + Clone> Arrivals<C> {
     }
 }
 
+impl<C: GovernorClock + Clone> Limits<C> {
+    fn new(rate: u32, burst: u32, clock: C) -> Self {
+        let quota = NonZeroU32::new(rate).zip(NonZeroU32::new(burst));
+        let quota = quota.map(|(rate, burst)| Quota::per_second(rate).allow_burst(burst));
+        let limiter = quota.map(|quota| RateLimiter::dashmap_with_clock(quota, clock));
+        Self { rate, burst, limiter }
+    }
+}
+
 impl<C: GovernorClock> fmt::Debug for Arrivals<C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let addresses = self.limiter.as_ref().map(RateLimiter::len);
+        let addresses = self.limits.load().limiter.as_ref().map(RateLimiter::len);
         formatter.debug_struct("Arrivals").field("addresses", &addresses).finish_non_exhaustive()
     }
 }
@@ -99,6 +126,20 @@ mod tests {
     }
 
     #[test]
+    fn another_rate_holds_at_once_and_the_same_one_changes_nothing() {
+        let clock = FakeRelativeClock::default();
+        let arrivals = Arrivals::new(10, 1, clock);
+        assert_eq!(arrivals.enter(address(1)), Ok(()));
+        arrivals.set_rate(10, 1);
+        assert_eq!(arrivals.enter(address(1)), Err(100 * MS), "what was known is known still");
+        arrivals.set_rate(10, 2);
+        assert_eq!((0..2).map(|_| arrivals.enter(address(1))).filter(Result::is_ok).count(), 2);
+        assert!(arrivals.enter(address(1)).is_err());
+        arrivals.set_rate(0, 2);
+        assert_eq!(arrivals.enter(address(1)), Ok(()));
+    }
+
+    #[test]
     fn without_a_rate_there_is_no_limit() {
         let arrivals = Arrivals::new(0, 1, FakeRelativeClock::default());
         assert!((0..1000).all(|_| arrivals.enter(address(1)).is_ok()));
@@ -108,7 +149,7 @@ mod tests {
     fn addresses_that_may_do_all_again_are_forgotten() {
         let clock = FakeRelativeClock::default();
         let arrivals = Arrivals::new(10, 3, clock.clone());
-        let addresses = || arrivals.limiter.as_ref().unwrap().len();
+        let addresses = || arrivals.limits.load().limiter.as_ref().unwrap().len();
         for number in 1..u64::from(sweep::ENTRIES) {
             arrivals.enter(address(number)).unwrap();
         }

@@ -11,9 +11,11 @@
 //! A network whose clients share an address shares its failures, too. What breaks a protocol's rules is no failed login:
 //! it guesses nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
@@ -31,12 +33,28 @@ const ADDRESSES_MAX: usize = 100_000;
 /// See the module.
 #[derive(Debug)]
 pub struct Bans {
-    failures_max: u32,
-    failures_window: Duration,
-    ban_time: Duration,
+    rules: ArcSwap<Rules>,
     records: DashMap<Address, Record>,
     sweep: Sweep,
     is_full: AtomicBool,
+}
+
+/// When an address is banned, and for how long.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    failures_max: u32,
+    failures_window: Duration,
+    ban_time: Duration,
+}
+
+impl Rules {
+    fn of(limits: &Limits) -> Self {
+        Self {
+            failures_max: limits.failures_max,
+            failures_window: limits.failures_window.0,
+            ban_time: limits.ban_time.0,
+        }
+    }
 }
 
 /// What is remembered of an address; it is banned with so many failures as there may be.
@@ -51,25 +69,30 @@ impl Bans {
     /// Nobody is banned; with `limits.failures_max = 0` nobody ever is.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            failures_max: limits.failures_max,
-            failures_window: limits.failures_window.0,
-            ban_time: limits.ban_time.0,
+            rules: ArcSwap::from_pointee(Rules::of(limits)),
             records: DashMap::new(),
             sweep: Sweep::default(),
             is_full: AtomicBool::new(false),
         }
     }
 
+    /// Changes what a ban takes, from the next failure on; with fewer failures allowed, who has as many is banned for the
+    /// rest of the window.
+    pub fn set_rules(&self, limits: &Limits) {
+        self.rules.store(Arc::new(Rules::of(limits)));
+    }
+
     /// Counts a login from `address` that failed; whether the address is banned from now on.
     pub fn note_failure(&self, address: Address, now: Instant) -> bool {
-        if self.failures_max == 0 {
+        let Rules { failures_max, failures_window, ban_time } = **self.rules.load();
+        if failures_max == 0 {
             return false;
         }
         if self.sweep.is_due() {
             self.records.retain(|_, record| record.until > now);
             self.is_full.store(self.records.len() >= ADDRESSES_MAX, Ordering::Relaxed);
         }
-        let counted = || Record { failures: 0, until: now + self.failures_window };
+        let counted = || Record { failures: 0, until: now + failures_window };
         let mut record = match self.records.entry(address) {
             Entry::Occupied(entry) => entry.into_ref(),
             Entry::Vacant(_) if self.is_full.load(Ordering::Relaxed) => return false,
@@ -79,21 +102,21 @@ impl Bans {
             *record = counted();
         }
         // Connections that were open before the ban may fail still.
-        if record.failures >= self.failures_max {
+        if record.failures >= failures_max {
             return false;
         }
         record.failures += 1;
-        let is_banned = record.failures >= self.failures_max;
+        let is_banned = record.failures >= failures_max;
         if is_banned {
-            record.until = now + self.ban_time;
+            record.until = now + ban_time;
         }
         is_banned
     }
 
     /// How long `address` is banned yet; `None` if it is not.
     pub fn check(&self, address: Address, now: Instant) -> Option<Duration> {
-        let record = self.records.get(&address).filter(|record| record.failures >= self.failures_max)?;
-        record.until.checked_duration_since(now).filter(|rest| !rest.is_zero())
+        let record = self.records.get(&address).filter(|record| self.is_banned(record, now))?;
+        record.until.checked_duration_since(now)
     }
 
     /// Every address that is banned, and until when.
@@ -107,8 +130,10 @@ impl Bans {
         self.records.remove_if(&address, |_, record| self.is_banned(record, now)).is_some()
     }
 
+    /// Where nobody is to be banned any more, those who were are not, either.
     fn is_banned(&self, record: &Record, now: Instant) -> bool {
-        record.failures >= self.failures_max && record.until > now
+        let failures_max = self.rules.load().failures_max;
+        failures_max > 0 && record.failures >= failures_max && record.until > now
     }
 }
 
@@ -119,7 +144,8 @@ impl Broker {
         let Some(address) = link.address() else { return };
         if self.bans.note_failure(address, now) {
             self.counters.banned.add(1);
-            let (failures, secs) = (self.bans.failures_max, self.bans.ban_time.as_secs());
+            let Rules { failures_max: failures, ban_time, .. } = **self.bans.rules.load();
+            let secs = ban_time.as_secs();
             tracing::warn!(%link, %address, failures, secs, "banned, since too many logins failed");
         }
     }
@@ -191,6 +217,17 @@ mod tests {
         assert!((0..100).all(|_| !bans.note_failure(address(1), now)));
         assert_eq!(bans.check(address(1), now), None);
         assert!(bans.records.is_empty());
+    }
+
+    #[test]
+    fn other_rules_hold_at_once() {
+        let (bans, now) = (bans(1), Instant::now());
+        assert!(bans.note_failure(address(1), now));
+        bans.set_rules(&Limits { failures_max: 0, ..Limits::default() });
+        assert_eq!(bans.check(address(1), now), None);
+        bans.set_rules(&Limits { failures_max: 2, ban_time: Span(7 * SECOND), ..Limits::default() });
+        assert!(bans.note_failure(address(1), now), "the first failure was counted before");
+        assert_eq!(bans.check(address(1), now), Some(7 * SECOND));
     }
 
     #[test]

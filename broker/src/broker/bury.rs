@@ -7,7 +7,7 @@ use tidewire_protocols::topic::TopicName;
 
 use super::Broker;
 use crate::counters::DropReason;
-use crate::message::{Attributes, AttributesBuf, Publication};
+use crate::message::{Attributes, AttributesBuf, Message, Publication};
 use crate::queue::DeadLetter;
 use crate::turn::Turn;
 
@@ -23,14 +23,11 @@ impl Broker {
     /// dead letter that dies again is one of these.
     pub(super) fn bury(&self, turn: &mut Turn<'_>, queue: &Arc<str>, letter: &DeadLetter) {
         let reason = letter.reason.as_str();
-        let topic = self.config.queues.dead_letter_topic(queue);
+        let topic = self.config().queues.dead_letter_topic(queue);
         let is_buried = topic.zip(letter.message.as_ref()).is_some_and(|(topic, message)| {
             let Ok(topic) = TopicName::parse(&topic) else { return false };
-            let mut attributes = AttributesBuf::default();
             let original = message.publication();
-            for property in original.attributes.iter().filter(|property| !is_own(property)) {
-                attributes.push(property);
-            }
+            let mut attributes = without_own_properties(original.attributes);
             let destination = format!("/queue/{queue}");
             let (time, deliveries) = (turn.now.unix_ms.to_string(), letter.deliveries.to_string());
             let own =
@@ -57,6 +54,25 @@ impl Broker {
             self.counters.dropped.add(DropReason::Dead, 1);
         }
     }
+}
+
+/// What travels with a message, but for what it got when it became a dead letter.
+pub(super) fn without_own_properties(attributes: Attributes<'_>) -> AttributesBuf {
+    let mut others = AttributesBuf::default();
+    for property in attributes.iter().filter(|property| !is_own(property)) {
+        others.push(property);
+    }
+    others
+}
+
+/// The queue that a dead letter says it was given up by.
+pub(super) fn dead_letter_origin(message: &Message) -> Option<&str> {
+    let destination =
+        Attributes::assume_valid(message.parts().attributes).iter().find_map(|property| match property {
+            Property::UserProperty(DESTINATION, value) => Some(value),
+            _ => None,
+        });
+    destination?.strip_prefix("/queue/")
 }
 
 fn is_own(property: &Property<'_>) -> bool {

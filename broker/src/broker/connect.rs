@@ -75,7 +75,7 @@ impl Broker {
         let NewConnection { key, user, mut id, clean_start, expiry_secs, will, link, make, attach } = request;
         loop {
             let (session, made) = self.registry.find_or_insert(&key, || {
-                let limits = self.config.session.outbox_limits();
+                let limits = self.config().session.outbox_limits();
                 Arc::new(Session::new(id, key.clone(), expiry_secs, limits, make()))
             });
             // A session that does not outlive its connection ends now that this one takes that one's place.
@@ -308,7 +308,7 @@ impl Broker {
             let Some(queue) = filter.as_str().strip_prefix(QUEUE_PREFIX) else { continue };
             let terms = ConsumerTerms::of_mqtt(session.id(), &options, state.deliver.window());
             // Nobody but a STOMP client can have taken the queue for itself meanwhile; then this one waits for ever.
-            if self.join(turn, state, &key, queue, None, &terms).is_err() {
+            if self.join(turn, session, state, &key, queue, None, &terms).is_err() {
                 tracing::warn!(
                     client_id = &*session.key().client_id,
                     queue,

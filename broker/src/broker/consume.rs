@@ -49,7 +49,7 @@ impl Broker {
         if let Some(former) = &former {
             former.leave().iter().for_each(|link| turn.touch(link));
         }
-        let joined = self.join(turn, &mut state, &key, request.queue, request.owner, &request.terms);
+        let joined = self.join(turn, session, &mut state, &key, request.queue, request.owner, &request.terms);
         if let Err(refused) = joined {
             drop(state);
             self.remove_queue_if_idle(turn, request.queue);
@@ -96,6 +96,7 @@ impl Broker {
     pub(super) fn join(
         &self,
         turn: &mut Turn<'_>,
+        session: &Session,
         state: &mut SessionState,
         key: &SubscriptionKey,
         queue: &str,
@@ -105,7 +106,7 @@ impl Broker {
         let Some(feed) = state.feed() else { return Ok(()) };
         let limits = || self.queue_limits(queue);
         let mut wake = Vec::new();
-        let join = |queue: &Arc<Queue>| queue.join(terms.clone(), &feed, &mut wake);
+        let join = |queue: &Arc<Queue>| queue.join(session.key().clone(), terms.clone(), &feed, &mut wake);
         let consumer = self.queues.with(queue, owner, limits, join)?;
         wake.iter().for_each(|link| turn.touch(link));
         state.sources.insert(key.clone(), consumer);

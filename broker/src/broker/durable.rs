@@ -90,8 +90,8 @@ impl Broker {
         loop {
             let (session, made) = self.registry.find_or_insert(&key, || {
                 let deliver = Box::new(IntoQueue { selection: request.selection.clone() });
-                let expiry_secs = self.config.session.expiry_max.secs();
-                let limits = self.config.session.outbox_limits();
+                let expiry_secs = self.config().session.expiry_max.secs();
+                let limits = self.config().session.outbox_limits();
                 Arc::new(Session::new(self.new_session_id(), key.clone(), expiry_secs, limits, deliver))
             });
             let is_same = made || is_as_asked(&session, request);
@@ -173,7 +173,7 @@ impl Broker {
         let mut state = session.lock();
         if !state.ended {
             state.detached_at = Some(turn.now.instant);
-            let ends_at = turn.now.instant + self.config.session.expiry_max.0;
+            let ends_at = turn.now.instant + self.config().session.expiry_max.0;
             self.schedule.set(&session, state.attachments, [None, Some(ends_at)]);
             let at_unix_ms = turn.now.unix_ms;
             turn.record(|| Record::SessionClosed { session: session.id().0, at_unix_ms, sent_to: 0 });

@@ -193,11 +193,11 @@ impl Broker {
     pub(super) fn queue_limits(&self, name: &str) -> QueueLimits {
         let limits = QueueLimits {
             is_stored: self.store.keeps_records(),
-            buries: self.config.queues.dead_letter_topic(name).is_some(),
-            ..self.config.queues.limits()
+            buries: self.config().queues.dead_letter_topic(name).is_some(),
+            ..self.config().queues.limits()
         };
         if name.starts_with(DURABLE) {
-            let outbox = self.config.session.outbox_limits();
+            let outbox = self.config().session.outbox_limits();
             return QueueLimits {
                 length_max: outbox.messages_max,
                 bytes_max: outbox.bytes_max,
@@ -208,7 +208,7 @@ impl Broker {
                 ..limits
             };
         }
-        match self.config.queues.is_dead_letter(name) {
+        match self.config().queues.is_dead_letter(name) {
             true => QueueLimits { deliveries_max: None, overflow: QueueOverflow::DropHead, ..limits },
             false => limits,
         }

@@ -15,6 +15,7 @@ mod enqueue;
 mod events;
 mod follow_up;
 pub mod inspect;
+mod live;
 mod memory;
 pub mod operate;
 mod probe;
@@ -48,6 +49,7 @@ pub use self::durable::{DurableRequest, durable_queue};
 use self::events::EventLines;
 pub use self::events::{Ending, LoggedIn, Loss, Refused, Who};
 use self::follow_up::FollowUps;
+use self::live::Live;
 pub use self::memory::Memory;
 use self::operate::Orders;
 pub use self::publish::PublishRefused;
@@ -74,8 +76,7 @@ const DUE_PER_TURN_MAX: usize = 256;
 
 /// See the module.
 pub struct Broker {
-    /// The configuration.
-    pub config: Config,
+    config: Live,
     /// The time.
     pub clock: Clock,
     /// Who may do what.
@@ -121,7 +122,7 @@ impl Broker {
             arrivals: Arrivals::new(rate, burst, clock.clone()),
             bans: Bans::new(limits),
             memory: Memory::default(),
-            config,
+            config: Live::new(config),
             clock,
             authority,
             counters: Counters::default(),
@@ -340,7 +341,7 @@ mod tests {
     fn overdue(broker: &Broker, will: Option<Will>) {
         let id = broker.new_session_id();
         let key = SessionKey { protocol: ProtocolKind::Mqtt, client_id: id.0.to_string().into() };
-        let limits = broker.config.session.outbox_limits();
+        let limits = broker.config().session.outbox_limits();
         let session = Arc::new(Session::new(id, key.clone(), 1, limits, Box::new(Nowhere)));
         broker.registry.find_or_insert(&key, || Arc::clone(&session));
         let mut state = session.lock();

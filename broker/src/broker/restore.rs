@@ -105,7 +105,7 @@ impl Broker {
         let key = SessionKey { protocol: recovered.kind, client_id: Arc::clone(&recovered.client_id) };
         let (half, backlog) = self.halves(&recovered);
         let sent_to = half.sent_to();
-        let limits = self.config.session.outbox_limits();
+        let limits = self.config().session.outbox_limits();
         let id = SessionId(recovered.session);
         let session = Arc::new(Session::new(id, key.clone(), recovered.expiry_secs, limits, half));
         session.mark_stored();
@@ -152,7 +152,7 @@ impl Broker {
         // What was on its way to a client that was connected, nobody knows; so many can have been.
         let window = match recovered.closed_at_unix_ms {
             Some(_) => 0,
-            None => usize::from(self.config.session.inflight_max),
+            None => usize::from(self.config().session.inflight_max),
         };
         let mut dormant = Dormant {
             received: recovered.received.clone(),

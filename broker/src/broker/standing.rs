@@ -74,7 +74,7 @@ impl Broker {
         self.check_client(vouched.user.as_ref(), &client_id, now.instant)?;
         let visit = match &vouched.user {
             Some(user) => {
-                let max = self.config.limits.connections_per_user_max;
+                let max = self.config().limits.connections_per_user_max;
                 Some(self.users.enter(Arc::clone(user), max).ok_or(Denial::TooMany)?)
             }
             None => None,
@@ -85,7 +85,7 @@ impl Broker {
         if !self.authority.still_admits(&identity) {
             return Err(Denial::wrong_password());
         }
-        let expiry = Expiry::of(&identity, now, self.config.auth.expiry_notice.0)?;
+        let expiry = Expiry::of(&identity, now, self.config().auth.expiry_notice.0)?;
         let rights = self.authority.rights(&identity);
         Ok(Standing {
             known: Box::new(Known { identity, renewals_until: None, _visit: visit }),
@@ -125,7 +125,7 @@ impl Standing {
         check_client_id(&vouched, &own.client_id)?;
         let identity = Identity { vouched, ..own.clone() };
         check_admitted(broker.authority.as_ref(), &identity)?;
-        self.expiry = Expiry::of(&identity, now, broker.config.auth.expiry_notice.0)?;
+        self.expiry = Expiry::of(&identity, now, broker.config().auth.expiry_notice.0)?;
         self.rights = broker.authority.rights(&identity);
         self.known.identity = identity;
         Ok(())

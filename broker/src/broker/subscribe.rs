@@ -93,7 +93,7 @@ impl Broker {
         {
             let state = session.lock();
             let is_new = !state.subscriptions.contains(&key);
-            if is_new && state.subscriptions.len() >= self.config.limits.subscriptions_per_session_max {
+            if is_new && state.subscriptions.len() >= self.config().limits.subscriptions_per_session_max {
                 return Err(SubscribeRefused::TooMany);
             }
         }

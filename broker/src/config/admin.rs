@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
@@ -13,13 +14,14 @@ use super::{Bind, ListenerConfig, ProtocolName, Transport};
 const TOKEN_BYTES_MIN: usize = 16;
 
 /// The admin listener.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
-    /// Where it is, as [`Bind`] reads it; empty: there is none.
+    /// Where it is: address and port, `"unix:/run/tidewire/admin.sock"`, or `"systemd:NAME"`; `""`: there is none.
     pub bind: String,
-    /// A file with the token that requests have to carry; absent: none is asked for, which is for addresses that other
-    /// machines do not reach.
+    /// A file with one token, of at least 16 bytes, that requests have to carry. An address that other machines reach
+    /// needs one.
+    #[schemars(example = &"admin.token")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
     /// Whether `/metrics` asks for the token as well.

@@ -3,62 +3,73 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::jwt::is_web;
 use super::{JwtConfig, Span};
 
 /// Who may connect.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
-    /// Whether clients without credentials may; absent: only while every address is loopback.
+    /// Whether clients may connect without credentials. An address that others can reach needs it said.
+    #[schemars(example = false, extend("x-default" = "only on loopback"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<bool>,
     /// Users with a password, as `tidewire passwd` and `mosquitto_passwd` write them.
+    #[schemars(example = &"users")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
-    /// Users who authenticate by MQTT 5's enhanced authentication with SCRAM-SHA-256, as `tidewire passwd --scram`
-    /// writes them; absent: the method is not offered.
+    /// Users who prove themselves by MQTT 5's enhanced authentication with `SCRAM-SHA-256`, as `tidewire passwd
+    /// --scram` writes them; without it those of `password_file` may that have a SCRAM verifier.
+    #[schemars(example = &"users.scram")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scram_file: Option<PathBuf>,
-    /// Rules for who may do what: `docs/access-rules.md`; absent: everybody may do everything.
+    /// Who may do what: `docs/access-rules.md`. Without it, whoever is let in may do everything.
+    #[schemars(example = &"acl.toml")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acl_file: Option<PathBuf>,
     /// Clients whose passwords may wait to be hashed; who comes then is told that the server is busy.
     pub password_queue_max: usize,
-    /// Certificates of authorities, in PEM, that are trusted besides the system's for `jwt.jwks_url` and `http.url`.
+    /// Authorities (PEM) that are trusted besides the system's for `jwt.jwks_url` and `http.url`.
+    #[schemars(example = &"authorities.pem")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// How long before its time is over a client is told so; 0: it is not.
+    /// How long before its time is over a client is told so; `"0s"`: it is not.
     pub expiry_notice: Span,
-    /// Where a token may stand: in CONNECT, or in the request for a WebSocket.
+    /// Where a token may stand.
     pub credential_sources: Vec<CredentialSource>,
     /// The cookie that holds a token.
     pub cookie: String,
-    /// The parameter of the query that holds a token.
+    /// The parameter of the upgrade's address that holds one.
     pub query_parameter: String,
     /// JSON Web Tokens; absent: they are not taken.
+    #[schemars(extend("x-default" = "none"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt: Option<JwtConfig>,
     /// A web service that is asked about everybody whom the others do not know; absent: none is.
+    #[schemars(extend("x-default" = "none"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpAuthConfig>,
 }
 
 /// A web service that knows the users: what it is asked, and what it answers, is in `docs/security.md`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpAuthConfig {
-    /// Where it is.
+    /// Where it is asked, by POST.
+    #[schemars(example = &"https://users.example/mqtt")]
     pub url: String,
     /// How long an answer may take; without one nobody is let in.
     #[serde(default = "default_timeout")]
     pub timeout: Span,
-    /// How long an answer that lets a client in is believed; 0: each is asked for.
+    /// How long an answer that lets a client in is believed, unless the answer itself ends before; `"0s"`: each is
+    /// asked for.
     #[serde(default = "default_cache_ttl")]
     pub cache_ttl: Span,
-    /// A file with the token by which the broker proves itself to the service.
+    /// A file with the token by which the broker proves itself to the service (`Authorization: Bearer`).
+    #[schemars(example = &"service.token")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
 }
@@ -109,7 +120,7 @@ impl AuthConfig {
 }
 
 /// Where a token may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CredentialSource {
     /// MQTT's password, STOMP's passcode or its `Authorization` header.

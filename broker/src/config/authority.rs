@@ -63,6 +63,19 @@ impl Config {
         })
     }
 
+    /// Every setting of which a file cannot be used.
+    pub(super) fn auth_faults(&self) -> Vec<AuthFault> {
+        let auth = &self.auth;
+        let faults = [
+            of(&auth.password_file, "auth.password_file", PasswordFile::load).err(),
+            of(&auth.scram_file, "auth.scram_file", ScramUsers::load).err(),
+            of(&auth.acl_file, "auth.acl_file", load_acl).err(),
+            self.tokens().err(),
+            self.service().err(),
+        ];
+        faults.into_iter().flatten().collect()
+    }
+
     fn tokens(&self) -> Result<Option<Tokens>, AuthFault> {
         let Some(jwt) = &self.auth.jwt else { return Ok(None) };
         let fault = |(key, text)| AuthFault { key: format!("auth.jwt.{key}"), text };

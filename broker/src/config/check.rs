@@ -79,7 +79,7 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     for (key, text) in config.auth.http.iter().flat_map(|http| http.faults()) {
         fault(&format!("auth.http.{key}"), text.into());
     }
-    if let Err(AuthFault { key, text }) = config.policy() {
+    for AuthFault { key, text } in config.auth_faults() {
         fault(&key, text);
     }
     for (key, text) in config.admin.faults(&config.listeners) {

@@ -1,5 +1,6 @@
 //! permessage-deflate on a listener: off, on, or on with other settings than the defaults.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidewire_protocols::websocket::deflate::Policy;
 
@@ -10,17 +11,17 @@ use super::Size;
 pub struct Compression(pub Option<CompressionSettings>);
 
 /// How messages are compressed. (RFC 7692)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompressionSettings {
     /// 1 (fast) to 9 (small).
     pub level: u8,
     /// Payloads (with `context_takeover` all that is sent together) below this travel as they are.
     pub size_min: Size,
-    /// A message looks back over `2 ^ window_bits` bytes; 9 to 15.
+    /// A message looks back over 2 ^ `window_bits` bytes; 9 to 15. A client may ask for less.
     pub window_bits: u8,
-    /// Whether messages may refer to those before them: smaller, and some 300 KiB for each connection; a message for
-    /// many subscribers is then compressed for each of them.
+    /// Whether messages refer to those before them: smaller, and some 300 KiB for each connection; a message for many
+    /// subscribers is then compressed for each of them.
     pub context_takeover: bool,
     /// Connections of all listeners that may have that; those beyond go without.
     pub context_takeover_connections_max: usize,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper::Uri;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Span;
@@ -19,45 +20,53 @@ const LEEWAY_MAX: Span = Span(Duration::from_secs(3_600));
 const REFRESH_MIN: Span = Span(Duration::from_secs(10));
 
 /// JSON Web Tokens as credentials. File names are relative to the configuration file.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct JwtConfig {
-    /// PEM files with public keys or certificates; see [`Keys::from_pem`].
+    /// PEM files with public keys or certificates.
     pub keys: Vec<PathBuf>,
-    /// A file with an HMAC secret; see [`Keys::from_secret`].
+    /// An HMAC secret: the bytes of the file, without the end of its line, or base64 behind `base64:`; 32 bytes for
+    /// HS256, 48 for HS384, 64 for HS512.
+    #[schemars(example = &"jwt.secret")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_file: Option<PathBuf>,
-    /// A file with a JWK set; see [`Keys::from_jwk_set`].
+    /// A file with a JWK set.
+    #[schemars(example = &"jwks.json")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_file: Option<PathBuf>,
-    /// Where a JWK set is fetched: `https`, or `http` where nobody else can answer, since whoever does makes
-    /// tokens.
+    /// Where a JWK set is fetched: `https://…`, or `http://…` where nobody else can answer, since whoever does makes
+    /// tokens. Secrets in it are passed over.
+    #[schemars(example = &"https://issuer.example/.well-known/jwks.json")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,
-    /// How often it is fetched.
+    /// How often the set is fetched; at least 10 s. It is fetched at the first token, and when a token names a key that
+    /// is not known, but not twice within 10 s.
     pub jwks_refresh: Span,
-    /// How tokens may be signed. Those with a secret (`HS256`, `HS384`, `HS512`) are allowed only where they
-    /// are named.
+    /// How tokens may be signed. Those with a secret (`"HS256"`, `"HS384"`, `"HS512"`) only where they are named.
     pub algorithms: Vec<Algorithm>,
-    /// Whom tokens must be for: a name, or a list of which one is enough. Empty: that is not looked at.
+    /// A name or a list: `aud` must have one of them; empty: it is not looked at.
+    #[schemars(with = "OneOrMany")]
     #[serde(deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
-    /// Who must have issued tokens; absent: that is not looked at.
+    /// `iss` must be this; without it, it is not looked at.
+    #[schemars(example = &"https://issuer.example")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// How far the clocks here and at the issuer may differ, in whole seconds.
+    /// How far the clocks here and at the issuer may differ, in whole seconds; an hour at most.
     pub leeway: Span,
     /// The claim that names the user; dots lead into nested objects.
     pub username_claim: String,
-    /// The claim that names the client identifier; absent: any token is for any client identifier.
+    /// The claim that names the only client identifier the token is for; absent: any token is for any.
+    #[schemars(example = &"client_id")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id_claim: Option<String>,
-    /// The claim that names the user's groups; absent: tokens name none.
+    /// The claim that names the user's groups, for rules; absent: tokens name none.
+    #[schemars(example = &"roles")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups_claim: Option<String>,
-    /// The claim that holds rules for the client.
+    /// The claim that holds rules for the client: `docs/access-rules.md`.
     pub acl_claim: String,
-    /// Whether tokens without an expiry are refused.
+    /// Whether tokens without `exp` are refused.
     pub require_expiry: bool,
 }
 
@@ -239,13 +248,15 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// How a list may be written whose usual length is one.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a name or a list of names")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a name or a list of names")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(name) => vec![name],
         OneOrMany::Many(names) => names,

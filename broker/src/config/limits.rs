@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::stomp;
 
@@ -11,59 +12,65 @@ use super::{Network, Size, Span};
 const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 
 /// Limits that hold for every protocol.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Resident memory of the process: near it clients that publish have to wait, and at it nobody more is let in. 0: any
-    /// amount; absent: three quarters of what the process may have.
+    /// Resident memory of the process, at least 32 MiB: from 90 % of it on clients that publish have to wait, and at it
+    /// nobody more is let in. `"0B"`: any amount. Absent: three quarters of the machine's memory, or of what the
+    /// control group allows, if that is less.
+    #[schemars(example = &"2GiB")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_max: Option<Size>,
-    /// Connections on all listeners together.
+    /// Connections on all listeners together; more get HTTP 503, or are closed on `tcp`.
     pub connections_max: usize,
-    /// Connections from one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
+    /// Connections from one IPv4 address, or from one IPv6 network of 64 bits; more get HTTP 429, or are closed on
+    /// `tcp`.
     pub connections_per_address_max: usize,
-    /// Connections over which one user has logged in.
+    /// Connections over which one user has logged in; one more is refused with CONNACK 0x97 (3.1.1: 3) or an ERROR.
     pub connections_per_user_max: usize,
-    /// Connections a second from one address, counted in the same way; 0: any number. Those beyond are refused.
+    /// Connections a second from one address, counted in the same way; more get HTTP 429 with Retry-After, or are
+    /// closed on `tcp`, before TLS. 0: any number.
     pub connect_rate_per_address: u32,
-    /// Connections that may come from one address at once, before the rate counts.
+    /// Connections that may come from an address at once, before the rate counts.
     pub connect_burst_per_address: u32,
-    /// Logins from one address that may fail within [`Limits::failures_window`]; with so many, the address is banned. 0:
-    /// nobody is.
+    /// Failed logins from one address within `failures_window`; with so many the address is banned: HTTP 429 with
+    /// Retry-After, closed on `tcp`, and on connections that are open already CONNACK 0x8A (3.1.1: 5) or an ERROR. A
+    /// login clears none of them, and a renewal or re-authentication that is wrong counts as well. 0: nobody is banned.
     pub failures_max: u32,
     /// The time in which failed logins are counted; it begins with the first.
     pub failures_window: Span,
     /// How long a banned address is refused.
     pub ban_time: Span,
-    /// Networks that this rate is not for, and that are never banned: as a rule the broker's own machine, and proxies that speak for many.
+    /// Networks and addresses that the rate of connections is not for, and that are never banned: as a rule the
+    /// broker's own machine, and proxies that speak for many.
     pub exempt: Vec<Network>,
-    /// Messages a second that a connection may publish, and at once the worth of a second; 0: any number. A client that
-    /// is ahead is not read from until it no longer is.
+    /// Messages a second that a connection may publish, a second's worth at once; one that is ahead is not read from
+    /// until it no longer is. 0: any number.
     pub publish_rate_max: u32,
-    /// The same in bytes of the packets or frames that carry them; 0, or at least 1 KiB.
+    /// The same in bytes of PUBLISH packets or SEND frames; 0, or at least 1 KiB.
     pub publish_bytes_rate_max: Size,
-    /// From accepting a connection to its CONNECT, the upgrade included.
+    /// From accepting a connection to its CONNECT; PROXY header, TLS handshake and upgrade included.
     pub connect_timeout: Span,
-    /// A WebSocket peer that has been quiet for so long is sent a ping, and let go of when it stays silent for as long
-    /// again; 0 turns that off.
+    /// A WebSocket peer (or HTTP/2 connection) that was quiet for so long is pinged, and let go of when it stays silent
+    /// for as long again; `"0s"` turns that off.
     pub ping_interval: Span,
-    /// Largest HTTP request head of an upgrade; at least 8 KiB.
+    /// Head of an upgrade request; 8 KiB to 1 MiB.
     pub handshake_size_max: Size,
-    /// Largest MQTT packet, fixed header included; announced to MQTT 5 clients.
+    /// An MQTT packet, fixed header included; announced to MQTT 5 clients.
     pub packet_size_max: Size,
     /// The same before the client has connected; in STOMP, the body of a frame that comes then.
     pub connect_packet_size_max: Size,
-    /// Topic levels in a name or filter.
+    /// Levels of a topic name or filter; at most 1000.
     pub topic_levels_max: usize,
-    /// Subscriptions one session may hold.
+    /// Subscriptions of one session.
     pub subscriptions_per_session_max: usize,
-    /// STOMP: headers in a frame.
+    /// STOMP: headers of a frame.
     pub header_count_max: usize,
-    /// STOMP: length of one header line.
+    /// STOMP: one header line; 256 bytes to 64 KiB.
     pub header_line_max: Size,
-    /// STOMP: length of a body.
+    /// STOMP: a body.
     pub body_size_max: Size,
-    /// Bytes of a connection's replies that wait for the disk before it is read from again.
+    /// Replies of a connection that wait for the disk or to be sent; beyond it, it is not read from.
     pub held_bytes_max: Size,
 }
 

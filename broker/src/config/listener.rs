@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -13,55 +14,68 @@ use super::proxies::{ForwardedHeader, TrustedProxy};
 use crate::tls::TlsSettings;
 
 /// One bound address.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerConfig {
     /// Its name in logs.
+    #[schemars(example = &"browsers")]
     pub name: Arc<str>,
-    /// Where: see [`Bind`].
+    /// Address and port, `"0.0.0.0:8080"`, `"[::1]:8080"`; a Unix socket, `"unix:/run/tidewire/ws.sock"`; a socket that
+    /// systemd passes, `"systemd:NAME"`.
+    #[schemars(example = &"0.0.0.0:8443")]
     pub bind: String,
-    /// WebSocket or bare TCP.
+    /// How bytes come.
     pub transport: Transport,
     /// What it serves: on `ws` by subprotocol, on `tcp` by the first bytes where it serves both.
+    #[schemars(example = ["mqtt", "stomp"])]
     pub protocols: Vec<ProtocolName>,
-    /// Paths of the upgrade; absent: any.
+    /// `ws`: paths at which an upgrade is served.
+    #[schemars(example = ["/mqtt", "/stomp"], extend("x-default" = "any"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths: Option<Vec<String>>,
-    /// Origins that may upgrade; absent: the same host, on a loopback address by no other name than `localhost` or a
-    /// loopback address, and clients that send none; `"*"`: all.
+    /// `ws`: pages that may connect, as `"https://app.example"`; `"*"` is all. Clients that send no Origin always may.
+    /// On a loopback address the same host is `localhost` or a loopback address, unless a proxy connects, by
+    /// `proxy_protocol` or from `trusted_proxies`.
+    #[schemars(example = ["https://app.example"], extend("x-default" = "same host"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origins: Option<Vec<String>>,
-    /// Connections it serves at once.
+    /// Connections served at once; more get HTTP 503, or are closed on `tcp`.
     #[serde(default = "default_max_connections")]
     pub max_connections: usize,
-    /// Connections the system may hold for us before they are accepted.
+    /// Connections that the system may hold before they are accepted; it may allow less (`net.core.somaxconn`).
     #[serde(default = "default_backlog")]
     pub backlog: u32,
-    /// Whether other processes may bind the same address and port, the connections being shared out among them.
+    /// Whether other processes may bind the same port; the system shares the connections out among them.
     #[serde(default)]
     pub reuse_port: bool,
-    /// Whether `[::]` is left to IPv6 alone; otherwise it is for IPv4 as well, whatever the system's default.
+    /// Whether `[::]` is for IPv6 alone. Otherwise it is for IPv4 too, whatever the system's default, and `0.0.0.0`
+    /// must not be bound beside it.
     #[serde(default)]
     pub ipv6_only: bool,
-    /// Who may connect to a Unix socket; absent: its owner and group, `"0660"`.
+    /// Who may connect to a Unix socket, in octal; absent: its owner and group.
+    #[schemars(example = &"0660", extend("x-default" = "`\"0660\"`"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unix_mode: Option<Mode>,
-    /// Whether every connection begins with a PROXY protocol header, version 1 or 2.
+    /// Whether every connection begins with a PROXY protocol header (version 1 or 2), as of HAProxy or a cloud's load
+    /// balancer.
     #[serde(default)]
     pub proxy_protocol: bool,
-    /// The proxies whose word is taken for where a client comes from.
+    /// Proxies whose word is taken for where a client comes from: networks, `"10.0.0.0/8"`, addresses, `"::1"`, or
+    /// `"unix"`.
     #[serde(default)]
     pub trusted_proxies: Vec<TrustedProxy>,
-    /// `ws`: the header of the upgrade in which they give it.
+    /// `ws`: the header in which they give it, the other one not being looked at.
     #[serde(default)]
     pub forwarded_header: ForwardedHeader,
-    /// `ws`: permessage-deflate.
+    /// `ws`: permessage-deflate (RFC 7692); `false`, or a table.
     #[serde(default)]
     pub compression: Compression,
-    /// `ws` with TLS: many WebSockets over one HTTP/2 connection. (RFC 8441)
+    /// `ws` with TLS: a browser's WebSockets share one HTTP/2 connection (RFC 8441). Each counts as a connection, and
+    /// so does what carries them.
     #[serde(default)]
     pub http2: bool,
     /// TLS; absent: none.
+    #[schemars(extend("x-default" = "none"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSettings>,
 }
@@ -140,17 +154,17 @@ impl Bind {
 }
 
 /// How bytes reach a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// WebSocket.
+    /// Over WebSocket.
     Ws,
-    /// TCP.
+    /// Over bare TCP.
     Tcp,
 }
 
 /// A protocol a listener may serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProtocolName {
     /// MQTT 3.1, 3.1.1 and 5.0.

@@ -6,38 +6,49 @@
 mod admin;
 mod auth;
 mod authority;
+mod changes;
 mod check;
 mod compression;
+mod document;
+mod effective;
 mod files;
 mod jwt;
 mod limits;
 mod listener;
 mod load;
 mod network;
+mod overrides;
 mod proxies;
 mod queues;
+mod schema;
 mod shutdown;
 mod storage;
 mod units;
 mod warnings;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidewire_protocols::mqtt::Qos;
 
 pub use self::admin::{AdminConfig, AdminToken};
 pub use self::auth::{AuthConfig, CredentialSource, HttpAuthConfig};
 pub use self::authority::AuthFault;
+pub use self::changes::{Change, Snapshot};
 pub use self::check::{check, check_log_level};
 pub use self::compression::{Compression, CompressionSettings};
+pub use self::effective::{explained, plain};
 pub use self::jwt::JwtConfig;
 pub use self::limits::Limits;
 pub use self::listener::{Bind, ListenerConfig, Mode, ProtocolName, Transport};
-pub use self::load::{ConfigError, Sources, load, load_unchecked, load_with_warnings};
+pub use self::load::{
+    ConfigError, Loaded, Origin, Sources, load, load_unchecked, load_with_warnings, locate,
+};
 pub use self::network::Network;
 pub use self::proxies::{ForwardedHeader, TrustedProxy};
 pub use self::queues::QueuesConfig;
+pub use self::schema::schema;
 pub use self::shutdown::ShutdownConfig;
 pub use self::storage::{StorageConfig, Sync};
 pub use self::units::{Size, Span};
@@ -46,10 +57,10 @@ pub use self::warnings::warnings;
 use crate::session::{OutboxLimits, Overflow};
 
 /// The whole configuration.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where stored data lies.
+    /// Where stored data lies; one broker at a time uses it.
     pub data_dir: PathBuf,
     /// Bound addresses.
     pub listeners: Vec<ListenerConfig>,
@@ -78,20 +89,20 @@ pub struct Config {
 }
 
 /// Sessions and their outboxes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
-    /// The longest a session may outlive its connection.
+    /// The longest a session outlives its connection; an MQTT 5 client that asks for more is told.
     pub expiry_max: Span,
-    /// Messages that may wait for one session.
+    /// Messages that may wait for a client.
     pub outbox_messages_max: usize,
     /// Bytes of those messages.
     pub outbox_bytes_max: Size,
-    /// What happens beyond them: `"drop-oldest"`, `"drop-newest"` or `"disconnect"`.
+    /// What happens beyond.
     pub overflow: Overflow,
     /// QoS 1 and 2 publishes a client may have under way; announced to MQTT 5 clients.
     pub receive_maximum: u16,
-    /// Deliveries a client may have unacknowledged, unless it announces less.
+    /// Deliveries a client may have unacknowledged, unless it says less.
     pub inflight_max: u16,
 }
 
@@ -109,12 +120,13 @@ impl Default for SessionConfig {
 }
 
 /// MQTT.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttConfig {
-    /// The longest keep alive a 5.0 client is granted; a longer one, or none, gets this as Server Keep Alive.
+    /// The longest keep alive an MQTT 5 client is granted, up to 65535 s; a longer one, or none, gets this as Server
+    /// Keep Alive.
     pub server_keep_alive_max: Span,
-    /// Topic aliases accepted from a client, and the most that are used towards one.
+    /// Topic aliases accepted from a client, and the most used towards one.
     pub topic_alias_maximum: u16,
     /// The highest QoS of a publish: 0, 1 or 2.
     pub maximum_qos: u8,
@@ -122,12 +134,13 @@ pub struct MqttConfig {
     pub retain_available: bool,
     /// Whether filters may have wildcards.
     pub wildcard_subscriptions: bool,
-    /// Whether there are shared subscriptions.
+    /// Whether there are `$share/…` subscriptions.
     pub shared_subscriptions: bool,
     /// Whether MQTT 3.1 clients (`MQIsdp`) are served.
     pub mqtt31: bool,
-    /// Another server, as `host:port` or as that server's clients name it; it is told to 5.0 clients that are sent
-    /// away by `redirect`, and to those that are connected when this one stops.
+    /// Another server, as `host:port` or as that server's clients name it; told to MQTT 5 clients that are sent away by
+    /// `redirect`, and to those that are connected when this one stops (0x9C, Use another server).
+    #[schemars(example = &"other.example:1883")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_reference: Option<String>,
     /// Whether clients that connect are sent to `server_reference`.
@@ -135,14 +148,14 @@ pub struct MqttConfig {
 }
 
 /// Whether clients that connect are sent to another server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Redirect {
     /// They are served here.
     None,
-    /// For now: 0x9C, Use another server.
+    /// They are sent there for now: 0x9C, Use another server.
     UseAnotherServer,
-    /// For good: 0x9D, Server moved.
+    /// They are sent there for good: 0x9D, Server moved.
     ServerMoved,
 }
 
@@ -163,24 +176,25 @@ impl Default for MqttConfig {
 }
 
 /// STOMP.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StompConfig {
-    /// What parts the levels of a topic in destinations.
+    /// What parts the levels of topics in destinations.
     pub separator: Separator,
     /// How frames travel over WebSocket.
     pub websocket_frame: WebSocketFrame,
-    /// What the server offers: it sends at least every first, and wants to hear at least every second.
+    /// The server sends at least every first, and wants to hear at least every second.
     pub heart_beat: [Span; 2],
-    /// What a frame that is not authorised gets.
+    /// What a frame that is not allowed gets.
     pub denied: Denied,
     /// The ack mode of a SUBSCRIBE that names none.
     pub default_ack: DefaultAck,
-    /// Transactions a connection may have open.
+    /// Open transactions of a connection.
     pub transactions_max: usize,
-    /// Frames in one transaction.
+    /// Frames in a transaction.
     pub transaction_frames_max: usize,
-    /// Bytes that the frames in a connection's open transactions take.
+    /// Bytes that the frames in a connection's open transactions take: some 250 for each SEND besides its message, some
+    /// 50 for an ACK or a NACK.
     pub transaction_bytes_max: Size,
 }
 
@@ -201,30 +215,30 @@ impl Default for StompConfig {
 }
 
 /// What parts the levels of a topic in STOMP's destinations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Separator {
     /// `/topic/rooms/1`, verbatim, with `+` and `#`.
     #[serde(rename = "/")]
     Slash,
-    /// `/topic/rooms.1`, with `*` and `>` or `#`; `.` and `/` change places.
+    /// `/topic/rooms.1`, with `*` and `>` or `#`: `.` and `/` change places.
     #[serde(rename = ".")]
     Dot,
 }
 
 /// How STOMP frames travel over WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WebSocketFrame {
     /// As text when the frame is UTF-8, else binary.
     Auto,
     /// Always binary.
     Binary,
-    /// As text; a frame that is not UTF-8 is binary all the same, since text could not carry it.
+    /// As text, but for a frame that is not UTF-8, which text could not carry.
     Text,
 }
 
 /// What a STOMP frame that is not authorised gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Denied {
     /// ERROR, and the end of the connection.
@@ -234,22 +248,22 @@ pub enum Denied {
 }
 
 /// The ack mode of a SUBSCRIBE that names none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DefaultAck {
-    /// A message counts as received once sent.
+    /// A message counts as received once it is sent.
     Auto,
-    /// Cumulative acknowledgement.
+    /// An acknowledgement is for all messages up to its own.
     Client,
-    /// Each message is acknowledged.
+    /// Each message is acknowledged by itself.
     ClientIndividual,
 }
 
 /// What the broker publishes of itself, below `$SYS/broker`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SysConfig {
-    /// How often; zero: never.
+    /// How often topics below `$SYS/broker` are published whose values have changed; `"0s"`: never.
     pub interval: Span,
 }
 
@@ -260,12 +274,12 @@ impl Default for SysConfig {
 }
 
 /// Logs.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// How a line looks.
     pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug` or `trace`, or a list such as `"info,tidewire::mqtt=debug"`.
+    /// `"error"`, `"warn"`, `"info"`, `"debug"`, `"trace"` or `"off"`, or a list such as `"info,tidewire::mqtt=debug"`.
     pub level: String,
 }
 
@@ -276,12 +290,12 @@ impl Default for LogConfig {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For journald if standard error goes there, and else text.
     Auto,
-    /// Text; coloured on a terminal.
+    /// Text, coloured on a terminal.
     Text,
     /// One JSON object a line.
     Json,
@@ -322,6 +336,14 @@ impl Config {
     /// Whether clients without credentials may connect.
     pub fn allows_anonymous(&self) -> bool {
         self.auth.anonymous.unwrap_or_else(|| self.listeners.iter().all(ListenerConfig::is_loopback))
+    }
+
+    /// Puts what `find` makes of them in the place of the names of files.
+    fn resolve(&mut self, find: &impl Fn(&Path) -> PathBuf) {
+        let tls = self.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
+        tls.for_each(|tls| tls.resolve(find));
+        self.auth.resolve(find);
+        self.admin.resolve(find);
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -31,13 +32,13 @@ impl TrustedProxy {
 
 /// The header in which proxies say where a client comes from. Only one is believed, because a proxy that sets the one
 /// hands on what a client has written into the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`, a list of addresses.
     #[default]
     XForwardedFor,
-    /// `Forwarded`. (RFC 7239)
+    /// `Forwarded`, of RFC 7239.
     Forwarded,
 }
 

@@ -1,5 +1,6 @@
 //! Work queues: how long they may get, and where their dead letters go.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Size;
@@ -7,18 +8,19 @@ use crate::message::QUEUE_PREFIX;
 use crate::queue::{QueueLimits, QueueOverflow};
 
 /// Work queues.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueuesConfig {
     /// Messages in one queue, those with a consumer included.
     pub length_max: usize,
     /// Bytes of those messages.
     pub bytes_max: Size,
-    /// What happens beyond them: `"reject"` or `"drop-head"`.
+    /// What happens beyond.
     pub overflow: QueueOverflow,
-    /// Deliveries of one message, after which it becomes a dead letter.
+    /// Deliveries of a message, after which it becomes a dead letter.
     pub deliveries_max: u32,
-    /// Where dead letters go, as a STOMP destination; `{queue}` is the queue's name. Empty: they are dropped.
+    /// Where dead letters go, a queue or a topic as STOMP names it; `{queue}` is the queue's name. Empty: they are
+    /// dropped and counted.
     pub dead_letter: String,
 }
 

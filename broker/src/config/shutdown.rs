@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Span;
 
 /// How the broker stops.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShutdownConfig {
-    /// How long a stop may take in all: clients are told, they go, and what is stored is flushed.
+    /// How long a stop may take in all: clients are told, they go, what is stored is flushed.
     pub timeout: Span,
-    /// Over how much of that time clients are told to go, in random order; `"0s"`: all at once.
+    /// Over how much of that time clients are told to go, in random order, so that they do not all connect elsewhere at
+    /// the same moment; less than `timeout`. `"0ms"`: all at once.
     pub spread: Span,
 }
 

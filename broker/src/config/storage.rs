@@ -2,36 +2,37 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Size, Span};
 use crate::store::{Options, Policy};
 
 /// What survives.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StorageConfig {
-    /// When an acknowledgement is given: `"always"`, `"interval"`, `"never"` or `"memory"`.
+    /// When an acknowledgement is given.
     pub sync: Sync,
     /// With `sync = "interval"`: how often is flushed what was written.
     pub sync_interval: Span,
-    /// Bytes that the journal may have before what is alive in its oldest part moves into the archive.
+    /// Bytes of the journal, before what is alive in its oldest part moves into the archive; 5 MiB to 16 GiB.
     pub journal_bytes_max: Size,
-    /// Bytes that may wait for the disk in memory before clients are not read from.
+    /// Bytes that may wait for the disk in memory before clients are not read from; 1 MiB to 16 GiB.
     pub pending_bytes_max: Size,
 }
 
 /// When an acknowledgement is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sync {
     /// Once what it promises is on disk.
     Always,
-    /// Once it is written; it is on disk a little later.
+    /// Once it is written, and on disk a little later.
     Interval,
-    /// Once it is written; it is on disk when the system likes.
+    /// Once it is written, and on disk when the system likes.
     Never,
-    /// At once; nothing is kept.
+    /// At once, and nothing is kept.
     Memory,
 }
 

@@ -49,9 +49,9 @@ pub trait Protocol: Send {
     fn handle_blocked(&mut self);
 
     /// Whether more input is to be handled, or replies must leave first: those that are held are more than
-    /// `held_bytes_max`, or than the protocol's own rules allow; or the client has to wait, see
+    /// `limits.held_bytes_max`, or than the protocol's own rules allow; or the client has to wait, see
     /// [`is_paced`](Self::is_paced). Until then the connection is not read from.
-    fn takes_input(&self, held_bytes_max: usize) -> bool;
+    fn takes_input(&self) -> bool;
 
     /// Whether the client has to wait before it publishes more: it does so faster than it may, or memory is short. It is
     /// not read from until the time that [`poll_timeout`](Self::poll_timeout) names, or until its

@@ -19,11 +19,13 @@ pub enum DropReason {
     QueueFull,
     /// It died in a queue, and there is nowhere to put dead letters.
     Dead,
+    /// Whoever runs the broker has purged its queue.
+    Purged,
 }
 
 impl DropReason {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OutboxFull,
         Self::Expired,
         Self::Rejected,
@@ -31,6 +33,7 @@ impl DropReason {
         Self::QueueGone,
         Self::QueueFull,
         Self::Dead,
+        Self::Purged,
     ];
 
     /// Its name in metrics.
@@ -43,6 +46,7 @@ impl DropReason {
             Self::QueueGone => "queue_gone",
             Self::QueueFull => "queue_full",
             Self::Dead => "dead",
+            Self::Purged => "purged",
         }
     }
 }

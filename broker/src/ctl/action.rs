@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::messages::Messages;
+
 #[derive(Subcommand)]
 pub(super) enum Action {
     /// Show the broker at a glance.
@@ -55,12 +57,14 @@ pub(super) enum Action {
         #[arg(long)]
         topic: Option<String>,
     },
+    #[command(flatten)]
+    Messages(Messages),
     /// Publish a message; the payload is read from standard input where none is given.
     Publish(Publish),
     /// Print the effective configuration, in JSON.
     Config,
-    /// Read users, rules, keys and certificates again, without dropping a connection: exit 0, or 1 with what is wrong and
-    /// its place; then all is as before.
+    /// Read settings, users, rules, keys and certificates again, without dropping a connection, and say what has changed:
+    /// exit 0, or 1 with what is wrong and its place; then all is as before.
     Reload,
     /// Let nobody in any more, and have those leave that are connected, before a restart.
     Drain {

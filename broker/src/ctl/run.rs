@@ -128,6 +128,7 @@ pub(super) fn run(endpoint: &Endpoint, action: &Action, is_json: bool) -> Result
                 [("filter", filter.clone()), ("client_id", client_id.clone()), ("topic", topic.clone())];
             ask.list("/api/v1/subscriptions", &query, SUBSCRIPTIONS)
         }
+        Action::Messages(action) => action.run(&ask),
         Action::Publish(message) => {
             let arguments = message.arguments()?;
             ask.change(Method::POST, "/api/v1/publish", &arguments, |done| {
@@ -156,19 +157,24 @@ pub(super) fn run(endpoint: &Endpoint, action: &Action, is_json: bool) -> Result
 }
 
 /// Whom to ask, and how the answer is to be.
-struct Ask<'a> {
+pub(super) struct Ask<'a> {
     endpoint: &'a Endpoint,
     is_json: bool,
 }
 
-type Query = [(&'static str, Option<String>)];
+pub(super) type Query = [(&'static str, Option<String>)];
 
 impl Ask<'_> {
-    fn one(&self, path: &str, query: &Query, show: impl Fn(&Value) -> String) -> Result<String, String> {
+    pub(super) fn one(
+        &self,
+        path: &str,
+        query: &Query,
+        show: impl Fn(&Value) -> String,
+    ) -> Result<String, String> {
         self.change(Method::GET, &with_query(path, query), &Value::Null, show)
     }
 
-    fn change(
+    pub(super) fn change(
         &self,
         method: Method,
         path: &str,
@@ -190,7 +196,7 @@ impl Ask<'_> {
     }
 
     /// All pages.
-    fn list(&self, path: &str, query: &Query, columns: &[Column]) -> Result<String, String> {
+    pub(super) fn list(&self, path: &str, query: &Query, columns: &[Column]) -> Result<String, String> {
         let mut items = Vec::new();
         let mut query = query.to_vec();
         query.push(("limit", Some("1000".to_owned())));
@@ -285,15 +291,15 @@ fn show_event(event: &str) -> String {
     line
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), clean)
 }
 
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-fn with_query(path: &str, query: &Query) -> String {
+pub(super) fn with_query(path: &str, query: &Query) -> String {
     let said =
         query.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value.as_deref()?))));
     let said: Vec<_> = said.collect();

@@ -70,7 +70,7 @@ impl Mqtt {
         let AuthenticationProperties { method, data } = AuthenticationProperties::of(connect.properties);
         let arrival = self.take_arrival();
         let mut authentication = Authentication {
-            deadline: self.link.opened_at() + self.broker.config.limits.connect_timeout.0,
+            deadline: self.link.opened_at() + self.config.limits.connect_timeout.0,
             connect: Vec::new(),
             arrival,
             packet_size_max: Wishes::of(connect).packet_size_max,

@@ -85,7 +85,7 @@ impl Mqtt {
         connect: &Connect<'_>,
         bytes: &[u8],
     ) -> Result<(), Refusal> {
-        let config = &self.broker.config;
+        let config = &self.config;
         if connect.version == Version::V31 && !config.mqtt.mqtt31 {
             let detail = "MQTT 3.1 is not served here: use 3.1.1 or 5.0";
             return Err(Refusal::new(ReasonCode::UnsupportedProtocolVersion, detail));
@@ -103,7 +103,7 @@ impl Mqtt {
         connect: &Connect<'_>,
         admitted: Admitted<'_>,
     ) -> Result<(), Refusal> {
-        let config = &self.broker.config;
+        let config = &self.config;
         let wishes = Wishes::of(connect);
         let client_id = client_id(connect)?;
         let Admitted { vouched, arrival, enhanced, data } = admitted;
@@ -193,7 +193,7 @@ impl Mqtt {
         self.broker.note_connected(&self.link, spoken(connect.version), &logged_in);
         self.link.set_keep_alive(keep_alive);
         conn_ack(present).encode(connect.version, &mut self.replies.promised().bytes);
-        let limits = &self.broker.config.limits;
+        let limits = &self.config.limits;
         let enhanced = enhanced.map(|method| Box::new(Enhanced { method, exchange: None }));
         let mut client = Box::new(Client {
             session,
@@ -203,7 +203,7 @@ impl Mqtt {
             last_heard: turn.now.instant,
             wants_reasons: wishes.wants_reasons,
             packet_size_max: wishes.packet_size_max,
-            aliases: InboundAliases::new(self.broker.config.mqtt.topic_alias_maximum),
+            aliases: InboundAliases::new(self.config.mqtt.topic_alias_maximum),
             pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             is_held: false,
             unreleased: 0,
@@ -211,8 +211,9 @@ impl Mqtt {
             renewal: None,
         });
         if has_rules {
-            let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
-            Context { broker, link, replies, turn, client: &mut client }.review();
+            let (broker, config, link) = (&self.broker, &self.config, &self.link);
+            let replies = &mut self.replies;
+            Context { broker, config, link, replies, turn, client: &mut client }.review();
         }
         self.state = State::Connected(client);
         Ok(())
@@ -220,7 +221,7 @@ impl Mqtt {
 
     /// A will is checked as the publish that it may become. [MQTT-3.1.2-8 to -15]
     fn examine_will(&self, will: &WireWill<'_>, standing: &mut Standing) -> Result<Will, Refusal> {
-        let config = &self.broker.config;
+        let config = &self.config;
         let topic = TopicName::parse(will.topic)
             .map_err(|error| Refusal::new(ReasonCode::TopicNameInvalid, format!("will topic: {error}")))?;
         if topic.level_count() > config.limits.topic_levels_max {
@@ -267,7 +268,7 @@ impl Mqtt {
 
     /// What the server does not do, or not without bounds. (section 3.2.2.3)
     fn announce(&self, properties: &mut PropertiesBuf) {
-        let config = &self.broker.config;
+        let config = &self.config;
         if let Some(maximum) = std::num::NonZeroU16::new(config.session.receive_maximum) {
             properties.push(Property::ReceiveMaximum(maximum));
         }

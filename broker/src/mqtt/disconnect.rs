@@ -23,7 +23,7 @@ impl Mqtt {
                                 "a session that was to end with its connection cannot be given an expiry at DISCONNECT",
                             ));
                         }
-                        let expiry_secs = secs.min(self.broker.config.session.expiry_max.secs());
+                        let expiry_secs = secs.min(self.config.session.expiry_max.secs());
                         self.broker.change_expiry(turn, &client.session, &self.link, expiry_secs);
                     }
                     Property::ServerReference(_) => {

@@ -38,6 +38,7 @@ use self::refuse::Refusal;
 use self::renew::Renewal;
 use crate::auth::Arrival;
 use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
+use crate::config::Config;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
@@ -54,6 +55,8 @@ const PACKETS_PER_TURN: usize = 1024;
 /// One connection that speaks MQTT.
 pub struct Mqtt {
     broker: Arc<Broker>,
+    /// As it was when the connection began: what the client was told of it goes on to hold.
+    config: Arc<Config>,
     link: Arc<Link>,
     replies: Replies,
     /// Gathers the attributes of a publish; kept for its memory.
@@ -111,9 +114,11 @@ impl Client {
 impl Mqtt {
     /// MQTT on a connection that has just been opened.
     pub fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
-        let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
+        let config = broker.kept_config();
+        let deadline = link.opened_at() + config.limits.connect_timeout.0;
         Self {
             broker,
+            config,
             link,
             replies: Replies::default(),
             attributes: AttributesBuf::default(),
@@ -142,6 +147,7 @@ impl Mqtt {
             (State::Connected(client), packet) => {
                 let context = Context {
                     broker: &self.broker,
+                    config: &self.config,
                     link: &self.link,
                     replies: &mut self.replies,
                     turn,
@@ -193,9 +199,9 @@ impl Mqtt {
         let mut acks = mqtt::plain_acks(input).take(PACKETS_PER_TURN).peekable();
         acks.peek()?;
         turn.next_packet();
-        let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
+        let (broker, config, link, replies) = (&self.broker, &self.config, &self.link, &mut self.replies);
         let (watched, now) = (broker.traces.are_on().then(|| Arc::clone(&client.session)), turn.now);
-        let context = Context { broker, link, replies, turn, client };
+        let context = Context { broker, config, link, replies, turn, client };
         let mut size = 0;
         let result = context.handle_acks(acks.map(|(packet_type, packet_id)| {
             size += mqtt::PLAIN_ACK_SIZE;
@@ -215,7 +221,7 @@ impl Mqtt {
     }
 
     fn packet_size_max(&self) -> usize {
-        let limits = &self.broker.config.limits;
+        let limits = &self.config.limits;
         match self.state {
             State::Connected(_) => limits.packet_size_max.0,
             State::Greeting { .. } | State::Authenticating(_) | State::Ended => {
@@ -230,7 +236,7 @@ impl Mqtt {
     fn is_window_full(&self) -> bool {
         let State::Connected(client) = &self.state else { return false };
         let unsent = self.replies.acknowledgements();
-        let maximum = usize::from(self.broker.config.session.receive_maximum);
+        let maximum = usize::from(self.config.session.receive_maximum);
         unsent > 0 && client.version.is_v5() && client.unreleased as usize + unsent >= maximum
     }
 
@@ -255,6 +261,7 @@ impl Mqtt {
 /// What a handler of a connected client's packet works with.
 struct Context<'c, 't, 's> {
     broker: &'c Broker,
+    config: &'c Config,
     link: &'c Arc<Link>,
     replies: &'c mut Replies,
     turn: &'t mut Turn<'s>,
@@ -308,7 +315,7 @@ impl Protocol for Mqtt {
             },
             Some(Signal::TakenOver) => Refusal::taken_over(),
             Some(signal @ (Signal::ShuttingDown | Signal::Restarting)) => {
-                Refusal::shutting_down(&self.broker.config.mqtt, signal == Signal::Restarting)
+                Refusal::shutting_down(&self.broker.config().mqtt, signal == Signal::Restarting)
             }
             Some(Signal::Overflowed) => Refusal::overflowed(),
             Some(Signal::Kicked) => Refusal::kicked(),
@@ -359,9 +366,9 @@ impl Protocol for Mqtt {
         }
     }
 
-    fn takes_input(&self, held_bytes_max: usize) -> bool {
+    fn takes_input(&self) -> bool {
         let is_waiting = self.is_window_full() || self.is_paced() || self.is_asking();
-        self.replies.held_bytes() <= held_bytes_max && !is_waiting
+        self.replies.held_bytes() <= self.config.limits.held_bytes_max.0 && !is_waiting
     }
 
     fn is_paced(&self) -> bool {

@@ -28,7 +28,7 @@ impl Context<'_, '_, '_> {
         attributes: &mut AttributesBuf,
     ) -> Result<(), Refusal> {
         let particulars = read_properties(publish, attributes)?;
-        let config = &self.broker.config.mqtt;
+        let config = &self.config.mqtt;
         if publish.qos > config.maximum_qos() {
             return Err(Refusal::new(
                 ReasonCode::QosNotSupported,
@@ -108,7 +108,7 @@ impl Context<'_, '_, '_> {
         let Client { standing, aliases, session, .. } = &mut *self.client;
         let topic = resolve_topic(aliases, publish, particulars.alias)?;
         let may_publish = standing.rights.may_publish(topic, publish.retain);
-        let levels_max = self.broker.config.limits.topic_levels_max;
+        let levels_max = self.config.limits.topic_levels_max;
         // A short name need not be counted.
         if topic.as_str().len() >= levels_max && topic.level_count() > levels_max {
             return Ok(ReasonCode::TopicNameInvalid);
@@ -143,7 +143,7 @@ impl Context<'_, '_, '_> {
     /// QoS 1 are acknowledged before more is taken from it: see `Mqtt::is_window_full`.
     fn check_receive_maximum(&self, publish: &Publish<'_>) -> Result<(), Refusal> {
         let under_way = self.client.unreleased as usize;
-        let maximum = usize::from(self.broker.config.session.receive_maximum);
+        let maximum = usize::from(self.config.session.receive_maximum);
         if publish.qos == Qos::AtMostOnce || !self.client.version.is_v5() || under_way < maximum {
             return Ok(());
         }

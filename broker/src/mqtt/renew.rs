@@ -158,7 +158,7 @@ impl Context<'_, '_, '_> {
 impl Mqtt {
     /// Looks whether an answer has come, and whether rights are to be looked at anew.
     pub(super) fn hear(&mut self, turn: &mut Turn<'_>) -> Result<(), Refusal> {
-        let (broker, link, replies) = (&self.broker, &self.link, &mut self.replies);
+        let (broker, config, link, replies) = (&self.broker, &self.config, &self.link, &mut self.replies);
         match &mut self.state {
             State::Authenticating(_) => self.hear_answer(turn),
             State::Connected(client) => {
@@ -173,12 +173,12 @@ impl Mqtt {
                         }
                         return Err(Refusal::revoked(denial));
                     }
-                    Context { broker, link, replies, turn, client }.review_and_tell();
+                    Context { broker, config, link, replies, turn, client }.review_and_tell();
                 }
                 let Some(renewal) = client.renewal.as_mut() else { return Ok(()) };
                 let Some(answer) = renewal.answer.take() else { return Ok(()) };
                 let Some(renewal) = client.renewal.take() else { return Ok(()) };
-                Context { broker, link, replies, turn, client }.conclude_renewal(answer, renewal.by)
+                Context { broker, config, link, replies, turn, client }.conclude_renewal(answer, renewal.by)
             }
             State::Greeting { .. } | State::Ended => Ok(()),
         }

@@ -87,7 +87,7 @@ impl Context<'_, '_, '_> {
             }
             Judgement::Allowed => {}
         }
-        let qos = wanted.qos.min(self.broker.config.mqtt.maximum_qos());
+        let qos = wanted.qos.min(self.config.mqtt.maximum_qos());
         let request = SubscribeRequest {
             filter,
             options: SubscriptionOptions {
@@ -146,7 +146,7 @@ impl Context<'_, '_, '_> {
             let is_shared = filter.share_name().is_some();
             is_shared || filter.has_wildcard() || !is_client_queue(queue)
         });
-        match is_bad_queue || filter.level_count() > self.broker.config.limits.topic_levels_max {
+        match is_bad_queue || filter.level_count() > self.config.limits.topic_levels_max {
             true => Err(ReasonCode::TopicFilterInvalid),
             false => Ok(filter),
         }
@@ -154,7 +154,7 @@ impl Context<'_, '_, '_> {
 
     /// What CONNACK said is not to be had here, if the filter asks for it.
     fn unserved(&self, filter: TopicFilter<'_>) -> Option<ReasonCode> {
-        let config = &self.broker.config.mqtt;
+        let config = &self.config.mqtt;
         if filter.has_wildcard() && !config.wildcard_subscriptions {
             return Some(ReasonCode::WildcardSubscriptionsNotSupported);
         }

@@ -13,13 +13,14 @@ use super::whence::Whence;
 use crate::address::Address;
 use crate::auth::{Arrival, Token};
 use crate::broker::{Broker, Refused, Visit, Who};
-use crate::config::{AuthConfig, ListenerConfig, Transport};
+use crate::config::{AuthConfig, Config, ListenerConfig, Transport};
 use crate::counters::RefusalReason;
 use crate::session::Link;
 
 /// One connection's way in. Where it comes from may be known only at its upgrade, when a proxy says so.
 pub(super) struct Admission<'a> {
     broker: &'a Broker,
+    config: Arc<Config>,
     listener: &'a ListenerConfig,
     link: &'a Arc<Link>,
     peer: Option<IpAddr>,
@@ -44,7 +45,7 @@ impl<'a> Admission<'a> {
         peer: Option<IpAddr>,
     ) -> Self {
         let found = Mutex::new(Found { address: peer, ..Found::default() });
-        Self { broker, listener, link, peer, found }
+        Self { broker, config: broker.kept_config(), listener, link, peer, found }
     }
 
     /// Takes a place for the peer's own address, unless it is a proxy that will speak for somebody else.
@@ -83,7 +84,7 @@ impl<'a> Admission<'a> {
 
     /// How clients authenticate.
     pub(super) fn auth(&self) -> &AuthConfig {
-        &self.broker.config.auth
+        &self.config.auth
     }
 
     /// Takes note of the token that came with the request, if one did.
@@ -131,7 +132,7 @@ impl<'a> Admission<'a> {
             let kind = Some(RefusalReason::Kicked);
             return Err(Refusal { kind, ..Refusal::new(StatusCode::FORBIDDEN, reason) });
         }
-        let limits = &self.broker.config.limits;
+        let limits = &self.config.limits;
         if !limits.is_exempt(address) {
             self.link.set_address(address.into());
             self.check_ban(address.into())?;

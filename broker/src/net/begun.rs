@@ -36,7 +36,7 @@ impl Begun<'_> {
         agreement: &Agreement<Subprotocol>,
         unread: &[u8],
     ) -> (Stream, Box<dyn Protocol>) {
-        let limits = &self.broker.config.limits;
+        let limits = &self.broker.config().limits;
         let terms = WebSocketTerms {
             decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
             framing: self.framing(agreement.deflate),

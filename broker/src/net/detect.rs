@@ -28,7 +28,7 @@ pub(super) struct Detect {
 
 impl Detect {
     pub(super) fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
-        let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
+        let deadline = link.opened_at() + broker.config().limits.connect_timeout.0;
         Self { broker, link, deadline, arrival, decided: None }
     }
 
@@ -130,8 +130,8 @@ impl Protocol for Detect {
         }
     }
 
-    fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.decided.as_ref().is_none_or(|protocol| protocol.takes_input(held_bytes_max))
+    fn takes_input(&self) -> bool {
+        self.decided.as_ref().is_none_or(|protocol| protocol.takes_input())
     }
 
     fn is_paced(&self) -> bool {

@@ -49,7 +49,7 @@ struct Carrier {
 /// Serves an HTTP/2 connection until it ends, or the broker stops, or it has carried nothing for as long as a client may
 /// take to connect.
 pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<Link>) {
-    let limits = &state.broker.config.limits;
+    let limits = &state.broker.config().limits;
     let timeout = limits.connect_timeout.0;
     let carrier = Arc::new(Carrier {
         state: Arc::clone(&state),

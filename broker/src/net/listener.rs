@@ -100,7 +100,7 @@ impl Place {
         }
         let place = Self(Arc::clone(site));
         let has_room = site.served.fetch_add(1, Ordering::Relaxed) < site.config.max_connections
-            && site.broker.link_count() < site.broker.config.limits.connections_max;
+            && site.broker.link_count() < site.broker.config().limits.connections_max;
         if has_room { Ok(place) } else { Err(Refusal::no_place()) }
     }
 }

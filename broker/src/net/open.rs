@@ -93,7 +93,7 @@ impl Opening<'_> {
         let mut awaited = A_FIRST_BYTE;
         let opened = tokio::select! {
             opened = tokio::time::timeout(
-                self.broker.config.limits.connect_timeout.0,
+                self.broker.config().limits.connect_timeout.0,
                 self.begin(raw, &mut awaited),
             ) => opened.ok(),
             () = stopped => {
@@ -177,7 +177,7 @@ impl Opening<'_> {
     /// [`Detect`] looks. A peer that says nothing is told by its protocol what becomes of it.
     async fn look(&self, mut raw: Raw) -> Result<Raw, Refused> {
         let [only] = self.listener.protocols.as_slice() else { return Ok(raw) };
-        let deadline = self.link.opened_at() + self.broker.config.limits.connect_timeout.0;
+        let deadline = self.link.opened_at() + self.broker.config().limits.connect_timeout.0;
         let first = tokio::select! {
             first = raw.peek() => first?,
             _ = self.link.signalled() => return Ok(raw),
@@ -229,7 +229,7 @@ impl Opening<'_> {
         admitted: Result<(), Refusal>,
         admission: &Admission<'_>,
     ) -> Result<(Stream, Box<dyn Protocol>), Refused> {
-        let limits = &self.broker.config.limits;
+        let limits = &self.broker.config().limits;
         if let Err(refusal) = admitted {
             admission.note_refusal(&refusal);
             Box::pin(refuse(socket, limits, refusal)).await;

@@ -9,7 +9,9 @@ use super::{Gone, Queue};
 use crate::message::{Qos, SessionId};
 use crate::output::Output;
 use crate::selection::Selection;
-use crate::session::{Deliver, Feed, Identifiers, Link, Pulled, Source, SubscriptionOptions, Transmit};
+use crate::session::{
+    Deliver, Feed, Identifiers, Link, Pulled, SessionKey, Source, SubscriptionOptions, Transmit,
+};
 
 /// On what terms a consumer takes messages.
 #[derive(Clone, Debug)]
@@ -80,6 +82,8 @@ pub struct Consumer {
     queue: Arc<Queue>,
     /// The last sequence there was when it came.
     pub(super) newest: u64,
+    /// Whose it is.
+    pub(super) client: SessionKey,
     pub(super) terms: ConsumerTerms,
 }
 
@@ -87,13 +91,14 @@ pub struct Consumer {
 static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
 impl Queue {
-    /// Adds a consumer, whose connection fetches through `feed`. Connections to wake go into `wake`.
+    /// Adds a consumer for `client`, whose connection fetches through `feed`. Connections to wake go into `wake`.
     ///
     /// # Errors
     ///
     /// [`Gone`] where the queue is no longer in the registry; [`JoinRefused`] where it has no place for this consumer.
     pub fn join(
         self: &Arc<Self>,
+        client: SessionKey,
         terms: ConsumerTerms,
         feed: &Arc<Feed>,
         wake: &mut Vec<Arc<Link>>,
@@ -115,7 +120,7 @@ impl Queue {
         }
         let id = LAST_ID.fetch_add(1, Ordering::Relaxed) + 1;
         let newest = state.last_sequence();
-        let consumer = Arc::new(Consumer { id, queue: Arc::clone(self), newest, terms });
+        let consumer = Arc::new(Consumer { id, queue: Arc::clone(self), newest, client, terms });
         let mut slot = Slot::new(Arc::clone(&consumer), Arc::clone(feed));
         state.is_auto_delete |= consumer.terms.is_auto_delete;
         state.selective += usize::from(consumer.terms.selection.is_some());

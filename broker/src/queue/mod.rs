@@ -23,6 +23,7 @@ mod absent;
 mod attention;
 mod consumer;
 mod dispatch;
+mod inspect;
 mod pull;
 mod registry;
 mod state;
@@ -35,13 +36,14 @@ use parking_lot::Mutex;
 
 use self::attention::{Attention, NEVER};
 pub use self::consumer::{Acknowledged, Consumer, ConsumerTerms, JoinRefused};
+pub use self::inspect::{ConsumerStatus, Peeked, QueueStatus, WaitingMessage, Withdrawn};
 pub use self::pull::dequeued;
 pub use self::registry::Queues;
 use self::state::State;
 pub use self::state::{DeadLetter, DeadReason, HIGHEST_PRIORITY, QueueLimits, QueueOverflow};
 pub use self::totals::Totals;
 use crate::clock::Now;
-use crate::message::{Message, Qos, SessionId};
+use crate::message::{Message, SessionId};
 use crate::session::{Claim, Link, Place};
 use crate::store::Fetch;
 
@@ -50,7 +52,6 @@ pub struct Queue {
     name: Arc<str>,
     /// Whose it is, where it is private to a connection.
     owner: Option<SessionId>,
-    limits: QueueLimits,
     /// When somebody should look after it, by the wall clock: the next expiry; 0 for now.
     attention_at: AtomicU64,
     attention: Arc<Attention>,
@@ -88,9 +89,13 @@ impl Queue {
         totals: Arc<Totals>,
     ) -> Self {
         let attention_at = AtomicU64::new(NEVER);
-        let mut state = State::default();
-        state.absence.buries = limits.buries;
-        Self { name, owner, limits, attention_at, attention, totals, state: Mutex::new(state) }
+        let state = Mutex::new(State::new(limits));
+        Self { name, owner, attention_at, attention, totals, state }
+    }
+
+    /// Changes the bounds. What it holds beyond them stays; they count for what comes.
+    pub fn set_limits(&self, limits: QueueLimits) {
+        self.state.lock().set_limits(limits);
     }
 
     /// Its name, without `/queue/` or `$queue/`.
@@ -134,7 +139,7 @@ impl Queue {
         if state.is_gone {
             return Err(Gone);
         }
-        Ok(state.take_place(priority, weight, &self.limits))
+        Ok(state.take_place(priority, weight))
     }
 
     /// Gives up a place that was taken.
@@ -146,9 +151,9 @@ impl Queue {
     pub fn push(self: &Arc<Self>, place: Place, message: Arc<Message>) -> Outcome {
         let mut state = self.state.lock();
         state.give_up_place(message.weight());
-        let is_stored = self.keeps(&message);
+        let is_stored = state.keeps(&message);
         state.insert(place, message, 0, is_stored, self.totals.now_secs());
-        state.shorten(&self.limits);
+        state.shorten();
         self.outcome(&mut state)
     }
 
@@ -171,15 +176,17 @@ impl Queue {
         let mut state = self.state.lock();
         for (message, claim) in returned {
             state.settle(&claim, message.weight());
-            let is_worn_out =
-                self.limits.deliveries_max.is_some_and(|deliveries_max| claim.deliveries >= deliveries_max);
+            let is_worn_out = state
+                .limits()
+                .deliveries_max
+                .is_some_and(|deliveries_max| claim.deliveries >= deliveries_max);
             match reason.or(is_worn_out.then_some(DeadReason::Deliveries)) {
                 Some(reason) => {
                     let (place, deliveries) = (claim.place, claim.deliveries);
                     state.dead.push(DeadLetter { place, message: Some(message), deliveries, reason });
                 }
                 None => {
-                    let is_stored = self.keeps(&message);
+                    let is_stored = state.keeps(&message);
                     let now_secs = self.totals.now_secs();
                     state.insert(claim.place, message, claim.deliveries, is_stored, now_secs);
                 }
@@ -203,7 +210,7 @@ impl Queue {
         if state.is_gone {
             return Err(Gone);
         }
-        let is_stored = self.keeps(&message);
+        let is_stored = state.keeps(&message);
         state.insert(place, message, deliveries, is_stored, self.totals.now_secs());
         Ok(self.outcome(&mut state))
     }
@@ -237,11 +244,6 @@ impl Queue {
         outcome.is_idle = state.is_idle() || state.is_abandoned(self.owner.is_some());
         self.attend(state);
         outcome
-    }
-
-    /// Whether the store keeps that message.
-    fn keeps(&self, message: &Message) -> bool {
-        self.limits.is_stored && message.qos() > Qos::AtMostOnce
     }
 
     /// Says what has changed to those who look at all queues.

@@ -92,6 +92,7 @@ fn consume(
             if let Some(entry) = state.remove(place) {
                 state.forget_bytes(entry.weight());
             }
+            state.delivered += 1;
             state.note_fetched(consumer.id, false);
             continue;
         }
@@ -104,6 +105,7 @@ fn consume(
             Delivered::Sent => {
                 transmit.note_sent(&publication, options.qos);
                 let Some(entry) = state.remove(place) else { continue };
+                state.delivered += 1;
                 state.note_fetched(consumer.id, is_owed);
                 if is_owed {
                     state.unsettled += 1;

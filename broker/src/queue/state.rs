@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::absent::{Absence, Dying};
 use super::attention::NEVER;
 use super::dispatch::Slot;
 use crate::clock::Now;
-use crate::message::Message;
+use crate::message::{Message, Qos};
 use crate::session::{Claim, Place};
 
 /// The highest priority of a message.
@@ -33,7 +34,7 @@ pub struct QueueLimits {
 }
 
 /// What happens to a message that finds a queue full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum QueueOverflow {
     /// Its sender is told that it was refused.
@@ -111,8 +112,8 @@ impl Entry {
 }
 
 /// See the module.
-#[derive(Default)]
 pub(super) struct State {
+    limits: QueueLimits,
     /// It is no longer in the registry.
     pub(super) is_gone: bool,
     /// In order. Both ends of the tree are touched again and again and so are near, however many lie between.
@@ -126,6 +127,8 @@ pub(super) struct State {
     /// Bytes of everything.
     bytes: usize,
     last_sequence: u64,
+    /// Messages that consumers were given since the process began.
+    pub(super) delivered: u64,
     /// Given up, and to be seen to.
     pub(super) dead: Vec<DeadLetter>,
     pub(super) consumers: HashMap<u64, Slot, foldhash::fast::RandomState>,
@@ -143,6 +146,44 @@ pub(super) struct State {
 }
 
 impl State {
+    pub(super) fn new(limits: QueueLimits) -> Self {
+        let mut absence = Absence::default();
+        absence.buries = limits.buries;
+        Self {
+            limits,
+            is_gone: false,
+            ready: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            places: 0,
+            unsettled: 0,
+            bytes: 0,
+            last_sequence: 0,
+            dead: Vec::new(),
+            consumers: HashMap::default(),
+            line: VecDeque::new(),
+            granted: 0,
+            selective: 0,
+            is_auto_delete: false,
+            absence,
+            reported: (0, 0),
+        }
+    }
+
+    pub(super) fn limits(&self) -> &QueueLimits {
+        &self.limits
+    }
+
+    /// What it holds beyond them stays; they count for what comes.
+    pub(super) fn set_limits(&mut self, limits: QueueLimits) {
+        self.absence.buries = limits.buries;
+        self.limits = limits;
+    }
+
+    /// Whether the store keeps that message.
+    pub(super) fn keeps(&self, message: &Message) -> bool {
+        self.limits.is_stored && message.qos() > Qos::AtMostOnce
+    }
+
     /// Messages, those with a consumer included.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.unsettled + self.places
@@ -174,12 +215,8 @@ impl State {
         self.consumers.is_empty() && (self.is_auto_delete || is_owned)
     }
 
-    pub(super) fn take_place(
-        &mut self,
-        priority: u8,
-        weight: usize,
-        limits: &QueueLimits,
-    ) -> Result<Place, super::Full> {
+    pub(super) fn take_place(&mut self, priority: u8, weight: usize) -> Result<Place, super::Full> {
+        let limits = &self.limits;
         let has_room = self.len() < limits.length_max && self.bytes + weight <= limits.bytes_max;
         if !has_room && (limits.overflow == QueueOverflow::Reject || weight > limits.bytes_max) {
             return Err(super::Full);
@@ -273,8 +310,8 @@ impl State {
     }
 
     /// Drops from the head until the bounds are kept.
-    pub(super) fn shorten(&mut self, limits: &QueueLimits) {
-        while self.len() > limits.length_max || self.bytes > limits.bytes_max {
+    pub(super) fn shorten(&mut self) {
+        while self.len() > self.limits.length_max || self.bytes > self.limits.bytes_max {
             let Some((place, _)) = self.ready.first_key_value() else { return };
             self.kill(*place, DeadReason::Length);
         }

@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::message::{Attributes, AttributesBuf, Publication, Qos};
 use crate::output::Output;
 use crate::selection::Selection;
-use crate::session::{Deliver, Delivered, DeliveryOptions, Feed, Source, Transmit};
+use crate::session::{Deliver, Delivered, DeliveryOptions, Feed, ProtocolKind, SessionKey, Source, Transmit};
 use crate::store::{CommitId, Fetched};
 
 const STEPS: usize = 4_000;
@@ -64,6 +64,10 @@ struct Client {
     consumer: Arc<Consumer>,
     colour: Option<usize>,
     holds: Vec<(Arc<Message>, Arc<Claim>)>,
+}
+
+fn client() -> SessionKey {
+    SessionKey { protocol: ProtocolKind::Stomp, client_id: "test".into() }
 }
 
 const COLOURS: [&str; 2] = ["red", "blue"];
@@ -135,7 +139,7 @@ impl World {
             is_auto_delete: false,
             is_browser: false,
         };
-        let consumer = self.queue.join(terms, &feed, &mut Vec::new()).unwrap().unwrap();
+        let consumer = self.queue.join(client(), terms, &feed, &mut Vec::new()).unwrap().unwrap();
         self.clients.push(Client { feed, consumer, colour, holds: Vec::new() });
     }
 
@@ -203,6 +207,48 @@ impl World {
             assert!(!self.waiting.values().any(is_for), "a message waits, and a consumer for it has credit");
         }
         assert_eq!(self.queue.len(), self.colours.len(), "nothing is lost");
+        let status = self.queue.status(self.now);
+        let held = self.clients.iter().map(|client| client.holds.len()).sum::<usize>();
+        assert_eq!((status.depth, status.inflight), (self.waiting.len(), held));
+        assert_eq!(status.oldest_age_secs.is_some(), !self.waiting.is_empty());
+        let unacknowledged = self.queue.consumers(100).iter().map(|consumer| consumer.unacknowledged).sum();
+        assert_eq!((status.consumers, held), (self.clients.len(), unacknowledged));
+    }
+
+    /// Whoever runs the broker looks through it, in pages of that size.
+    fn peek(&self, limit: usize) {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let peeked = self.queue.peek(after, limit, usize::MAX);
+            assert!(peeked.messages.len() <= limit);
+            assert_eq!(peeked.total, self.waiting.len());
+            seen.extend(peeked.messages.iter().map(|message| message.place));
+            after = seen.last().copied();
+            if !peeked.has_more {
+                break;
+            }
+        }
+        assert!(seen.iter().eq(self.waiting.keys()), "all that wait, in order");
+    }
+
+    /// Whoever runs the broker takes some out: one, or the first.
+    fn withdraw(&mut self, random: &mut Random) {
+        let newest = self.queue.last_sequence() - 1;
+        let old: Vec<_> = self.waiting.keys().filter(|place| place.sequence() <= newest).copied().collect();
+        let (withdrawn, expected) = if random.below(2) == 0 {
+            (self.queue.withdraw_first(2, newest), old.into_iter().take(2).collect::<Vec<_>>())
+        } else {
+            let place = old.get(random.below(old.len().max(1))).copied();
+            (
+                place.and_then(|place| self.queue.withdraw(place)).into_iter().collect(),
+                place.into_iter().collect(),
+            )
+        };
+        assert!(withdrawn.iter().map(|one| one.place).eq(expected));
+        for Withdrawn { place, .. } in withdrawn {
+            self.waiting.remove(&place);
+            self.colours.remove(&place);
+        }
     }
 }
 
@@ -220,7 +266,7 @@ fn goes_on(seed: u64, is_stored: bool) {
     let (mut world, mut random) = (World::new(is_stored), Random(seed));
     for step in 0..STEPS {
         let client = random.below(world.clients.len().max(1));
-        match random.below(13) {
+        match random.below(15) {
             0..=3 => world.send(random.below(3) as u8, random.below(2)),
             4 if world.clients.len() < 5 => {
                 let colour = [None, None, Some(0), Some(1)][random.below(4)];
@@ -229,6 +275,8 @@ fn goes_on(seed: u64, is_stored: bool) {
             12 => {
                 world.answer();
             }
+            13 => world.peek(1 + random.below(4)),
+            14 if world.queue.last_sequence() > 0 => world.withdraw(&mut random),
             _ if world.clients.is_empty() => {}
             5 if random.below(4) == 0 => world.leave(client),
             6..=8 => world.fetch(client, random.below(4)),
@@ -251,4 +299,18 @@ fn goes_on(seed: u64, is_stored: bool) {
             world.check();
         }
     }
+}
+
+#[test]
+fn a_peek_is_bounded_in_bytes_and_takes_nothing() {
+    let mut world = World::new(false);
+    (0..4).for_each(|_| world.send(4, 0));
+    let weight = world.queue.bytes() / 4;
+    for (bytes_max, expected) in [(0, 1), (weight, 2), (2 * weight + 1, 3), (usize::MAX, 4)] {
+        let peeked = world.queue.peek(None, 10, bytes_max);
+        assert_eq!((peeked.messages.len(), peeked.has_more), (expected, expected < 4), "{bytes_max}");
+    }
+    assert_eq!((world.queue.len(), world.queue.bytes()), (4, 4 * weight));
+    world.queue.withdraw_first(9, 2);
+    assert_eq!((world.queue.len(), world.queue.bytes()), (2, 2 * weight));
 }

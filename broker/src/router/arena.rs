@@ -40,6 +40,13 @@ impl<T: Default> Arena<T> {
         NodeId::try_from(id).expect("fewer than 2^32 topic levels fit into memory")
     }
 
+    /// Numbers below this may be nodes; those that are not have their default.
+    pub(super) fn end(&self) -> NodeId {
+        let len = self.chunks.last().map_or(0, |chunk| (self.chunks.len() - 1 << CHUNK_BITS) + chunk.len());
+        // No node has a larger number, or it could not have been added.
+        NodeId::try_from(len).unwrap_or(NodeId::MAX)
+    }
+
     /// Takes one out.
     pub(super) fn remove(&mut self, id: NodeId) -> T {
         self.free.push(id);

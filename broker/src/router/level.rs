@@ -19,6 +19,18 @@ impl Level {
             Self::Boxed(own) => ***own == *text,
         }
     }
+
+    /// The text.
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            // It was text when it was put here.
+            Self::Inline(len, bytes) => bytes
+                .get(..usize::from(*len))
+                .and_then(|bytes| str::from_utf8(bytes).ok())
+                .unwrap_or_default(),
+            Self::Boxed(own) => own,
+        }
+    }
 }
 
 impl Default for Level {
@@ -49,6 +61,7 @@ mod tests {
         let texts = ["", "a", "b", "a\0", "exactly-14-byt", "fifteen-bytes-x", "fifteen-bytes-y", "ünïcödé"];
         for (own, text) in texts.iter().enumerate() {
             let level = Level::from(*text);
+            assert_eq!(level.as_str(), *text);
             for (number, other) in texts.iter().enumerate() {
                 assert_eq!(level.is(other), own == number, "{text:?} {other:?}");
             }

@@ -7,10 +7,12 @@
 mod arena;
 mod cache;
 mod changes;
+mod first;
 mod level;
 mod matches;
 mod retained;
 mod subscribers;
+mod topics;
 mod trie;
 
 use std::sync::Arc;
@@ -21,7 +23,8 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 use self::cache::{Hash, MatchCache};
 use self::changes::Changes;
 pub use self::matches::{LastMatch, MatchSet, ShareGroup, Target, Terms};
-pub use self::retained::Retained;
+pub use self::retained::{Retained, RetainedPage};
+pub use self::topics::{TopicLevel, TopicLevels};
 use self::trie::Trie;
 use crate::message::SessionId;
 use crate::session::Session;

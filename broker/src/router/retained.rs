@@ -1,13 +1,17 @@
 //! The retained messages, one per topic at most, found by filter.
 
-use std::collections::HashMap;
+mod browse;
+
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 
+pub use self::browse::RetainedPage;
 use crate::clock::Now;
 use crate::counters::Counter;
+use crate::keyed_list::{Keyed, KeyedList};
 use crate::message::Message;
 
 /// Expired messages that are removed under one write lock: a filter may meet a million of them, and publishers wait.
@@ -26,7 +30,33 @@ pub struct Retained {
 #[derive(Default)]
 struct Branch {
     message: Option<Arc<Message>>,
-    children: HashMap<Box<str>, Self, foldhash::fast::RandomState>,
+    children: KeyedList<Child>,
+}
+
+/// A branch and the level that leads to it.
+struct Child {
+    level: Box<str>,
+    branch: Branch,
+}
+
+impl Keyed for Child {
+    type Key = str;
+
+    fn has_key(&self, key: &str) -> bool {
+        *self.level == *key
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.level == other.level
+    }
+
+    fn hash(&self, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(&*self.level)
+    }
+
+    fn hash_key(key: &str, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(key)
+    }
 }
 
 impl Retained {
@@ -35,12 +65,12 @@ impl Retained {
         let mut root = self.root.write();
         let mut branch = &mut *root;
         for level in message.topic().levels() {
-            if !branch.children.contains_key(level) {
-                branch.children.insert(level.into(), Branch::default());
+            if !branch.children.contains(level) {
+                branch.children.insert(Child { level: level.into(), branch: Branch::default() });
             }
             // The entry was made in the line above if it was missing.
-            let Some(child) = branch.children.get_mut(level) else { return };
-            branch = child;
+            let Some(child) = branch.children.find_mut(level) else { return };
+            branch = &mut child.branch;
         }
         let weight = message.weight() as u64;
         let before = branch.message.replace(message).map(|before| before.weight() as u64);
@@ -101,18 +131,18 @@ impl Branch {
             None => self.message.iter().for_each(visit),
             Some("#") => {
                 self.message.iter().for_each(&mut *visit);
-                for (_, child) in self.wildcard_children(at_root) {
-                    child.visit_all(visit);
+                for child in self.wildcard_children(at_root) {
+                    child.branch.visit_all(visit);
                 }
             }
             Some("+") => {
-                for (_, child) in self.wildcard_children(at_root) {
-                    child.collect(levels.clone(), false, visit);
+                for child in self.wildcard_children(at_root) {
+                    child.branch.collect(levels.clone(), false, visit);
                 }
             }
             Some(level) => {
-                if let Some(child) = self.children.get(level) {
-                    child.collect(levels, false, visit);
+                if let Some(child) = self.children.find(level) {
+                    child.branch.collect(levels, false, visit);
                 }
             }
         }
@@ -120,16 +150,15 @@ impl Branch {
 
     fn visit_all(&self, visit: &mut dyn FnMut(&Arc<Message>)) {
         self.message.iter().for_each(&mut *visit);
-        for child in self.children.values() {
-            child.visit_all(visit);
+        for child in self.children.as_slice() {
+            child.branch.visit_all(visit);
         }
     }
 
     /// The children that a wildcard at this place may match: at the root not those that begin with `$`.
     /// [MQTT-4.7.2-1]
-    fn wildcard_children(&self, at_root: bool) -> impl Iterator<Item = (&str, &Self)> {
-        let children = self.children.iter().map(|(level, child)| (&**level, child));
-        children.filter(move |(level, _)| !at_root || !level.starts_with('$'))
+    fn wildcard_children(&self, at_root: bool) -> impl Iterator<Item = &Child> {
+        self.children.as_slice().iter().filter(move |child| !at_root || !child.level.starts_with('$'))
     }
 
     /// Removes the message at the end of `levels`, if there is one and `condition` holds for it, and the branches that
@@ -142,9 +171,9 @@ impl Branch {
         let Some(level) = levels.next() else {
             return self.message.take_if(|message| condition(message));
         };
-        let child = self.children.get_mut(level)?;
-        let removed = child.remove(levels, condition);
-        if child.message.is_none() && child.children.is_empty() {
+        let Child { branch, .. } = self.children.find_mut(level)?;
+        let removed = branch.remove(levels, condition);
+        if branch.message.is_none() && branch.children.is_empty() {
             self.children.remove(level);
         }
         removed

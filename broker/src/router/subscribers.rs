@@ -62,6 +62,15 @@ impl Subscribers {
         matches!(self, Self::None)
     }
 
+    /// How many there are, members of groups included.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::One(..) => 1,
+            Self::Many(many) => many.here.len() + many.below.len(),
+        }
+    }
+
     /// Those that get a delivery each.
     pub(super) fn direct(&self, depth: Depth) -> &[Subscriber] {
         match self {
@@ -174,6 +183,13 @@ impl Subscribers {
             _ => return,
         };
         *self = one.map_or(Self::None, |(depth, one)| Self::One(depth, one));
+    }
+}
+
+impl Lists {
+    fn len(&self) -> usize {
+        let members = self.groups.as_slice().iter().map(|group| group.members.as_slice().len());
+        self.direct.as_slice().len() + members.sum::<usize>()
     }
 }
 

@@ -11,6 +11,8 @@
 //! a node knows that child. `#` is no node: it stands for what lies below the node before it, and has its subscribers
 //! there. However many subscribers a node has, the write lock is held no longer for the last than for the first.
 
+mod browse;
+
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
@@ -113,12 +115,16 @@ impl Trie {
 
     /// Where a filter's subscribers lie.
     fn find(&self, filter: TopicFilter<'_>) -> Option<(NodeId, Depth)> {
-        let (mut levels, depth) = path(filter);
-        let found = levels.try_fold(ROOT, |node, level| match level {
+        let (levels, depth) = path(filter);
+        self.descend(levels).map(|id| (id, depth))
+    }
+
+    /// The node at the end of these levels.
+    fn descend<'f>(&self, mut levels: impl Iterator<Item = &'f str>) -> Option<NodeId> {
+        levels.try_fold(ROOT, |node, level| match level {
             "+" => Some(self.nodes[node].plus).filter(|plus| *plus != NONE),
             _ => self.child(node, self.asked(level)),
-        });
-        found.map(|id| (id, depth))
+        })
     }
 
     /// Puts everyone who receives what is published to `topic` into `matches`, which holds nobody yet.

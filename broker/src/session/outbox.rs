@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::backlog::Backlog;
@@ -33,7 +34,7 @@ pub struct OutboxLimits {
 }
 
 /// What happens to a message that finds an outbox full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overflow {
     /// The oldest that waits makes room.
@@ -112,6 +113,11 @@ impl Outbox {
             self.usual = self.ready.len().next_power_of_two();
             output.append(&mut self.ready);
         }
+    }
+
+    /// Changes the bounds. What waits beyond them stays; they count for what comes.
+    pub fn set_limits(&mut self, limits: OutboxLimits) {
+        self.limits = limits;
     }
 
     /// Puts a delivery at the end of the backlog, within the limits. Whether its message stays in memory where it is stored

@@ -50,7 +50,7 @@ impl Context<'_, '_, '_> {
         let acknowledgement = Acknowledgement { id, verdict };
         match frame.headers.get("transaction") {
             Some(transaction) => {
-                self.client.transactions.add_ack(&transaction, acknowledgement, &self.broker.config.stomp)?;
+                self.client.transactions.add_ack(&transaction, acknowledgement, &self.config.stomp)?;
             }
             None => {
                 let all = [acknowledgement];

@@ -60,7 +60,7 @@ impl Stomp {
             client_id: client_id(headers).as_deref().unwrap_or_default().into(),
             now_secs: turn.now.unix_secs(),
         };
-        let takes_token = self.broker.config.auth.credential_sources.contains(&CredentialSource::Connect);
+        let takes_token = self.config.auth.credential_sources.contains(&CredentialSource::Connect);
         if let Some(token) = bearer(headers).filter(|_| takes_token) {
             credentials.arrival.token = Some(token);
         }
@@ -70,7 +70,7 @@ impl Stomp {
                 self.admit(turn, frame, vouched, &arrival)
             }
             Asked::Waiting(answer) => {
-                let deadline = self.link.opened_at() + self.broker.config.limits.connect_timeout.0;
+                let deadline = self.link.opened_at() + self.config.limits.connect_timeout.0;
                 let frame = bytes.to_vec();
                 self.state = State::Waiting(Box::new(Waiting { deadline, frame, arrival, answer }));
                 Ok(())
@@ -83,7 +83,7 @@ impl Stomp {
         let State::Waiting(waiting) = &mut self.state else { return Ok(()) };
         let Some(answer) = waiting.answer.take() else { return Ok(()) };
         let (bytes, arrival) = (std::mem::take(&mut waiting.frame), std::mem::take(&mut waiting.arrival));
-        let mut decoder = Decoder::new(self.broker.config.limits.stomp_before_connect());
+        let mut decoder = Decoder::new(self.config.limits.stomp_before_connect());
         match decoder.decode(&bytes) {
             Ok(Decoded::Frame { frame, .. }) => {
                 let admitted = self.check_ban(turn).and_then(|()| self.judge(turn, answer));
@@ -142,7 +142,7 @@ impl Stomp {
         })?;
         let session_id = self.broker.new_session_id();
         let session_name: Arc<str> = format!("session-{}", session_id.0).into();
-        let (broker, config) = (&self.broker, &self.broker.config);
+        let (broker, config) = (&self.broker, &self.config);
         let (deflating, travel) = (self.link.deflating(), self.travel());
         let connected = broker.connect(
             turn,
@@ -183,7 +183,7 @@ impl Stomp {
             writer.header("server", SERVER).header("session", &session_name);
             writer.finish();
         });
-        let limits = &self.broker.config.limits;
+        let limits = &self.config.limits;
         self.state = State::Connected(Box::new(Client {
             session,
             standing,
@@ -202,7 +202,7 @@ impl Stomp {
     }
 
     fn offered_heart_beat(&self) -> HeartBeat {
-        let [send, hear] = self.broker.config.stomp.heart_beat;
+        let [send, hear] = self.config.stomp.heart_beat;
         let ms = |span: crate::config::Span| u32::try_from(span.0.as_millis()).unwrap_or(u32::MAX);
         HeartBeat { guarantees_ms: ms(send), wants_ms: ms(hear) }
     }

@@ -12,6 +12,7 @@
 
 mod acknowledge;
 mod connect;
+mod context;
 mod deliver;
 mod destination;
 mod headers;
@@ -35,8 +36,8 @@ use std::time::Instant;
 use tidewire_protocols::stomp::{Command, Decoded, Decoder, Frame, FrameWriter, Version};
 
 use self::connect::Waiting;
+use self::context::{Context, Handled};
 pub use self::deliver::{AckMode, StompDeliver};
-use self::destination::Names;
 use self::heart_beat::HeartBeats;
 use self::known::KnownHead;
 use self::refuse::Refusal;
@@ -46,6 +47,7 @@ use self::transaction::Transactions;
 use self::travel::Travel;
 use crate::auth::Arrival;
 use crate::broker::{Broker, Departure, Ending, Loss, Standing};
+use crate::config::Config;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
 use crate::message::AttributesBuf;
@@ -62,6 +64,8 @@ const FRAMES_PER_TURN: usize = 1024;
 /// One connection that speaks STOMP.
 pub struct Stomp {
     broker: Arc<Broker>,
+    /// As it was when the connection began: what the client was told of it goes on to hold.
+    config: Arc<Config>,
     link: Arc<Link>,
     decoder: Decoder,
     replies: Replies,
@@ -110,49 +114,15 @@ struct Client {
     renewal: Option<Box<Renewal>>,
 }
 
-impl Client {
-    fn names<'n>(&'n self, broker: &'n Broker) -> Names<'n> {
-        Names { limits: &broker.config.limits, separator: broker.config.stomp.separator, token: &self.token }
-    }
-}
-
-/// What a handler of a connected client's frame works with.
-struct Context<'c, 't, 's> {
-    broker: &'c Broker,
-    link: &'c Arc<Link>,
-    turn: &'t mut Turn<'s>,
-    client: &'c mut Client,
-    attributes: &'c mut AttributesBuf,
-    replies: &'c mut Replies,
-    is_text: bool,
-    /// The bytes of the frame's head, as they came.
-    head: &'c [u8],
-}
-
-impl Context<'_, '_, '_> {
-    fn names(&self) -> Names<'_> {
-        self.client.names(self.broker)
-    }
-}
-
-/// What follows from a frame that was handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Handled {
-    /// It was processed; a receipt is owed if one was asked for.
-    Done,
-    /// It was not allowed, and the configuration says to say nothing.
-    Ignored,
-    /// It will be, once an answer has come; its receipt is seen to then.
-    Later,
-}
-
 impl Stomp {
     /// STOMP on a connection that has just been opened.
     pub fn new(broker: Arc<Broker>, link: Arc<Link>, arrival: Arrival) -> Self {
-        let deadline = link.opened_at() + broker.config.limits.connect_timeout.0;
-        let decoder = Decoder::new(broker.config.limits.stomp_before_connect());
+        let config = broker.kept_config();
+        let deadline = link.opened_at() + config.limits.connect_timeout.0;
+        let decoder = Decoder::new(config.limits.stomp_before_connect());
         Self {
             broker,
+            config,
             link,
             decoder,
             replies: Replies::default(),
@@ -183,6 +153,7 @@ impl Stomp {
         let broker = self.broker.as_ref();
         let context = Context {
             broker,
+            config: &self.config,
             link: &self.link,
             turn,
             client,
@@ -248,7 +219,7 @@ impl Stomp {
 
     fn travel(&self) -> Travel {
         let frames = if self.link.is_framed_in_place() { Frames::Made } else { Frames::Marked };
-        Travel { wanted: self.broker.config.stomp.websocket_frame, frames }
+        Travel { wanted: self.config.stomp.websocket_frame, frames }
     }
 
     /// A SEND like the one before: see [`KnownHead`].
@@ -259,7 +230,8 @@ impl Stomp {
         }
         let (broker, is_text) = (self.broker.as_ref(), self.is_text);
         let (attributes, replies) = (&mut self.attributes, &mut self.replies);
-        Context { broker, link: &self.link, turn, client, attributes, replies, is_text, head: &[] }
+        let (config, link) = (self.config.as_ref(), &self.link);
+        Context { broker, config, link, turn, client, attributes, replies, is_text, head: &[] }
             .handle_known_send(input)
     }
 }
@@ -383,8 +355,10 @@ impl Protocol for Stomp {
         }
     }
 
-    fn takes_input(&self, held_bytes_max: usize) -> bool {
-        self.replies.held_bytes() <= held_bytes_max && !self.is_paced() && !self.is_asking()
+    fn takes_input(&self) -> bool {
+        self.replies.held_bytes() <= self.config.limits.held_bytes_max.0
+            && !self.is_paced()
+            && !self.is_asking()
     }
 
     fn is_paced(&self) -> bool {

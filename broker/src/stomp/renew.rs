@@ -139,7 +139,7 @@ impl Stomp {
     fn context<'c, 't, 's>(&'c mut self, turn: &'t mut Turn<'s>) -> Option<Context<'c, 't, 's>> {
         let State::Connected(client) = &mut self.state else { return None };
         let (broker, link, attributes) = (self.broker.as_ref(), &self.link, &mut self.attributes);
-        let replies = &mut self.replies;
-        Some(Context { broker, link, turn, client, attributes, replies, is_text: false, head: &[] })
+        let (config, replies) = (self.config.as_ref(), &mut self.replies);
+        Some(Context { broker, config, link, turn, client, attributes, replies, is_text: false, head: &[] })
     }
 }

@@ -24,7 +24,7 @@ impl Context<'_, '_, '_> {
         if topic.as_str() == TOKEN_TOPIC {
             return self.handle_token(frame);
         }
-        let names = self.client.names(self.broker);
+        let names = self.client.names(self.config);
         let mut particulars =
             headers::read(&frame.headers, names, self.is_text, self.turn.now, self.attributes)?;
         if !self.client.standing.rights.may_publish(topic, particulars.retain) {
@@ -36,15 +36,13 @@ impl Context<'_, '_, '_> {
             self.await_replies(&reply_to)?;
         }
         let mut publication = Publication::new(topic, frame.body, self.client.session.id());
-        if particulars.retain
-            && (!self.broker.config.mqtt.retain_available || publication.queue_name().is_some())
-        {
+        if particulars.retain && (!self.config.mqtt.retain_available || publication.queue_name().is_some()) {
             return Err(Refusal::new(
                 "not retained",
                 "Messages are not retained here, and never in queues: send without retain:true.",
             ));
         }
-        particulars.qos = particulars.qos.min(self.broker.config.mqtt.maximum_qos());
+        particulars.qos = particulars.qos.min(self.config.mqtt.maximum_qos());
         publication.qos = particulars.qos;
         publication.retain = particulars.retain;
         publication.expires_at = particulars.expires_at;
@@ -54,7 +52,7 @@ impl Context<'_, '_, '_> {
         }
         if let Some(transaction) = frame.headers.get("transaction") {
             let message = Arc::clone(publication.keep());
-            self.client.transactions.add_send(&transaction, message, &self.broker.config.stomp)?;
+            self.client.transactions.add_send(&transaction, message, &self.config.stomp)?;
             return Ok(Handled::Done);
         }
         self.turn.tally.received[Protocol::Stomp as usize].note(publication.qos, frame.body.len());
@@ -73,7 +71,7 @@ impl Context<'_, '_, '_> {
     pub(super) fn handle_known_send(self, input: &[u8]) -> Option<(usize, Result<(), Refusal>)> {
         let Client { known, standing, session, .. } = self.client;
         let known = known.as_deref()?;
-        let body_size_max = self.broker.config.limits.stomp().body_size_max;
+        let body_size_max = self.config.limits.stomp().body_size_max;
         let (body, size) = known.body(input, self.is_text, body_size_max)?;
         // What is denied is answered where it is read.
         let topic = known.topic();
@@ -96,7 +94,7 @@ impl Context<'_, '_, '_> {
     pub(super) fn denied(&self, what: &str, destination: &str) -> Result<Handled, Refusal> {
         let body = format!("This client may not {what} {destination}.");
         let refusal = Refusal::new("access refused", body).because(RefusalReason::NotAuthorized);
-        match self.broker.config.stomp.denied {
+        match self.config.stomp.denied {
             Denied::Error => Err(refusal),
             Denied::Ignore => {
                 refusal.note(self.broker, self.link, self.client.who());

@@ -59,7 +59,7 @@ impl Context<'_, '_, '_> {
                 format!("The subscription {key} is there already: use another id, or UNSUBSCRIBE first.");
             return Err(Refusal::new("duplicate subscription", body));
         }
-        let wanted = Wanted::read(headers, self.client.version, self.broker.config.stomp.default_ack)?;
+        let wanted = Wanted::read(headers, self.client.version, self.config.stomp.default_ack)?;
         let filter = self.names().filter(&destination)?;
         let filter = TopicFilter::parse(&filter)
             .map_err(|error| Refusal::new("bad destination", error.to_string()))?;

@@ -88,7 +88,7 @@ impl Context<'_, '_, '_> {
                 format!("Transaction {name} is open already."),
             ));
         }
-        if open.len() >= self.broker.config.stomp.transactions_max {
+        if open.len() >= self.config.stomp.transactions_max {
             let body = format!("A connection has at most {} open transactions.", open.len());
             return Err(Refusal::new("too many transactions", body).because(RefusalReason::TooMany));
         }

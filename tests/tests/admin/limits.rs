@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidewire::admin::{Access, Admin, Reload, serve};
+use tidewire::admin::{Access, Admin, Reload, Reloaded, serve};
 use tidewire::config::{Config, ConfigError, ListenerConfig, Transport};
 use tidewire::net::bind;
 use tidewire_tests::world::broker_of;
@@ -18,8 +18,8 @@ use tokio::time::Instant;
 struct NoFiles;
 
 impl Reload for NoFiles {
-    fn reload(&self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
-        Ok(Vec::new())
+    fn reload(&self) -> Result<Reloaded, Vec<ConfigError>> {
+        Ok(Reloaded::default())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod description;
 mod limits;
+mod messages;
 mod operate;
 mod reload;
 mod site;

@@ -155,13 +155,15 @@ fn a_user_comes_another_goes_and_the_rest_stay() {
             // Where the configuration has it.
             _ => house.ctl(&["reload"]),
         };
-        assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "reloaded\n", ""));
+        let content =
+            format!("auth.password_file: \"{}\" has another content", house.path("users").display());
+        assert_eq!((code, stdout, stderr.as_str()), (Some(0), format!("{content}\nreloaded\n"), ""));
         is_ended(bob);
         is_served(&mut ann);
         house.enter("carol").expect("she is there now");
         house.enter("bob").expect_err("he is not any more");
         let (code, stdout, stderr) = ctl(&["reload", "--url", &url, "--json"]);
-        let json = "{\"reloaded\":true,\"warnings\":[]}\n";
+        let json = "{\"reloaded\":true,\"warnings\":[],\"changes\":[]}\n";
         assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), json, ""));
         drop(ann);
         house.daemon.signal("-TERM");
@@ -169,6 +171,7 @@ fn a_user_comes_another_goes_and_the_rest_stay() {
         assert!(!house.path("admin.sock").exists(), "the socket's file is gone");
         let reloads = house.daemon.heard().matches("reloaded: users, rules").count();
         assert_eq!(reloads, 2, "{}", house.daemon.heard());
+        assert!(house.daemon.heard().contains(&format!("changed: {content}")), "{}", house.daemon.heard());
     }
 }
 
@@ -203,7 +206,7 @@ fn what_is_wrong_is_shown_at_its_place_and_changes_nothing() {
 }
 
 #[test]
-fn what_takes_a_restart_is_a_warning() {
+fn what_takes_a_restart_is_said() {
     let house = House::with(UNIX);
     let text = std::fs::read_to_string(house.path("tidewire.toml")).expect("it is there");
     write(
@@ -212,11 +215,38 @@ fn what_takes_a_restart_is_a_warning() {
     );
     let url = format!("unix:{}", house.path("admin.sock").display());
     let (code, stdout, stderr) = ctl(&["reload", "--url", &url]);
-    assert_eq!((code, stdout.as_str()), (Some(0), "reloaded\n"));
-    for place in ["listener \"services\"", "admin.bind"] {
-        let warning = format!("warning: {place}: the listener itself has changed, which takes a restart");
-        assert!(stderr.contains(&warning), "{stderr}");
-    }
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let (bound, other) = (house.path("admin.sock"), house.path("other.sock"));
+    let admin = format!(
+        "admin.bind: \"unix:{}\" -> \"unix:{}\" (takes a restart)\n",
+        bound.display(),
+        other.display()
+    );
+    assert!(stdout.starts_with(&admin) && stdout.ends_with("\nreloaded\n"), "{stdout}");
+    let name = "listeners.others.name: absent -> \"others\" (takes a restart)\n";
+    assert!(stdout.contains(name), "{stdout}");
+    // Until then it is a difference.
+    assert_eq!(ctl(&["reload", "--url", &url]).1, stdout);
+}
+
+#[test]
+fn settings_hold_for_who_comes_from_then_on_and_for_the_queues_there_are() {
+    let house = House::with(UNIX);
+    let send = |queue: &str, body: &str| format!("SEND\ndestination:{queue}\nreceipt:1\n\n{body}\0");
+    let (fits, long) = ("0123456789", "0123456789x");
+    let mut ann = house.enter("ann").expect("she is there");
+    assert!(asks(&mut ann, &send("/queue/a", long)).starts_with("RECEIPT\n"));
+    let text = std::fs::read_to_string(house.path("tidewire.toml")).expect("it is there");
+    let more = "[limits]\nbody_size_max = \"10B\"\n[queues]\nlength_max = 2\n";
+    write(&house.path("tidewire.toml"), &format!("{text}{more}"));
+    let changes = "limits.body_size_max: \"16MiB\" -> \"10B\"\nqueues.length_max: 1000000 -> 2\nreloaded\n";
+    let (code, stdout, stderr) = house.ctl(&["reload"]);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), changes, ""));
+    let mut bob = house.enter("bob").expect("he is there");
+    assert!(asks(&mut ann, &send("/queue/a", long)).starts_with("RECEIPT\n"), "she keeps what she had");
+    assert!(asks(&mut bob, &send("/topic/a", fits)).starts_with("RECEIPT\n"));
+    assert!(asks(&mut ann, &send("/queue/a", fits)).starts_with("ERROR\n"), "the queue is full by now");
+    assert!(asks(&mut bob, &send("/topic/a", long)).starts_with("ERROR\n"), "he came with the new limit");
 }
 
 /// The file says that no token is needed at an address that is bound only after a restart.
@@ -231,7 +261,7 @@ fn another_address_does_not_open_the_one_that_is_bound() {
     let token = house.path("token");
     let token = token.to_str().expect("its name is UTF-8");
     let (_, stdout, stderr) = ctl(&["reload", "--url", &url, "--token-file", token]);
-    assert!(stdout == "reloaded\n" && stderr.contains("warning: admin.bind: "), "{stderr}");
+    assert!(stdout.contains("admin.bind: ") && stderr.is_empty(), "{stdout}{stderr}");
     assert!(ctl(&["reload", "--url", &url]).2.contains("401 Unauthorized"));
 }
 

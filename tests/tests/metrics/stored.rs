@@ -33,7 +33,7 @@ async fn a_commit_is_counted_and_timed() {
         (r#"tidewire_store_commit_seconds_bucket{le="+Inf"}"#, 1.0),
         ("tidewire_store_group_batches_count", 1.0),
         ("tidewire_store_group_batches_sum", 1.0),
-        (r#"tidewire_store_group_batches_bucket{le="1.0"}"#, 1.0),
+        (r#"tidewire_store_group_batches_bucket{le="1"}"#, 1.0),
         ("tidewire_store_messages", 1.0),
         ("tidewire_store_failing", 0.0),
         ("tidewire_store_failures_total", 0.0),

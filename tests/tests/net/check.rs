@@ -1,7 +1,9 @@
 //! What `tidewire check` says of certificates and keys: file, reason, and the line of the setting.
 
+use std::time::{Duration, SystemTime};
+
 use rcgen::{CertificateParams, date_time_ymd};
-use tidewire::config::{ConfigError, Sources, load, load_with_warnings};
+use tidewire::config::{ConfigError, Loaded, Sources, load, load_with_warnings};
 
 use crate::authority::{Authority, Folder};
 
@@ -41,6 +43,10 @@ fn folder() -> Folder {
         folder.write(&format!("{name}.key"), &leaf.key_pem);
     };
     issue("expired", |params| params.not_after = date_time_ymd(2021, 1, 1));
+    let soon = SystemTime::now() + Duration::from_secs(29 * 86_400);
+    let leaf = authority.issue(&["localhost"], |params| params.not_after = soon.into());
+    folder.write("soon.pem", &leaf.pem);
+    folder.write("soon.key", &leaf.key_pem);
     issue("early", |params| params.not_before = date_time_ymd(3000, 1, 1));
     folder
 }
@@ -54,7 +60,8 @@ fn relative_paths_begin_at_the_configuration_file() {
         "{PAIR}client_ca = \"ca.pem\"\nclient_auth = \"optional\"\ncrl = [\"revoked.pem\"]\nmin_version = \"1.3\"\n\
          client_name = \"san\"\n[[listeners.tls.certificates]]\ncert = \"other.pem\"\nkey = \"other.key\"\n"
     );
-    let (config, warnings) = load_with_warnings(&sources(&folder, &tls)).expect("all of it is right");
+    let Loaded { config, warnings, .. } =
+        load_with_warnings(&sources(&folder, &tls)).expect("all of it is right");
     assert_eq!(warnings, []);
     let tls = config.listeners[1].tls.as_ref().expect("it has TLS");
     assert_eq!(tls.cert, folder.path("server.pem"));
@@ -115,10 +122,11 @@ fn what_is_too_old_or_too_new_is_a_warning() {
             "12:1",
             "expired.pem: the certificate of CN=rcgen self signed cert expired on Jan  1",
         ),
+        (with("soon"), "12:1", "soon.pem: the certificate of CN=rcgen self signed cert expires on"),
         (with("early"), "12:1", "is not valid before Jan  1"),
         (format!("{PAIR}{list}"), "16:1", "old-list.pem: the list should have been renewed by Jan  1"),
     ] {
-        let (_, warnings) = load_with_warnings(&sources(&folder, &tls)).expect("it can be used");
+        let Loaded { warnings, .. } = load_with_warnings(&sources(&folder, &tls)).expect("it can be used");
         is_shown(&warnings, place, words);
     }
 }

@@ -76,7 +76,7 @@ impl Play {
         if !present {
             self.actors[client].unreleased.clear();
         }
-        let wakes_at = opened_at + as_millis(self.world.broker.config.limits.connect_timeout.0);
+        let wakes_at = opened_at + as_millis(self.world.broker.config().limits.connect_timeout.0);
         let connection = Connection::new(peer, connect, wakes_at);
         let old = self.actors[client].connection.replace(connection);
         self.hear(client, vec![vec![Reply::ConnAck { present, reason: 0 }]]).await?;

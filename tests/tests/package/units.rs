@@ -89,7 +89,7 @@ fn each_socket_is_a_listener_of_the_default() {
 
 /// systemd's groups of system calls, each with what it lists: calls, and other groups.
 fn groups() -> BTreeMap<String, Vec<String>> {
-    let text = done(&mut Command::new("systemd-analyze").arg("syscall-filter"));
+    let text = done(Command::new("systemd-analyze").arg("syscall-filter"));
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut group = String::new();
     for line in text.lines() {

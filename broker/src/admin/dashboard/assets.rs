@@ -32,7 +32,7 @@ macro_rules! files {
 
 /// Where they lie beside this file. Those of `web/` are served from `/`.
 const FILES: &[(&str, &[u8])] = files! {
-    "web/": "api.js" "app.js" "chart.js" "client.js" "clients.js" "complaints.js" "console.js" "format.js"
+    "web/": "api.js" "app.js" "bans.js" "chart.js" "client.js" "clients.js" "complaints.js" "console.js" "format.js"
         "history.js" "icon.svg" "icons.js" "index.html" "live.js" "messages.js" "metrics.js" "overview.js"
         "parts.js" "payload.js" "polled.js" "preact.js" "publish.js" "qos.js" "queue.js" "queues.js"
         "speakers.js" "style.css" "table.js" "theme.js" "token.js" "topic.js" "topics.js" "trace.js"

@@ -6,12 +6,16 @@ mod clients;
 mod description;
 mod metrics;
 mod overview;
+mod payload;
 mod probes;
 mod process;
 mod publish;
+mod queues;
 mod reload;
+mod retained;
 mod sessions;
 mod subscriptions;
+mod topics;
 mod trace;
 
 use super::routes::Routes;
@@ -33,5 +37,8 @@ pub(super) fn routes(config: &Config) -> Routes {
     trace::add(&mut routes);
     sessions::add(&mut routes);
     subscriptions::add(&mut routes);
+    topics::add(&mut routes);
+    retained::add(&mut routes);
+    queues::add(&mut routes);
     routes
 }

@@ -49,7 +49,7 @@ struct Draining {
 /// Secrets are in files of their own; the configuration has their names.
 async fn config(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     call.says_nothing()?;
-    Ok(done(&admin.broker.config))
+    Ok(done(&admin.broker.config().masked()))
 }
 
 async fn log(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {

@@ -84,10 +84,10 @@ async fn publish(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
 
 impl Arguments {
     fn publish(self, broker: &Broker) -> Result<crate::broker::operate::Published, Refused> {
-        let config = &broker.config;
+        let config = broker.config();
         let name = self.topic()?;
         let topic = TopicName::parse(&name).map_err(|error| bad(format!("the topic: {error}")))?;
-        check_topic(topic, config)?;
+        check_topic(topic, &config)?;
         let payload = match (&self.payload, &self.payload_base64) {
             (Some(_), Some(_)) => return Err(bad("the body: say payload or payload_base64, not both")),
             (Some(text), None) => Cow::Borrowed(text.as_bytes()),
@@ -106,7 +106,7 @@ impl Arguments {
         publication.attributes = attributes;
         let expiry = self.properties.message_expiry_secs.map(|secs| Duration::from_secs(secs.into()));
         publication.expires_at = expiry.map(|expiry| broker.now().unix_ms_after(expiry));
-        self.check_served(config)?;
+        self.check_served(&config)?;
         // A queue keeps each message, and no last one.
         publication.retain &= publication.queue_name().is_none();
         broker.publish_as_operator(&publication).map_err(|refused| match refused {

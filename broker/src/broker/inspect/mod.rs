@@ -7,13 +7,22 @@ mod clients;
 mod counts;
 mod figures;
 mod listed;
+mod queues;
+mod requeue;
+mod retained;
 mod sessions;
 mod subscriptions;
+mod topics;
 
 pub use self::client::{ClientDetail, WillSummary};
 pub use self::clients::{Client, ClientFilter, ClientState, Waiting};
 pub use self::counts::Counts;
 pub use self::figures::Figures;
 pub use self::listed::Listed;
+pub use self::queues::{Purged, QueueView};
+pub use self::requeue::Requeued;
 pub use self::sessions::{SessionFilter, SessionSummary};
 pub use self::subscriptions::{SubscriptionFilter, SubscriptionPlace, SubscriptionSummary};
+
+#[cfg(test)]
+mod tests;

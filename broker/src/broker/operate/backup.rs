@@ -55,7 +55,7 @@ impl Broker {
         if !self.store.keeps_records() {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let folder = self.config.data_dir.join(FOLDER);
+        let folder = self.config().data_dir.join(FOLDER);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         Ok(folder)
     }

@@ -23,7 +23,7 @@ impl Broker {
     /// Publishes them at once, and then whatever has changed in the interval that the configuration says, for as long as it
     /// is polled. Returns where there is to be none.
     pub async fn run_sys(&self) {
-        let interval = self.config.sys.interval.0;
+        let interval = self.config().sys.interval.0;
         if interval.is_zero() {
             return;
         }

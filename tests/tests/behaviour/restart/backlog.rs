@@ -57,7 +57,7 @@ async fn long(wire: Wire) {
         takes(&mut b, 1 + part * COUNT / 20, COUNT / 20).await;
         let resident = life.store.resident(&owner);
         // Those on their way come on top.
-        assert!(resident <= RESIDENT_MAX + usize::from(life.world.broker.config.session.inflight_max));
+        assert!(resident <= RESIDENT_MAX + usize::from(life.world.broker.config().session.inflight_max));
     }
     b.hears_nothing().await;
     let fetches = life.store.fetches();
@@ -142,7 +142,7 @@ async fn mixed(wire: Wire) {
     let life = Life::new(wire);
     let mut b = subscribed_bob(&life.world).await;
     let mut alice = life.world.client("alice").await;
-    let window = u32::from(life.world.broker.config.session.inflight_max);
+    let window = u32::from(life.world.broker.config().session.inflight_max);
     let count = window + 1_500;
     fills(&mut alice, 1, count).await;
     alice.says(publish("t", "zero")).await;

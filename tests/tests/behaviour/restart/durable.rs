@@ -56,7 +56,7 @@ async fn ages(wire: Wire) {
     drop(durable(&life.world, "").await);
     life.world.settles().await;
     sends_to(&mut connected(&life.world).await, "/topic/t/1", "", &["1"]).await;
-    let age = life.world.broker.config.session.expiry_max.0;
+    let age = life.world.broker.config().session.expiry_max.0;
     life.world.passes(age / 2).await;
     let life = life.restarts();
     assert_eq!((life.world.broker.subscription_count(), life.world.broker.queue_count()), (1, 1));

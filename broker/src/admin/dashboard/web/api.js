@@ -15,7 +15,6 @@ export class ApiError extends Error {
 /** What `GET path?parameters` answers; empty parameters are left out. */
 export const get = (path, parameters, options) => ask('GET', path + query(parameters), undefined, options);
 export const post = (path, body = {}) => ask('POST', path, body);
-export const put = (path, body = {}) => ask('PUT', path, body);
 export const remove = (path, parameters) => ask('DELETE', path + query(parameters));
 
 /** The text at a path that is not below /api/v1. */

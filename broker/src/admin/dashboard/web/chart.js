@@ -13,12 +13,13 @@ export function Chart({ title, samples, series, format, kind }) {
   const place = useRef(null);
   const plot = useRef(null);
   const last = samples.at(-1);
-  const data = [samples.map(sample => sample.at), ...series.map(({ of }) => samples.map(sample => of(sample) ?? null))];
+  const data = useRef(null);
+  data.current = [samples.map(sample => sample.at), ...series.map(({ of }) => samples.map(sample => of(sample) ?? null))];
 
   useEffect(() => {
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(place.current, series, format, kind), data, place.current);
+      plot.current = new uPlot(options(place.current, series, format, kind), data.current, place.current);
     };
     draw();
     const resized = new ResizeObserver(() => plot.current.setSize(sizeOf(place.current)));
@@ -31,7 +32,7 @@ export function Chart({ title, samples, series, format, kind }) {
       plot.current = null;
     };
   }, []);
-  useEffect(() => plot.current?.setData(data), [samples]);
+  useEffect(() => plot.current?.setData(data.current), [samples]);
 
   const now = series.map(({ name, of }) => `${name} ${last ? format(of(last)) : '–'}`).join(', ');
   return html`<section class="card chart" aria-label=${title}>

@@ -12,6 +12,7 @@ export function Client({ name, words }) {
   const protocol = words.get('protocol') ?? undefined;
   const path = `/clients/${part(name)}`;
   const { value, error, reload } = usePolled(signal => get(path, { protocol }, { signal }), 2_000, [path, protocol]);
+  const isGone = error?.status === 404;
   const [asked, setAsked] = useState(null);
   const close = () => {
     setAsked(null);
@@ -21,18 +22,19 @@ export function Client({ name, words }) {
   return html`
     <nav class="small" aria-label="Up"><a href="#/clients">Clients</a></nav>
     <div class="heading"><h1>${name}</h1>
-      ${value && (connection ? html`<${Badge} kind="good">connected<//>` : html`<${Badge}>away<//>`)}
-      ${connection && isSlow(connection) && html`<${Badge} kind="warning">slow consumer<//>`}
+      ${value && !isGone && (connection ? html`<${Badge} kind="good">connected<//>` : html`<${Badge}>away<//>`)}
+      ${!isGone && connection && isSlow(connection) && html`<${Badge} kind="warning">slow consumer<//>`}
       <div class="actions">
         <a class="button" href=${`#/trace?client_id=${part(name)}`}>Trace</a>
-        <button class="danger" disabled=${!value} onClick=${() => setAsked('kick')}>Kick</button>
-        <button class="danger" disabled=${!value} onClick=${() => setAsked('ban')}>Ban</button>
+        <button class="danger" disabled=${isGone || !value} onClick=${() => setAsked('kick')}>Kick</button>
+        <button class="danger" disabled=${isGone || !value} onClick=${() => setAsked('ban')}>Ban</button>
       </div>
     </div>
-    ${error?.status === 404
-      ? html`<div class="card"><${Empty} title="No such client">It has gone, and left no session behind.<//></div>`
+    ${isGone
+      ? html`<div class="card"><${Empty} title="No such client">It has gone, and left no session behind.
+        <div><button onClick=${reload}>Look again</button></div><//></div>`
       : html`<${Failure} error=${error} retry=${reload} />`}
-    ${value && error?.status !== 404 && html`<${Known} of=${value} />`}
+    ${value && !isGone && html`<${Known} of=${value} />`}
     ${asked === 'kick' && html`<${Kick} name=${name} path=${path} protocol=${protocol} onClose=${close} />`}
     ${asked === 'ban' && html`<${Ban} name=${name} connection=${connection} onClose=${close} />`}`;
 }

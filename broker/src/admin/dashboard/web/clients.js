@@ -2,8 +2,9 @@
 
 import { html, useState } from './preact.js';
 import { get, part } from './api.js';
+import { Bans } from './bans.js';
 import { ago, bytes, count, moment, number } from './format.js';
-import { Badge, Card, Check, Empty, Failure, Field } from './parts.js';
+import { Badge, Check, Empty, Failure, Field } from './parts.js';
 import { usePolled, useSettled } from './polled.js';
 import { Table } from './table.js';
 
@@ -54,7 +55,8 @@ export function Clients({ words }) {
     ${value && html`<div class="card">${found.length === 0
       ? html`<${Nobody} isNarrowed=${settled || protocol || onlySlow} />`
       : html`<${Table} label="Clients" columns=${COLUMNS} items=${found} keyOf=${client => client.id}
-          first=${{ name: 'Client', isDown: false }} />`}</div>`}`;
+          first=${{ name: 'Client', isDown: false }} />`}</div>`}
+    <${Bans} />`;
 }
 
 const Nobody = ({ isNarrowed }) => (isNarrowed

@@ -32,7 +32,8 @@ export function Console() {
         <${Choice} label="Protocol" value=${protocol} options=${PROTOCOLS} onChange=${setProtocol} /></fieldset>
       <${Field} label="Client identifier"><input placeholder="chosen for you" value=${clientId} disabled=${state !== 'closed'}
         onInput=${event => setClientId(event.target.value)} /><//>
-      <div><button class=${isOpen ? '' : 'primary'} disabled=${state === 'opening'}>${isOpen ? 'Disconnect' : 'Connect'}</button></div>
+      <div><button class=${isOpen ? '' : 'primary'} disabled=${state === 'opening'}>
+        ${isOpen ? 'Disconnect' : 'Connect'}</button></div>
     </form><//>
     <div class="columns">
       <${Subscriptions} key=${`subscriptions-${name}`} speaker=${isOpen ? speaker : null} isStomp=${isStomp} />
@@ -106,13 +107,14 @@ function Subscriptions({ speaker, isStomp }) {
   return html`<${Card} title="Subscriptions"><form class="body stack" onSubmit=${subscribe}>
     <div class="form">
       <${Field} label=${isStomp ? 'Destination' : 'Topic filter'}><input required value=${topic}
-        placeholder=${isStomp ? '/topic/a/b or /queue/c' : 'a/+/b or a/#'} onInput=${event => setTopic(event.target.value)} /><//>
+        placeholder=${isStomp ? '/topic/a/+ or /queue/b' : 'a/+/b or a/#'} onInput=${event => setTopic(event.target.value)} /><//>
       ${!isStomp && html`<${Qos} value=${qos} onChange=${setQos} />`}
       <div><button disabled=${!speaker}>Subscribe</button></div>
     </div>
     <${Failure} error=${error} />
     ${held.length === 0 ? html`<p class="muted small">${speaker ? 'None yet.' : 'Connect first.'}</p>`
-      : html`<ul class="chips" aria-label="Subscriptions">${held.map(one => html`<li key=${one.topic}><code>${one.topic}</code>
-        <button type="button" class="plain" aria-label=${`Unsubscribe ${one.topic}`} onClick=${() => drop(one)}>✕</button></li>`)}</ul>`}
+      : html`<ul class="chips" aria-label="Subscriptions">${held.map(one => html`
+        <li key=${one.topic}><code>${one.topic}</code><button type="button" class="plain"
+          aria-label=${`Unsubscribe ${one.topic}`} onClick=${() => drop(one)}>✕</button></li>`)}</ul>`}
   </form><//>`;
 }

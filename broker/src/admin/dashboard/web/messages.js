@@ -14,12 +14,14 @@ export function Messages({ all, clear }) {
   const actions = html`
     <input class="search" type="search" aria-label="Only topics with" placeholder="Topic has…" value=${search}
       onInput=${event => setSearch(event.target.value)} />
-    <button aria-pressed=${String(held !== null)} onClick=${() => setHeld(held ? null : all)}>${held ? 'Go on' : 'Pause'}</button>
+    <button aria-pressed=${String(held !== null)} onClick=${() => setHeld(held ? null : all)}>
+      ${held ? 'Go on' : 'Pause'}</button>
     <button onClick=${() => { setHeld(null); clear(); }}>Clear</button>`;
   return html`<${Card} title="Messages" actions=${actions}>
     ${missed > 0 && html`<p class="body small muted" role="status">Paused; ${count(missed, 'message')} since.</p>`}
     ${messages.length === 0
-      ? html`<${Empty} title="No messages">${all.length ? 'None has such a topic.' : 'What your subscriptions receive appears here.'}<//>`
+      ? html`<${Empty} title="No messages">${all.length ? 'None has such a topic.'
+        : 'What your subscriptions receive appears here.'}<//>`
       : html`<ul class="log" tabindex="0" aria-label="Messages">${messages.map(message => html`
         <li key=${message.number}><${One} message=${message} /></li>`)}</ul>`}<//>`;
 }

@@ -48,7 +48,7 @@ export function Overview() {
         { name: 'waiting', of: sample => sample.queue_depth }]} />
       <${Chart} title="Memory" samples=${samples} format=${bytes} kind="bytes" series=${[
         { name: 'resident', of: sample => sample.memory }]} />
-      <${Chart} title="Lost" samples=${samples} format=${rate} series=${[
+      <${Chart} title="Trouble" samples=${samples} format=${rate} series=${[
         { name: 'refused', of: sample => sample.refused_rate }, { name: 'dropped', of: sample => sample.dropped_rate }]} />
     </div>
     ${overview && html`<p class="muted small">Tidewire ${overview.version}.

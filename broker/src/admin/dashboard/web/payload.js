@@ -15,7 +15,8 @@ export function Payload({ of, size = of.length, label = 'Payload' }) {
   return html`<div class="stack">
     <div class="actions"><${Choice} label="Shown as" value=${kind} options=${possible} onChange=${setChosen} />
       <span class="muted small">${bytes(size)}${isCut ? `, of which the first ${bytes(of.length)} are shown` : ''}</span></div>
-    <pre class=${`payload ${kind}`} tabindex="0" role="region" aria-label=${label}>${of.length ? shown(of, kind) : '(empty)'}</pre>
+    <pre class=${`payload ${kind}`} tabindex="0" role="region"
+      aria-label=${label}>${of.length ? shown(of, kind) : '(empty)'}</pre>
   </div>`;
 }
 
@@ -23,6 +24,6 @@ export function Payload({ of, size = of.length, label = 'Payload' }) {
 export function excerpt(payload, length = 120) {
   const kind = kindOf(payload);
   const text = kind === 'hex' ? shown(payload.subarray(0, 24), 'hex').slice(6, 53).trim()
-    : shown(payload.subarray(0), 'text').replace(/\s+/g, ' ');
+    : shown(payload, 'text').replace(/\s+/g, ' ');
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }

@@ -21,6 +21,8 @@ export function usePolled(load, interval, inputs) {
         if (!abort.signal.aborted) setState({ value, error: null });
       } catch (error) {
         if (!abort.signal.aborted) setState(({ value }) => ({ value, error }));
+        // What has gone comes back seldom; somebody may ask again.
+        if (error.status === 404) return;
       }
       if (!abort.signal.aborted) timer = setTimeout(whenVisible, interval);
     };

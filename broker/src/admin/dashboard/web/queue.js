@@ -19,6 +19,7 @@ export function Queue({ name }) {
     remember([found]);
     return found;
   }, 2_000, [path]);
+  const isGone = error?.status === 404;
   const [asked, setAsked] = useState(null);
   const [done, setDone] = useState(null);
   const close = () => {
@@ -28,15 +29,17 @@ export function Queue({ name }) {
   return html`
     <nav class="small" aria-label="Up"><a href="#/queues">Queues</a></nav>
     <div class="heading"><h1>${name}</h1>
-      ${queue?.consumers === 0 && queue.depth > 0 && html`<${Badge} kind="warning">nobody takes from it<//>`}
+      ${!isGone && queue?.consumers === 0 && queue.depth > 0 && html`<${Badge} kind="warning">nobody takes from it<//>`}
       <div class="actions">
-        <button disabled=${!queue} onClick=${() => setAsked('requeue')}>Requeue</button>
-        <button class="danger" disabled=${!queue} onClick=${() => setAsked('purge')}>Purge</button>
+        <button disabled=${isGone || !queue} onClick=${() => setAsked('requeue')}>Requeue</button>
+        <button class="danger" disabled=${isGone || !queue} onClick=${() => setAsked('purge')}>Purge</button>
       </div></div>
-    ${error?.status === 404 ? html`<div class="card"><${Empty} title="No such queue">It has gone, or never was.<//></div>`
+    ${isGone ? html`<div class="card"><${Empty} title="Nothing is in this queue">
+        Nobody takes from it either, and such a queue is not kept: it begins with its next message or consumer.
+        <div><button onClick=${reload}>Look again</button></div><//></div>`
       : html`<${Failure} error=${error} retry=${reload} />`}
     <div role="status">${done && html`<${Note} kind="good">${done}<//>`}</div>
-    ${queue && error?.status !== 404 && html`
+    ${queue && !isGone && html`
       <div class="columns">
         <${Chart} title="Messages" samples=${remembered(name)} format=${short} series=${[
           { name: 'waiting', of: sample => sample.depth }, { name: 'in flight', of: sample => sample.inflight }]} />

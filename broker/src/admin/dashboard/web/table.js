@@ -40,7 +40,7 @@ function Heading({ column: { name, kind, by }, order, sortBy }) {
   const isChosen = order?.name === name;
   const direction = isChosen ? (order.isDown ? 'descending' : 'ascending') : 'none';
   const arrow = isChosen ? (order.isDown ? ' ↓' : ' ↑') : '';
-  if (!by) return html`<th role="columnheader" scope="col" class=${kind ?? ''}>${name || html`<span class="hidden">Actions</span>`}</th>`;
+  if (!by) return html`<th role="columnheader" scope="col" class=${kind ?? ''}>${name}</th>`;
   return html`<th role="columnheader" scope="col" class=${kind ?? ''} aria-sort=${direction}>
     <button type="button" onClick=${() => sortBy(name)}>${name}${arrow}</button></th>`;
 }

@@ -43,13 +43,10 @@ export function TopicDetail({ topic, changed }) {
   </div>`;
 }
 
+/** Asked for as a list, since there may be none. */
 async function retained(topic, signal) {
-  try {
-    return { message: await get(`/retained/${part(topic)}`, {}, { signal }) };
-  } catch (error) {
-    if (error.status === 404) return { message: null };
-    throw error;
-  }
+  const { items } = await get('/retained', { filter: topic, limit: 1 }, { signal });
+  return { message: items[0] ?? null };
 }
 
 const Retained = ({ message }) => html`

@@ -26,7 +26,8 @@ export function Trace({ words }) {
     else start({ [by]: text.trim() });
   };
   const actions = html`
-    <button aria-pressed=${String(held !== null)} onClick=${() => setHeld(held ? null : events)}>${held ? 'Go on' : 'Pause'}</button>
+    <button aria-pressed=${String(held !== null)} onClick=${() => setHeld(held ? null : events)}>
+      ${held ? 'Go on' : 'Pause'}</button>
     <button onClick=${() => { setHeld(null); clear(); }}>Clear</button>`;
   return html`
     <div class="heading"><h1>Trace</h1>
@@ -43,8 +44,8 @@ export function Trace({ words }) {
       ${shown.length === 0
         ? html`<${Empty} title="Nothing yet">${followed ? 'What happens appears here.'
           : 'Say whom or what to follow: each packet and frame in and out, what is dropped, and who comes and goes.'}<//>`
-        : html`<ul class="log" tabindex="0" aria-label="Events">${shown.map(event => html`<li key=${event.number}><${Line} of=${event} /></li>`)}
-          </ul>`}<//>`;
+        : html`<ul class="log" tabindex="0" aria-label="Events">${shown.map(event => html`
+          <li key=${event.number}><${Line} of=${event} /></li>`)}</ul>`}<//>`;
 }
 
 /** What is not known by name is shown with its name: a newer broker may tell more. */
@@ -55,7 +56,7 @@ function Line({ of: { at, kind, number, packet, topic, size, qos, client_id, ...
   return html`<div class="line"><time>${moment(at) ? time(moment(at)) : ''}</time><${Badge} kind=${colour}>${name}<//>
     ${packet && html`<strong>${packet}</strong>`}${client_id && html`<span>${client_id}</span>`}
     ${topic && html`<code>${topic}</code>`}
-    <span class="muted small">${[qos !== undefined && qos !== null && `QoS ${qos}`, typeof size === 'number' && bytes(size), ...rest]
+    <span class="muted small">${[Number.isInteger(qos) && `QoS ${qos}`, Number.isInteger(size) && bytes(size), ...rest]
       .filter(Boolean).join(' · ')}</span></div>`;
 }
 

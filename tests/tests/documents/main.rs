@@ -1,10 +1,14 @@
-//! The documents say what the code does: every setting is in docs/configuration.md with its default, every limit in
-//! docs/limits.md with tests that are there, and so is every file that docs/architecture.md names.
+//! The documents say what the code does: docs/configuration.md and broker/packaging/tidewire.toml are made of the
+//! settings' types, every limit is in docs/limits.md with tests that are there, and so is every file
+//! that docs/architecture.md names.
+
+mod example;
+mod reference;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tidewire::config::{Config, JwtConfig};
+use tidewire::config::Config;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace").to_owned()
@@ -14,33 +18,22 @@ fn document(path: &str) -> String {
     fs::read_to_string(root().join(path)).expect("the document is there")
 }
 
-/// `name = value` lines of the effective default, with those of sections that are not there unless they are asked for.
-fn defaults() -> Vec<(String, String)> {
-    let mut config = Config::default();
-    config.auth.jwt = Some(JwtConfig::default());
-    config.auth.http = toml::from_str("url = \"https://users.example/\"").expect("it says what it must");
-    let text = toml_of(&config);
-    let pairs = text.lines().filter_map(|line| line.split_once(" = "));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-fn toml_of(config: &Config) -> String {
-    toml::to_string(config).expect("a configuration can be written")
-}
-
-#[test]
-fn every_setting_is_documented_with_its_default() {
-    let document = document("docs/configuration.md");
-    // These have no default that could be compared: the three listeners differ, and a service is somewhere.
-    let without_default = ["name", "bind", "transport", "protocols", "url"];
-    for (name, value) in defaults() {
-        let row = if without_default.contains(&name.as_str()) {
-            format!("| `{name}` | - |")
-        } else {
-            format!("| `{name}` | `{value}` |")
-        };
-        assert!(document.contains(&row), "docs/configuration.md has no row {row}");
+/// Holds that a file is the text that is made, or writes it where `TIDEWIRE_DOCUMENTS=write`.
+fn held(path: &str, made: &str) {
+    let is_written = std::env::var("TIDEWIRE_DOCUMENTS").is_ok_and(|value| value == "write");
+    if is_written {
+        fs::write(root().join(path), made).expect("the document can be written");
     }
+    let text = fs::read_to_string(root().join(path)).unwrap_or_default();
+    let differs = text.lines().zip(made.lines()).position(|(is, should)| is != should);
+    let line = differs.unwrap_or(text.lines().count().min(made.lines().count()));
+    let (is, should) = (text.lines().nth(line), made.lines().nth(line));
+    assert!(
+        text == made,
+        "{path}:{}: not what the types make; TIDEWIRE_DOCUMENTS=write cargo test -p tidewire-tests --test documents \
+         writes it anew\n  is     {is:?}\n  should {should:?}",
+        line + 1
+    );
 }
 
 #[test]
