@@ -158,6 +158,7 @@ impl State {
             unsettled: 0,
             bytes: 0,
             last_sequence: 0,
+            delivered: 0,
             dead: Vec::new(),
             consumers: HashMap::default(),
             line: VecDeque::new(),

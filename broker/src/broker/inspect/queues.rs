@@ -126,7 +126,7 @@ impl Broker {
     }
 
     fn view(&self, queue: &Queue) -> QueueView {
-        let topic = self.config.queues.dead_letter_topic(queue.name());
+        let topic = self.config().queues.dead_letter_topic(queue.name());
         let destination = |topic: String| match topic.strip_prefix(QUEUE_PREFIX) {
             Some(name) => format!("/queue/{name}"),
             None => format!("/topic/{topic}"),

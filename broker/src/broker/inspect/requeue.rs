@@ -137,7 +137,7 @@ impl Broker {
     /// dead letters can say so of it, and must not get it into any queue but those whose dead letters go there.
     fn origin<'m>(&self, from: &Queue, message: &'m Message) -> Option<&'m str> {
         let origin = dead_letter_origin(message)?;
-        let buried_in = self.config.queues.dead_letter_topic(origin)?;
+        let buried_in = self.config().queues.dead_letter_topic(origin)?;
         let is_right = buried_in.strip_prefix(QUEUE_PREFIX) == Some(from.name());
         (is_right && is_other_queue(from.name(), origin)).then_some(origin)
     }
