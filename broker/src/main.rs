@@ -116,7 +116,7 @@ fn serve(sources: Sources) -> ExitCode {
         Ok(logging) => logging,
         Err(error) => return Failure::configuration(error).say(&manager),
     };
-    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    reload::warn(&warnings);
     let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
