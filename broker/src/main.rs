@@ -121,7 +121,7 @@ fn serve(sources: Sources) -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level.clone(), &manager)),
+        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level, &manager)),
         Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
     };
     served.unwrap_or_else(|failure| failure.say(&manager))
