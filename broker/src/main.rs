@@ -116,12 +116,12 @@ fn serve(sources: Sources) -> ExitCode {
         Ok(logging) => logging,
         Err(error) => return Failure::configuration(error).say(&manager),
     };
-    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    reload::warn(&warnings);
     let passed = net::Passed::from_environment();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level.clone(), &manager)),
+        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level, &manager)),
         Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
     };
     served.unwrap_or_else(|failure| failure.say(&manager))

@@ -74,7 +74,8 @@ impl Reload {
         let Ready { config, snapshot, tls, policy, token, reloaded } =
             self.prepare(&in_force).inspect_err(|errors| {
                 for error in errors {
-                    tracing::error!("not reloaded, what was before stays: {error}");
+                    let text = format!("not reloaded, what was before stays: {error}");
+                    text.lines().for_each(|line| tracing::error!("{line}"));
                 }
             })?;
         let listeners = tls.len();
@@ -88,7 +89,7 @@ impl Reload {
         *in_force = snapshot.with(config.clone());
         self.broker.install(config);
         self.broker.reconsider_all();
-        reloaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        warn(&reloaded.warnings);
         for change in &reloaded.changes {
             match change.takes_restart {
                 true => tracing::warn!("changed: {change}"),
@@ -131,6 +132,14 @@ impl Reload {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// Logs what should be other about a configuration, with the lines of the file that it shows; a line end within an event would
+/// be escaped.
+pub(crate) fn warn(warnings: &[ConfigError]) {
+    for warning in warnings {
+        warning.to_string().lines().for_each(|line| tracing::warn!("{line}"));
     }
 }
 

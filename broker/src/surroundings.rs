@@ -134,7 +134,7 @@ mod tests {
             let fault = directory_fault(&path, room);
             match words {
                 Some(words) => {
-                    assert!(fault.as_ref().is_some_and(|fault| fault.contains(words)), "{path:?}: {fault:?}")
+                    assert!(fault.as_ref().is_some_and(|fault| fault.contains(words)), "{path:?}: {fault:?}");
                 }
                 None => assert_eq!(fault, None, "{path:?}"),
             }

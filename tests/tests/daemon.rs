@@ -121,11 +121,14 @@ fn check_says_where_a_configuration_is_wrong() {
 
 #[test]
 fn config_prints_what_reads_back_as_the_same() {
-    let (code, printed, _) =
-        run_with(CONFIGURATION, &["config", "--config", "FILE", "--set", "limits.connections_max=7"]);
+    let (code, printed, _) = run_with(
+        CONFIGURATION,
+        &["config", "--plain", "--config", "FILE", "--set", "limits.connections_max=7"],
+    );
     assert_eq!(code, Some(0));
     assert!(printed.contains("connections_max = 7\n"), "{printed}");
-    let (_, again, _) = run_with(&printed, &["config", "--config", "FILE"]);
+    let (_, again, _) = run_with(&printed, &["config", "--plain", "--config", "FILE"]);
+    assert!(!printed.contains('#'), "{printed}");
     assert_eq!(printed, again);
 }
 

@@ -179,7 +179,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
             let path = entry.expect("its entries can be read").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_of_tests(&path) {
                 let text = fs::read_to_string(&path).expect("a source file is UTF-8");
                 found.push((path, text));
             }
@@ -187,6 +187,14 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     }
     assert!(!found.is_empty(), "{} has no sources", folder.display());
     found
+}
+
+/// Whether it is a module of tests alone, which its parent says.
+fn is_of_tests(path: &Path) -> bool {
+    let name = path.file_stem().expect("a source file has a name").to_string_lossy();
+    let parent = path.with_file_name("mod.rs");
+    let text = fs::read_to_string(parent).unwrap_or_default();
+    text.contains(&format!("#[cfg(test)]\nmod {name};\n"))
 }
 
 /// A file's lines without comments and without what follows `#[cfg(test)]`.

@@ -46,8 +46,11 @@ impl PageRequest {
     ///
     /// # Errors
     ///
-    /// 400: more is asked for than a page has.
+    /// 400: more is asked for than a page has, or the cursor is empty.
     pub(super) fn new(limit: Option<usize>, after: Option<String>) -> Result<Self, Refused> {
+        if after.as_deref() == Some("") {
+            return Err(bad(STRANGE_CURSOR));
+        }
         match limit.unwrap_or(ITEMS_DEFAULT) {
             limit @ 1..=ITEMS_MAX => Ok(Self { limit, after }),
             _ => Err(bad("the query: limit is from 1 to 1000")),

@@ -7,8 +7,9 @@ use parking_lot::MutexGuard;
 use tidewire_protocols::topic::TopicFilter;
 
 use super::Broker;
+use super::consume::Wanted;
 use super::follow_up::for_others;
-use super::publish::{record_done, record_settled};
+use super::offer::{record_done, record_settled};
 use crate::message::{QUEUE_PREFIX, Qos, SessionId};
 use crate::queue::ConsumerTerms;
 use crate::session::{
@@ -308,7 +309,7 @@ impl Broker {
             let Some(queue) = filter.as_str().strip_prefix(QUEUE_PREFIX) else { continue };
             let terms = ConsumerTerms::of_mqtt(session.id(), &options, state.deliver.window());
             // Nobody but a STOMP client can have taken the queue for itself meanwhile; then this one waits for ever.
-            if self.join(turn, session, state, &key, queue, None, &terms).is_err() {
+            if self.join(turn, session, state, &key, Wanted { name: queue, owner: None }, &terms).is_err() {
                 tracing::warn!(
                     client_id = &*session.key().client_id,
                     queue,

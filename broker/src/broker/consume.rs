@@ -23,6 +23,14 @@ pub struct ConsumeRequest<'a> {
     pub terms: ConsumerTerms,
 }
 
+/// A queue that a session is to consume from.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'q> {
+    pub(super) name: &'q str,
+    /// Whose it becomes, if it is made now.
+    pub(super) owner: Option<SessionId>,
+}
+
 impl Broker {
     /// Makes the session a consumer, in place of the one that it was by the same subscription. Returns whether it was
     /// one before.
@@ -49,7 +57,8 @@ impl Broker {
         if let Some(former) = &former {
             former.leave().iter().for_each(|link| turn.touch(link));
         }
-        let joined = self.join(turn, session, &mut state, &key, request.queue, request.owner, &request.terms);
+        let wanted = Wanted { name: request.queue, owner: request.owner };
+        let joined = self.join(turn, session, &mut state, &key, wanted, &request.terms);
         if let Err(refused) = joined {
             drop(state);
             self.remove_queue_if_idle(turn, request.queue);
@@ -99,15 +108,14 @@ impl Broker {
         session: &Session,
         state: &mut SessionState,
         key: &SubscriptionKey,
-        queue: &str,
-        owner: Option<SessionId>,
+        Wanted { name, owner }: Wanted<'_>,
         terms: &ConsumerTerms,
     ) -> Result<(), JoinRefused> {
         let Some(feed) = state.feed() else { return Ok(()) };
-        let limits = || self.queue_limits(queue);
+        let limits = || self.queue_limits(name);
         let mut wake = Vec::new();
         let join = |queue: &Arc<Queue>| queue.join(session.key().clone(), terms.clone(), &feed, &mut wake);
-        let consumer = self.queues.with(queue, owner, limits, join)?;
+        let consumer = self.queues.with(name, owner, limits, join)?;
         wake.iter().for_each(|link| turn.touch(link));
         state.sources.insert(key.clone(), consumer);
         Ok(())

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::Broker;
 use super::connect::record_end;
-use super::publish::record_done;
+use super::offer::record_done;
 use crate::counters::DropReason;
 use crate::message::Qos;
 use crate::session::{AbsentDelivery, Session, chunk};

@@ -17,6 +17,7 @@ mod follow_up;
 pub mod inspect;
 mod live;
 mod memory;
+mod offer;
 pub mod operate;
 mod probe;
 mod publish;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Broker;
-use super::publish::{delivery_options, record_done};
+use super::offer::{delivery_options, record_done};
 use crate::message::{Message, Publication};
 use crate::router::{ShareGroup, Target};
 use crate::session::{DeliveryOptions, Session};

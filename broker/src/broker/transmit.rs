@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::publish::{protocol_of, record_settled};
+use super::offer::{protocol_of, record_settled};
 use super::{Broker, Happened};
 use crate::counters::DropReason;
 use crate::output::Output;

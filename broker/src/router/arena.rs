@@ -42,7 +42,7 @@ impl<T: Default> Arena<T> {
 
     /// Numbers below this may be nodes; those that are not have their default.
     pub(super) fn end(&self) -> NodeId {
-        let len = self.chunks.last().map_or(0, |chunk| (self.chunks.len() - 1 << CHUNK_BITS) + chunk.len());
+        let len = self.chunks.last().map_or(0, |chunk| ((self.chunks.len() - 1) << CHUNK_BITS) + chunk.len());
         // No node has a larger number, or it could not have been added.
         NodeId::try_from(len).unwrap_or(NodeId::MAX)
     }

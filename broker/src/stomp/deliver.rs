@@ -6,14 +6,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use tidewire_protocols::stomp::{
-    Command, FrameWriter, Version, encode_header, encode_header_number, encode_number,
-};
+use tidewire_protocols::stomp::{Command, FrameWriter, Version, encode_header};
 
-use super::{Travel, headers};
+use super::Travel;
+use super::layout::{Layout, Own};
 use crate::clock::Now;
 use crate::config::{Config, Separator};
-use crate::message::{Deflating, Encoded, LayoutKey, Message, Publication};
+use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
 use crate::selection::Selection;
 use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Guard};
@@ -245,9 +244,10 @@ impl Deliver for StompDeliver {
         }
         self.serial += 1;
         let Self { version, travel, separator, deflating, .. } = *self;
-        let style = Style { version, travel, separator, deflating };
-        style.write(publication, options, subscription, self.serial, output);
-        if subscription.ack != AckMode::Auto {
+        let is_acknowledged = subscription.ack != AckMode::Auto;
+        let own = Own { head: &subscription.head, serial: self.serial, is_acknowledged };
+        Layout { version, travel, separator, deflating }.write(publication, options, own, output);
+        if is_acknowledged {
             let is_owed =
                 options.share.is_some() || options.claim.as_ref().is_some_and(|claim| claim.is_owed);
             let owed = is_owed.then(|| (Arc::clone(publication.keep()), options.clone()));
@@ -298,106 +298,5 @@ impl Deliver for StompDeliver {
 
     fn inflight(&self) -> usize {
         self.subscriptions.values().map(|subscription| subscription.unacknowledged.len()).sum()
-    }
-}
-
-/// What a frame's other headers take as a rule: message-id's number, destination's prefix, qos, content-length.
-const HEADERS_BYTES: usize = 96;
-
-/// How this connection's MESSAGE frames look.
-#[derive(Clone, Copy)]
-struct Style {
-    version: Version,
-    travel: Travel,
-    separator: Separator,
-    deflating: Option<Deflating>,
-}
-
-impl Style {
-    /// Appends a MESSAGE frame: first the headers that are this subscription's own, then what all receivers share.
-    fn write(
-        self,
-        publication: &Publication<'_>,
-        options: &DeliveryOptions,
-        subscription: &Subscription,
-        serial: u64,
-        output: &mut Output,
-    ) {
-        let start = output.begin_message(self.travel.frames);
-        let out = &mut output.bytes;
-        // Of most frames, all; what is more makes its own room.
-        let (topic, payload) = (publication.topic.as_str().len(), publication.payload.len());
-        out.reserve(subscription.head.len() + topic + payload + HEADERS_BYTES);
-        out.put_slice(&subscription.head);
-        encode_number(serial, out);
-        out.put_u8(b'\n');
-        if subscription.ack != AckMode::Auto && self.version == Version::V12 {
-            out.put_slice(b"ack:");
-            encode_number(options.local.into(), out);
-            out.put_u8(b'-');
-            encode_number(serial, out);
-            out.put_u8(b'\n');
-        }
-        if let Some(claim) = options.claim.as_ref().filter(|claim| claim.deliveries > 1) {
-            encode_header(self.version, "redelivered", "true", out);
-            encode_header_number("delivery-count", claim.deliveries.into(), out);
-        }
-        if let Some(blocks) = self.deflating.and_then(|deflating| publication.deflated(deflating)) {
-            self.write_shared(publication, options, false, out);
-            output.append_deflated(&blocks);
-            output.bytes.put_u8(0);
-        } else {
-            self.write_shared(publication, options, true, out);
-        }
-        output.end_message(start, self.travel.kind(publication.payload_is_utf8()));
-    }
-
-    /// Appends what all receivers share, with or without the body and the NUL behind it; encoded once where there are
-    /// several.
-    fn write_shared(
-        self,
-        publication: &Publication<'_>,
-        options: &DeliveryOptions,
-        with_body: bool,
-        out: &mut BytesMut,
-    ) {
-        let encode = |out: &mut BytesMut| {
-            let write = |out: &mut BytesMut| {
-                headers::write(publication, options, self.version, self.separator, out);
-            };
-            match publication.heads {
-                Some(heads) => heads.write(self.key(options), write, out),
-                None => write(out),
-            }
-            encode_header_number("content-length", publication.payload.len() as u64, out);
-            out.put_u8(b'\n');
-            if with_body {
-                out.put_slice(publication.payload);
-                out.put_u8(0);
-            }
-        };
-        if !publication.is_fan_out() {
-            encode(out);
-            return;
-        }
-        let key = self.key(options);
-        let key = if with_body { key } else { key.without_payload() };
-        let encode = || {
-            let mut bytes = BytesMut::new();
-            encode(&mut bytes);
-            Encoded { bytes: bytes.into() }
-        };
-        publication.encoded(key, encode, |shared| out.put_slice(&shared.bytes));
-    }
-
-    fn key(self, options: &DeliveryOptions) -> LayoutKey {
-        /// Keeps STOMP's layouts apart from MQTT's.
-        const STOMP: u32 = 1 << 31;
-        let version = match self.version {
-            Version::V10 => 0,
-            Version::V11 => 1,
-            Version::V12 => 2,
-        };
-        LayoutKey(STOMP | version << 3 | u32::from(options.retain) << 2 | u32::from(options.qos.as_u8()))
     }
 }

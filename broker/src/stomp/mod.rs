@@ -19,6 +19,7 @@ mod headers;
 mod heart_beat;
 mod hold;
 mod known;
+mod layout;
 mod leave;
 mod refuse;
 mod renew;

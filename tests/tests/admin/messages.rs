@@ -307,7 +307,7 @@ fn ctl_shows_topics_retained_messages_and_queues_and_changes_them() {
     assert!(house.ctl(&["queues"]).contains("\norders\t"));
     let orders = house.ctl(&["queue", "orders"]);
     assert!(orders.contains("stomp") && orders.contains("/queue/dead.orders"), "{orders}");
-    client.sends("later", &["hello"]);
+    house.stomp().sends("later", &["hello"]);
     let house = house.dies();
     let peeked = house.ctl(&["queue", "later", "--peek", "2"]);
     assert!(peeked.ends_with("\t5\tcolour=red\thello\n"), "{peeked}");

@@ -179,8 +179,9 @@ async fn requeue(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     if limit == 0 {
         return Err(bad("the body: limit is at least 1"));
     }
-    let to = arguments.to.map(|to| to.strip_prefix("/queue/").map(str::to_owned).ok_or_else(no_target));
-    let to = to.transpose()?;
+    let name_of = |to: String| to.strip_prefix("/queue/").filter(|name| !name.is_empty()).map(str::to_owned);
+    let to =
+        arguments.to.map(|to| name_of(to).ok_or_else(|| bad("the body: to is /queue/NAME"))).transpose()?;
     let name = call.parameter("name").to_owned();
     if admin.broker.queue_view(&name).is_none() {
         return Err(none());
@@ -200,8 +201,11 @@ fn cursor(place: Place) -> String {
 /// The place of that name.
 fn place(cursor: &str) -> Option<Place> {
     let (priority, sequence) = cursor.split_once('.')?;
-    let priority: u8 = priority.parse().ok()?;
-    Some(Place::new(priority, sequence.parse().ok()?))
+    let are_digits = [priority, sequence].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+    if priority.len() != 1 || !are_digits {
+        return None;
+    }
+    Some(Place::new(priority.parse().ok()?, sequence.parse().ok()?))
 }
 
 fn none() -> Refused {
@@ -209,5 +213,5 @@ fn none() -> Refused {
 }
 
 fn no_target() -> Refused {
-    bad("the body: to is another queue, as /queue/NAME")
+    Refused::new(StatusCode::CONFLICT, "to is this very queue, or no queue can have that name")
 }

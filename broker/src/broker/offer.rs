@@ -1,0 +1,148 @@
+//! A message at its receivers: offered to each session, and counted.
+
+use std::sync::Arc;
+
+use super::share::choose_member;
+use super::{Broker, Happened};
+use crate::counters::Protocol;
+use crate::message::Publication;
+use crate::router::{MatchSet, Target};
+use crate::session::{DeliveryOptions, Offered, ProtocolKind, Session, SessionState, Signal};
+use crate::store::{CommitId, Record, SettledState, StoreError};
+use crate::turn::Turn;
+
+impl Broker {
+    /// Goes through who receives a message, and how: subscribers all, and one member of each shared subscription.
+    pub(super) fn for_each_receiver(
+        &self,
+        publication: &Publication<'_>,
+        matches: &MatchSet,
+        mut receive: impl FnMut(&Arc<Session>, DeliveryOptions),
+    ) {
+        for target in &matches.targets {
+            if let Some(options) = delivery_options(publication, target) {
+                receive(&target.session, options);
+            }
+        }
+        for group in &matches.groups {
+            if let Some((target, options)) = choose_member(group, publication) {
+                receive(&target.session, options);
+            }
+        }
+    }
+
+    /// Offers a message to a session, and where that cannot take it to the other members of the shared subscription
+    /// that it is for.
+    pub(super) fn offer(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        publication: &Publication<'_>,
+        options: DeliveryOptions,
+        commit: CommitId,
+    ) -> Result<(), StoreError> {
+        let share = options.share.clone();
+        let offered = self.offer_once(turn, session, publication, options, commit);
+        let is_taken = match share {
+            Some(share) if !offered.is_taken() => self.offer_to_others(turn, session, publication, &share)?,
+            _ => offered.is_taken(),
+        };
+        if !is_taken && offered != Offered::Absent {
+            turn.tally.dropped += 1;
+        }
+        Ok(())
+    }
+
+    /// Offers a message to a session, and says what became of it.
+    pub(super) fn offer_once(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        publication: &Publication<'_>,
+        options: DeliveryOptions,
+        commit: CommitId,
+    ) -> Offered {
+        if session.is_durable_subscription() {
+            return self.offer_to_queue(turn, session, publication);
+        }
+        let qos = options.qos;
+        let mut state = session.lock();
+        let offered =
+            state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
+        record_settled(turn, session, &mut state);
+        if self.traces.are_on()
+            && let Some(happened) = happened(offered)
+        {
+            self.traces.note_message(turn.now, happened, session, publication, qos);
+        }
+        match offered {
+            Offered::Sent => {
+                turn.tally.sent[protocol_of(session) as usize].note(qos, publication.payload.len());
+            }
+            Offered::Taken { displaced } => {
+                turn.tally.dropped += displaced;
+                turn.tally.note_waiting(state.outbox.waiting_messages(), state.outbox.waiting_bytes());
+            }
+            Offered::Absent | Offered::Dropped => {}
+            Offered::Overflowed => {
+                if let Some(link) = &state.link {
+                    link.end(Signal::Overflowed);
+                }
+            }
+        }
+        if offered.is_taken() {
+            turn.tally.delivered += 1;
+            if let Some(link) = state.to_wake() {
+                turn.touch(link);
+            }
+        }
+        offered
+    }
+}
+
+/// How a message goes to one receiver; `None` if No Local keeps it from its own publisher.
+pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<DeliveryOptions> {
+    target.with_terms_for(publication.publisher, |terms| DeliveryOptions {
+        qos: publication.qos.min(terms.qos),
+        retain: publication.retain && terms.retain_as_published,
+        identifiers: terms.identifiers.clone(),
+        local: target.local,
+        sequence: 0,
+        share: None,
+        claim: None,
+        is_repeat: false,
+        origin: None,
+    })
+}
+
+/// What a session's client speaks.
+pub(super) fn protocol_of(session: &Session) -> Protocol {
+    match session.key().protocol {
+        ProtocolKind::Mqtt => Protocol::Mqtt,
+        ProtocolKind::Stomp | ProtocolKind::DurableSubscription => Protocol::Stomp,
+    }
+}
+
+/// What those who watch are told.
+fn happened(offered: Offered) -> Option<Happened> {
+    match offered {
+        Offered::Sent => Some(Happened::Out),
+        Offered::Taken { .. } => Some(Happened::Queued),
+        Offered::Dropped | Offered::Overflowed => Some(Happened::Dropped),
+        Offered::Absent => None,
+    }
+}
+
+/// Tells the store of deliveries that ended without an acknowledgement: dropped, expired, or too large for the client.
+pub(super) fn record_settled(turn: &mut Turn<'_>, session: &Session, state: &mut SessionState) {
+    for sequence in state.outbox.take_settled() {
+        record_done(turn, session, sequence);
+    }
+}
+
+/// Tells the store that a delivery is over, if it is one that is stored.
+pub(super) fn record_done(turn: &mut Turn<'_>, session: &Session, sequence: u64) {
+    if sequence > 0 {
+        turn.record(|| Record::Settled { session: session.id().0, sequence, state: SettledState::Done });
+    }
+}
