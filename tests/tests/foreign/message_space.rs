@@ -137,18 +137,15 @@ fn a_relay_over_stomp_loses_nothing() {
         "content_type": "application/octet-stream",
         "correlation": base64([0, 0x80, 0xff]),
         "response_topic": "$queue/replies",
-        // In the order of the headers they become, because the driver's JSON sorts those.
         "user": [["destination", "Rome"], ["user-name", "alice"], ["qos", "9"], ["user-destination", "Ostia"]],
     });
     alice
         .publish(&Publication::new("before", [0, 0xff]).properties(said.clone()))
         .expect("a message is published");
-    let mut headers = relay.message().headers();
-    for name in ["ack", "content-length", "destination", "message-id", "qos", "redelivered", "subscription"] {
-        headers.remove(name);
-    }
+    let own = ["ack", "content-length", "destination", "message-id", "qos", "redelivered", "subscription"];
+    let headers = relay.message().headers().into_iter().filter(|(name, _)| !own.contains(&name.as_str()));
     relay
-        .publish(&Publication::new("after", [0, 0xff]).headers(headers.into()))
+        .publish(&Publication::new("after", [0, 0xff]).headers(headers.collect()))
         .expect("a message is relayed");
     assert_eq!(without_payload_format(bob.message().properties()), said);
 }
