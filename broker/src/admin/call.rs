@@ -6,6 +6,7 @@ use hyper::header::{self, HeaderMap};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::answer::Refused;
 
@@ -20,10 +21,29 @@ pub(super) struct Call {
     accept: Option<String>,
 }
 
+/// Up to here, a number with a fraction can tell every whole number from its neighbours.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Takes no argument at all. One that was passed over might be one that somebody relies on.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
+
+/// JSON has one kind of number: 5.0 is 5, and some libraries write it so.
+fn write_whole_numbers_as_such(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers_as_such),
+        Value::Object(members) => members.values_mut().for_each(write_whole_numbers_as_such),
+        Value::Number(number) if !number.is_u64() => {
+            let whole =
+                number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..WHOLE_MAX).contains(value));
+            if let Some(whole) = whole {
+                *value = (whole as u64).into();
+            }
+        }
+        _ => {}
+    }
+}
 
 impl Call {
     /// With the path's parameters as they were matched, that is, encoded.
@@ -86,7 +106,12 @@ impl Call {
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(bad("the body is no JSON object"));
         }
-        serde_json::from_slice(body).map_err(|error| bad(format!("the body: {error}")))
+        // The first error is the one to tell: it has the place.
+        serde_json::from_slice(body).or_else(|error| {
+            let mut value = serde_json::from_slice(body).unwrap_or_default();
+            write_whole_numbers_as_such(&mut value);
+            serde_json::from_value(value).map_err(|_| bad(format!("the body: {error}")))
+        })
     }
 
     /// Holds that the query says nothing.

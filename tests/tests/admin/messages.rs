@@ -231,7 +231,7 @@ fn dead_letters_that_are_requeued_arrive_once() {
     let house = house.dies();
     for (body, expected) in [
         (r#"{"to":"/topic/a"}"#, 400),
-        (r#"{"to":"/queue/dead.orders"}"#, 400),
+        (r#"{"to":"/queue/dead.orders"}"#, 409),
         (r#"{"limit":0}"#, 400),
         (r#"{"many":1}"#, 400),
     ] {
