@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tidewire::admin::{self, Access, Admin};
@@ -87,6 +87,8 @@ impl ConfigArgs {
     }
 }
 
+/// How long the process waits for work off the serving threads once all else has ended.
+const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// tokio looks for I/O events after this many tasks. Its default of 61 breaks the batches of a large fan-out.
 const EVENT_INTERVAL: u32 = 2048;
 
@@ -121,7 +123,12 @@ fn serve(sources: Sources) -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, passed, sources, logging.level, &manager)),
+        Ok(runtime) => {
+            let served = runtime.block_on(run(config, passed, sources, logging.level, &manager));
+            // What an operator has begun, as a backup, may still wait for a disk; a stop does not.
+            runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
+            served
+        }
         Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
     };
     served.unwrap_or_else(|failure| failure.say(&manager))

@@ -1,4 +1,4 @@
-//! What Linux says of the process as a whole. (proc_pid_stat(5), proc_uptime(5))
+//! What Linux says of the process as a whole. (proc_pid_stat(5), clock_gettime(2))
 
 use std::fs;
 use std::sync::OnceLock;
@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 /// The process as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,8 +84,9 @@ fn open_files() -> Option<u64> {
 }
 
 fn started_at(started_ticks: u64) -> Option<f64> {
-    let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    let uptime: f64 = uptime.split(' ').next()?.parse().ok()?;
+    // `/proc/uptime` says the same, and is not there where systemd shows a service its own processes alone.
+    let uptime = clock_gettime(ClockId::Boottime);
+    let uptime = uptime.tv_sec as f64 + uptime.tv_nsec as f64 / 1e9;
     let age = uptime - started_ticks as f64 / clock_ticks_per_second() as f64;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     Some(now.as_secs_f64() - age)

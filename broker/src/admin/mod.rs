@@ -27,6 +27,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod working;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use hyper::{Request, StatusCode};
 
 use super::answer::{Answer, Refused, made};
 use super::guard::{refuse_pages, require_json};
+use super::working::Working;
 use super::{Admin, dashboard};
 
 /// Where the broker's own protocols are spoken.
@@ -50,6 +51,7 @@ impl Admin {
             require_json(&head.headers)?;
             call = call.with_body(read(body, route.body_bytes_max).await?);
         }
+        let _working = head.extensions.get::<Working>().map(Working::begin);
         route.answer(self, call).await
     }
 }

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::Admin;
 use super::answer::Answer;
 use super::stream::Streaming;
+use super::working::Working;
 use crate::line_budget::Verdict;
 use crate::net::{Bound, Raw};
 
@@ -54,8 +55,10 @@ pub async fn serve(admin: Arc<Admin>, bound: Bound) {
 async fn attend(admin: Arc<Admin>, raw: Raw) {
     let peer = raw.peer_address();
     let streaming = Arc::<OnceLock<Streaming>>::default();
-    let service = service_fn(|request: Request<Incoming>| {
+    let working = Working::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
         let (admin, streaming) = (Arc::clone(&admin), Arc::clone(&streaming));
+        request.extensions_mut().insert(working.clone());
         async move {
             let method = request.method().clone();
             let path = request.uri().path().to_owned();
@@ -83,7 +86,7 @@ async fn attend(admin: Arc<Admin>, raw: Raw) {
         match tokio::time::timeout(CONNECTION_TIMEOUT, serving.as_mut()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "a connection to the admin listener broke"),
-            Err(_) if streaming.get().is_some_and(Streaming::is_open) => continue,
+            Err(_) if working.is_under_way() || streaming.get().is_some_and(Streaming::is_open) => continue,
             Err(_) => tracing::debug!("a connection to the admin listener took too long"),
         }
         return;

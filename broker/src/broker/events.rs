@@ -237,7 +237,7 @@ impl<'a> Facts<'a> {
 }
 
 /// As much of a client's own words as a line has room for.
-fn shown(text: &str) -> &str {
+pub(super) fn shown(text: &str) -> &str {
     &text[..text.floor_char_boundary(VALUE_BYTES_MAX)]
 }
 

@@ -11,6 +11,7 @@ use tidewire_protocols::topic::{TopicFilterBuf, TopicName};
 use tokio::sync::Notify;
 
 use super::Broker;
+use super::events::shown;
 use crate::clock::{Now, Timestamp};
 use crate::message::{Publication, Qos};
 use crate::session::Session;
@@ -134,7 +135,7 @@ impl Traces {
         qos: Qos,
     ) {
         let happened = || TraceEvent {
-            topic: Some(message.topic.as_str().into()),
+            topic: Some(shown(message.topic.as_str()).into()),
             qos: Some(qos.as_u8()),
             size: Some(message.payload.len()),
             ..TraceEvent::new(now, event, session)

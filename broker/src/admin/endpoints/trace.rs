@@ -55,7 +55,7 @@ async fn trace(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
 async fn send(trace: Trace, mut sender: BodySender, ends_at: Instant) {
     // Said at once, so that a watcher knows from when on nothing is missed.
     let mut piece = String::from(": begun\n\n");
-    while sender.send(std::mem::take(&mut piece)).await.is_ok() {
+    while Instant::now() < ends_at && sender.send(std::mem::take(&mut piece)).await.is_ok() {
         let quiet_until = ends_at.min(Instant::now() + QUIET_INTERVAL);
         match tokio::time::timeout_at(quiet_until, trace.next()).await {
             Ok(events) => {
@@ -66,7 +66,6 @@ async fn send(trace: Trace, mut sender: BodySender, ends_at: Instant) {
                     }
                 }
             }
-            Err(_) if Instant::now() >= ends_at => return,
             Err(_) => piece.push_str(": quiet\n\n"),
         }
     }

@@ -6,6 +6,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
 use crate::broker::Broker;
 use crate::store::Exported;
 
@@ -14,6 +16,9 @@ const FOLDER: &str = "backups";
 
 /// Tells the files of copies apart that are made at the same time.
 static COPIES: AtomicU64 = AtomicU64::new(0);
+
+/// One file is made at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Broker {
     /// Makes a backup in the folder `backups` of the data directory, under a name that says no other folder. Takes as long as
@@ -27,6 +32,8 @@ impl Broker {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no name of a file"));
         }
         let path = self.backup_folder()?.join(name);
+        // Whoever looks whether a name is free must be the only one who takes it.
+        let _turn = TURN.lock();
         if path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }

@@ -1,6 +1,7 @@
 //! A consistent copy of everything, as text: of a store that is at rest, or of one that is in use.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -137,15 +138,44 @@ pub(super) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<Exported>,
 ) -> io::Result<Exported> {
-    let unfinished = path.with_added_extension("unfinished");
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
-    let exported = write(&mut out).inspect_err(|_| {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".unfinished");
+    let unfinished = path.with_file_name(name);
+    let written = File::create(&unfinished).and_then(|file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let exported = write(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        Ok(exported)
+    });
+    let exported = written.inspect_err(|_| {
         let _ = fs::remove_file(&unfinished);
     })?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&unfinished, path)?;
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         super::journal::sync_dir(dir)?;
     }
     Ok(exported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_there_as_a_whole_or_not_at_all_and_no_other_suffers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let other = folder.path().join("x.unfinished");
+        fs::write(&other, "another backup").unwrap();
+        let failed = write_whole(&path, |out| {
+            out.write_all(b"half of it")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+        write_whole(&path, |out| out.write_all(b"all of it").map(|()| Exported::default())).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "all of it");
+        assert_eq!(fs::read_to_string(&other).unwrap(), "another backup");
+    }
 }
