@@ -92,6 +92,10 @@ impl Call {
     ///
     /// 400: something is unknown, missing, or not of its form.
     pub(super) fn query<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+        // It would be passed over, as if it were not there.
+        if self.query.split('&').any(|pair| ["limit", "limit="].contains(&pair)) {
+            return Err(bad("the query: limit is a number"));
+        }
         serde_html_form::from_str(&self.query).map_err(|error| bad(format!("the query: {error}")))
     }
 

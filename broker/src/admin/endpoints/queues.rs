@@ -9,7 +9,7 @@ use super::payload::Content;
 use super::sessions::not_stored;
 use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done};
-use crate::admin::call::{Call, bad};
+use crate::admin::call::{Call, bad, said};
 use crate::admin::page::{Page, PageRequest, STRANGE_CURSOR};
 use crate::admin::routes::Routes;
 use crate::broker::inspect::{Listed, QueueView};
@@ -39,6 +39,7 @@ struct ListQuery {
 #[serde(deny_unknown_fields)]
 struct RequeueArguments {
     to: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     limit: Option<usize>,
 }
 
