@@ -29,7 +29,6 @@ use tidewire::net;
 use tidewire::service_manager::{Environment, ServiceManager};
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
 use tokio::runtime::Handle;
-use tokio::task::JoinError;
 
 use self::failure::Failure;
 use self::reload::Reload;
@@ -194,11 +193,9 @@ async fn run(
     let stop = loop {
         match signals.next().await {
             Asked::Reload => {
-                manager.reloading();
-                let reload = Arc::clone(&reload);
-                // Files are read, so not on the threads that serve.
-                let reloaded = tokio::task::spawn_blocking(move || reload.run()).await;
-                manager.reloaded(&broker, fault_of(&reloaded));
+                if let Some(stop) = reload.run_until_stopped(manager, &mut signals).await {
+                    break stop;
+                }
             }
             Asked::Stop(stop) => break stop,
         }
@@ -210,15 +207,6 @@ async fn run(
         let _ = task.await;
     }
     Ok(stop::flush(flushed_by, &broker, manager, &mut signals).await)
-}
-
-/// What a reload was refused for, at first.
-fn fault_of(reloaded: &Result<Result<admin::Reloaded, Vec<ConfigError>>, JoinError>) -> Option<String> {
-    match reloaded {
-        Ok(Ok(_)) => None,
-        Ok(Err(errors)) => errors.first().map(ToString::to_string),
-        Err(error) => Some(error.to_string()),
-    }
 }
 
 /// Sees to it that the process stays within the memory that it may have, if there is such a bound. It has a thread of its

@@ -12,7 +12,10 @@ use tidewire::config::{
 };
 use tidewire::logging::LogLevel;
 use tidewire::net::Bound;
+use tidewire::service_manager::ServiceManager;
 use tidewire::tls::{LiveTls, Prepared};
+
+use crate::stop::{Asked, Signals, Stop};
 
 /// What a reload reaches: users, rules and keys of tokens, the listeners' certificates, keys, authorities and revocation
 /// lists, the admin listener's token, the log's level, and the settings that can change meanwhile: see
@@ -65,6 +68,40 @@ impl Reload {
         let listeners = bound.iter().map(listener).collect();
         let in_force = Mutex::new(Snapshot::take(&broker.config()));
         Self { sources, broker, gate, access, level, listeners, in_force }
+    }
+
+    /// Runs, and runs again if that is asked for meanwhile. A stop is not kept waiting by a file that is slow to read; it is
+    /// returned at once, and what was begun is left to itself.
+    pub(crate) async fn run_until_stopped(
+        self: &Arc<Self>,
+        manager: &ServiceManager,
+        signals: &mut Signals,
+    ) -> Option<Stop> {
+        loop {
+            manager.reloading();
+            let reload = Arc::clone(self);
+            // Files are read, so not on the threads that serve.
+            let mut running = tokio::task::spawn_blocking(move || reload.run());
+            let mut again = false;
+            let reloaded = loop {
+                tokio::select! {
+                    reloaded = &mut running => break reloaded,
+                    asked = signals.next() => match asked {
+                        Asked::Reload => again = true,
+                        Asked::Stop(stop) => return Some(stop),
+                    },
+                }
+            };
+            let refused = match reloaded {
+                Ok(Ok(_)) => None,
+                Ok(Err(errors)) => errors.first().map(ToString::to_string),
+                Err(error) => Some(error.to_string()),
+            };
+            manager.reloaded(&self.broker, refused);
+            if !again {
+                return None;
+            }
+        }
     }
 
     /// Reads everything again. Where something is wrong, what was before stays. Says in the log what came of it, and

@@ -198,3 +198,18 @@ fn sigterm_tells_every_client_and_ends_well() {
     daemon.says("stopped");
     assert_eq!(daemon.ends().code(), Some(0));
 }
+
+/// What the daemon reads in a reload is a pipe that nobody writes to.
+#[test]
+fn a_stop_does_not_wait_for_a_reload() {
+    let (directory, mut daemon) = serve();
+    let path = directory.path().join("tidewire.toml");
+    std::fs::remove_file(&path).expect("the file is ours");
+    let made = Command::new("mkfifo").arg(&path).status();
+    assert!(made.is_ok_and(|status| status.success()), "a pipe can be made");
+    daemon.signal("-HUP");
+    // Opens only once the daemon has opened it to read.
+    let _silent = std::fs::File::options().write(true).open(&path).expect("the pipe is ours");
+    daemon.signal("-TERM");
+    assert!(daemon.ends().success(), "{}", daemon.heard());
+}

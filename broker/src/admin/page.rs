@@ -1,6 +1,6 @@
 //! Lists that come in pages: so many at a time, and where the next page begins.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::answer::Refused;
 use super::call::bad;
@@ -19,6 +19,25 @@ pub(super) struct PageRequest {
     pub(super) limit: usize,
     /// The cursor behind which it begins.
     pub(super) after: Option<String>,
+}
+
+/// A query for a list that has no filters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+impl PageQuery {
+    /// What it asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`PageRequest::new`].
+    pub(super) fn page(self) -> Result<PageRequest, Refused> {
+        PageRequest::new(self.limit, self.after)
+    }
 }
 
 /// A page.

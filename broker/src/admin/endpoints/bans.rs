@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done, json, nothing};
 use crate::admin::call::{Call, bad, said};
-use crate::admin::page::{Page, PageRequest, STRANGE_CURSOR};
+use crate::admin::page::{Page, PageQuery, STRANGE_CURSOR};
 use crate::admin::routes::Routes;
 use crate::broker::operate::{BanId, BanSummary, Banned};
 use crate::config::Span;
@@ -23,13 +23,6 @@ pub(super) fn add(routes: &mut Routes) {
     routes.get("/api/v1/bans", list);
     routes.add(Method::POST, "/api/v1/bans", ban);
     routes.add(Method::DELETE, "/api/v1/bans/{id}", lift);
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    limit: Option<usize>,
-    after: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -54,8 +47,7 @@ struct Given {
 }
 
 async fn list(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
-    let query: ListQuery = call.query()?;
-    let page = PageRequest::new(query.limit, query.after)?;
+    let page = call.query::<PageQuery>()?.page()?;
     let after = match &page.after {
         Some(after) => Some(BanId::parse(after).ok_or_else(|| bad(STRANGE_CURSOR))?),
         None => None,

@@ -10,7 +10,7 @@ use super::sessions::not_stored;
 use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused, done};
 use crate::admin::call::{Call, bad, said};
-use crate::admin::page::{Page, PageRequest, STRANGE_CURSOR};
+use crate::admin::page::{Page, PageQuery, STRANGE_CURSOR};
 use crate::admin::routes::Routes;
 use crate::broker::inspect::{Listed, QueueView};
 use crate::clock::Timestamp;
@@ -26,13 +26,6 @@ pub(super) fn add(routes: &mut Routes) {
     routes.get("/api/v1/queues/{name}/messages", peek);
     routes.add(Method::DELETE, "/api/v1/queues/{name}/messages", purge);
     routes.add(Method::POST, "/api/v1/queues/{name}/requeue", requeue);
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    limit: Option<usize>,
-    after: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -131,8 +124,7 @@ impl Message {
 }
 
 async fn list(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
-    let query: ListQuery = call.query()?;
-    let page = PageRequest::new(query.limit, query.after)?;
+    let page = call.query::<PageQuery>()?.page()?;
     let list = move |admin: &Admin| {
         let Listed { items, has_more, total } = admin.broker.list_queues(page.after.as_deref(), page.limit);
         Listed { items: items.into_iter().map(Shown::from).collect(), has_more, total }
@@ -150,8 +142,7 @@ async fn show(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
 }
 
 async fn peek(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
-    let query: ListQuery = call.query()?;
-    let page = PageRequest::new(query.limit, query.after)?;
+    let page = call.query::<PageQuery>()?.page()?;
     let after = page.after.as_deref().map(|cursor| place(cursor).ok_or_else(|| bad(STRANGE_CURSOR)));
     let after = after.transpose()?;
     let name = call.parameter("name").to_owned();
