@@ -5,7 +5,7 @@
 //! for both:
 //!
 //! ```no_run
-//! use tidewire_clients::{Message, Qos, Subscription, Url, mqtt};
+//! use tidewire_client::{Message, Qos, Subscription, Url, mqtt};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let url: Url = "ws://127.0.0.1:8080/".parse()?;

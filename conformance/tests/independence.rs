@@ -26,7 +26,7 @@ fn no_source_names_a_crate_of_the_workspace() {
     assert!(sources.len() > 20, "the sources were not found");
     for path in sources {
         let text = fs::read_to_string(&path).unwrap();
-        for foreign in ["tidewire_protocols", "tidewire_clients", "tidewire::"] {
+        for foreign in ["tidewire_protocols", "tidewire_client", "tidewire::"] {
             assert!(!text.contains(foreign), "{} names {foreign}", path.display());
         }
     }

@@ -3,7 +3,7 @@
 
     sudo apt-get install mosquitto nats-server rabbitmq-server
     cargo install rumqttd
-    cargo build --release -p tidewire -p tidewire-clients
+    cargo build --release -p tidewire -p tidewire-client
     python3 clients/bench/series --results target/series.jsonl
     python3 clients/bench/series --results target/series.jsonl --report docs/benchmarks.md
 
@@ -42,7 +42,7 @@ def main():
         print("\n".join(f"{part.name:28}{part.section:16}{part.title}" for load in loads for part in load.chain()))
         return
     if not (arguments.bin / "tw").exists():
-        sys.exit(f"series: {arguments.bin / 'tw'} is missing: cargo build --release -p tidewire-clients")
+        sys.exit(f"series: {arguments.bin / 'tw'} is missing: cargo build --release -p tidewire-client")
     arguments.brokers = usable(arguments.brokers, arguments.bin / "tw")
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     Runner(arguments).run(loads)

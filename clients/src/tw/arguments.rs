@@ -1,8 +1,8 @@
 //! The command line.
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use tidewire_clients::mqtt::Version;
-use tidewire_clients::{Error, Qos, Scheme, Url};
+use tidewire_client::mqtt::Version;
+use tidewire_client::{Error, Qos, Scheme, Url};
 
 use super::bench::BenchArgs;
 use super::manual::Action;

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use tidewire_clients::{Client, Error, Messages, mqtt, stomp};
+use tidewire_client::{Client, Error, Messages, mqtt, stomp};
 
 use self::arguments::{Cli, Command, ConnectionArgs, Spoken, UsageError};
 

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::io::{self, BufRead, Read};
 use std::thread;
 
-use tidewire_clients::{Acknowledgement, Client, Error, Message, Messages};
+use tidewire_client::{Acknowledgement, Client, Error, Message, Messages};
 use tokio::sync::mpsc;
 
 use super::arguments::PubArgs;

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
-use tidewire_clients::{Message, Properties};
+use tidewire_client::{Message, Properties};
 
 /// What is written of a message. Each ends its line; a payload may have line ends of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ fn insert_bytes(name: &str, bytes: &[u8], object: &mut Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use tidewire_clients::Qos;
+    use tidewire_client::Qos;
 
     use super::*;
 

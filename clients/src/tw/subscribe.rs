@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::process;
 use std::time::Duration;
 
-use tidewire_clients::{Messages, Qos, Subscription};
+use tidewire_client::{Messages, Qos, Subscription};
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
 use tokio::signal::ctrl_c;

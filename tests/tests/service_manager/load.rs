@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tidewire_clients::{Client, Error, Message, Messages, Qos, Subscription, Url, mqtt, stomp};
+use tidewire_client::{Client, Error, Message, Messages, Qos, Subscription, Url, mqtt, stomp};
 use tidewire_tests::daemon::DEADLINE;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;

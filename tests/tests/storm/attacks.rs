@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tidewire_clients::{Qos, Url};
+use tidewire_client::{Qos, Url};
 use tidewire_protocols::mqtt::Version;
 use tidewire_protocols::websocket::deflate::{TRAILER, deflate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

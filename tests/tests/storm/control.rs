@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidewire_clients::mqtt::{Options, connect};
-use tidewire_clients::{Client, Message, Messages, Qos, Subscription, Url};
+use tidewire_client::mqtt::{Options, connect};
+use tidewire_client::{Client, Message, Messages, Qos, Subscription, Url};
 use tidewire_protocols::mqtt::Version;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -111,7 +111,7 @@ async fn receive(name: &str, messages: &mut Messages) -> Message {
     in_time(name, messages.next()).await.unwrap_or_else(|| panic!("{name}: the connection has ended"))
 }
 
-async fn in_time<T>(name: &str, action: impl Future<Output = Result<T, tidewire_clients::Error>>) -> T {
+async fn in_time<T>(name: &str, action: impl Future<Output = Result<T, tidewire_client::Error>>) -> T {
     let outcome = timeout(DEADLINE, action).await;
     let outcome = outcome.unwrap_or_else(|_| panic!("{name}: the broker does not answer"));
     outcome.unwrap_or_else(|error| panic!("{name}: {error}"))

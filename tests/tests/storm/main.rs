@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tidewire_clients::mqtt::{Options, connect};
-use tidewire_clients::{Qos, Subscription, Url};
+use tidewire_client::mqtt::{Options, connect};
+use tidewire_client::{Qos, Subscription, Url};
 use tidewire_protocols::mqtt::{Property, Version};
 use tidewire_tests::mqtt::{Say, connect as connect_words, publish};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

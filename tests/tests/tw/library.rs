@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tidewire_clients::mqtt::{self, Version};
-use tidewire_clients::{Client, Error, Message, Messages, Properties, Qos, Subscription, Url, stomp};
+use tidewire_client::mqtt::{self, Version};
+use tidewire_client::{Client, Error, Message, Messages, Properties, Qos, Subscription, Url, stomp};
 use tokio::time::timeout;
 
 use crate::broker::Broker;

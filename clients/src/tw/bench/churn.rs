@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use tidewire_clients::Qos;
+use tidewire_client::Qos;
 
 use super::latency::Latency;
 use super::progress::Progress;

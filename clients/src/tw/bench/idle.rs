@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use tidewire_clients::Qos;
+use tidewire_client::Qos;
 
 use super::progress::Progress;
 use super::publishing::broker_to;

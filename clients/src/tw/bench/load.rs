@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidewire_clients::Error;
+use tidewire_client::Error;
 
 use super::arrivals::Arrivals;
 use super::deliveries::Deliveries;

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use tidewire_clients::Qos;
+use tidewire_client::Qos;
 
 use super::load::Load;
 use super::mark::{MESSAGES_MAX, PUBLISHERS_MAX};

@@ -35,8 +35,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use tidewire_clients::mqtt::Version;
-use tidewire_clients::{Scheme, Url};
+use tidewire_client::mqtt::Version;
+use tidewire_client::{Scheme, Url};
 
 use self::raw::{Broker, Speech, Trust};
 use self::report::Report;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use tidewire_clients::{Error, Qos};
+use tidewire_client::{Error, Qos};
 
 use super::latency::Latency;
 use super::mark::Number;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use tidewire_clients::Qos;
+use tidewire_client::Qos;
 
 use super::load::Plan;
 use super::mark::MESSAGES_MAX;

@@ -1,7 +1,7 @@
 //! A work queue: a receipt for each SEND, an ACK for each MESSAGE, and one consumer for each of them.
 
 use clap::Args;
-use tidewire_clients::Qos;
+use tidewire_client::Qos;
 
 use super::arrivals::Arrivals;
 use super::latency::DELIVERED;

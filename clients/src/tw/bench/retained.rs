@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use tidewire_clients::Qos;
+use tidewire_client::Qos;
 
 use super::arrivals::Arrivals;
 use super::deliveries::Deliveries;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use tidewire_clients::Error;
+use tidewire_client::Error;
 
 use super::arrivals::Arrivals;
 use super::deliveries::Deliveries;

@@ -1,8 +1,8 @@
 //! A PUBLISH, or a SEND, that is encoded once and then copied, with another number and packet identifier.
 
 use bytes::BytesMut;
-use tidewire_clients::Qos;
-use tidewire_clients::mqtt::Version;
+use tidewire_client::Qos;
+use tidewire_client::mqtt::Version;
 use tidewire_protocols::mqtt::{PacketId, Properties, Publish};
 use tidewire_protocols::topic::TopicNameBuf;
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use tidewire_clients::Error;
+use tidewire_client::Error;
 use tidewire_protocols::mqtt::{Decoded, PACKET_SIZE_MAX, Packet, Property, decode};
 
 use super::Incoming;

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use tidewire_clients::mqtt::Version;
-use tidewire_clients::{Error, Scheme, Url};
+use tidewire_client::mqtt::Version;
+use tidewire_client::{Error, Scheme, Url};
 
 use super::tls::{self, Trust};
 use crate::tw::Failure;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 
-use tidewire_clients::Error;
+use tidewire_client::Error;
 
 use super::broker::Wire;
 use super::frame::{HEAD_BYTES_MAX, Kind, parse_head, put_head, put_pong};
@@ -236,7 +236,7 @@ mod tests {
 
     use rustls::crypto::aws_lc_rs;
     use rustls::{ServerConfig, ServerConnection, StreamOwned};
-    use tidewire_clients::mqtt::Version;
+    use tidewire_client::mqtt::Version;
 
     use super::super::broker::Speech;
     use super::super::tls::{Trust, config};

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tidewire_clients::Error;
-use tidewire_clients::mqtt::Version;
+use tidewire_client::Error;
+use tidewire_client::mqtt::Version;
 use tidewire_protocols::mqtt::{Connect, Packet, PropertiesBuf, Property};
 
 use super::broker::{Broker, Speech};

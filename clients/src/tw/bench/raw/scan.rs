@@ -1,7 +1,7 @@
 //! What a benchmark looks at in the packets that arrive, and no more: the broker is trusted to write well-formed ones.
 
-use tidewire_clients::Error;
-use tidewire_clients::mqtt::Version;
+use tidewire_client::Error;
+use tidewire_client::mqtt::Version;
 
 use super::broker::Speech;
 use super::stomp;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, socket_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tidewire_clients::Error;
+use tidewire_client::Error;
 
 use super::Broker;
 

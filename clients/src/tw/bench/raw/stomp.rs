@@ -5,7 +5,7 @@
 //! ```
 
 use memchr::memchr;
-use tidewire_clients::Error;
+use tidewire_client::Error;
 
 use super::frame::put_text_head;
 use super::scan::Incoming;

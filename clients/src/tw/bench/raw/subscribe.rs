@@ -1,6 +1,6 @@
 //! How a client subscribes.
 
-use tidewire_clients::{Error, Qos};
+use tidewire_client::{Error, Qos};
 use tidewire_protocols::mqtt::{
     Packet, PacketId, Properties, Subscribe, SubscribeFiltersBuf, SubscribeOptions,
 };
