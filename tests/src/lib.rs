@@ -4,6 +4,7 @@
 //! A peer is no client: it sends what it is told, right or wrong, and shows what comes back. The conversation is the
 //! test.
 
+pub mod authority;
 pub mod binary;
 pub mod carrier;
 pub mod daemon;

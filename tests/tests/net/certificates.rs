@@ -4,12 +4,12 @@ use tidewire::config::{ProtocolName, Span};
 use tidewire::net::{Raw, Socket};
 use tidewire::tls::{LiveTls, Pair, TlsVersion};
 use tidewire_protocols::mqtt::Version;
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::mqtt::{Say, connect, publish, subscribe};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::rustls::ProtocolVersion::{TLSv1_2, TLSv1_3};
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, PATIENCE, connects, connects_stomp, hears_all, is_resumed, pings, upgrades};
 use crate::site::{Site, over_tls, tcp, ws};
 

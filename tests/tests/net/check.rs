@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, date_time_ymd};
 use tidewire::config::{ConfigError, Loaded, Sources, load, load_with_warnings};
-
-use crate::authority::{Authority, Folder};
+use tidewire_tests::authority::{Authority, Folder};
 
 /// A listener with TLS, whose lines of `[listeners.tls]` begin at line 8.
 fn configuration(tls: &str) -> String {

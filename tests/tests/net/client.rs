@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidewire_protocols::mqtt::Version;
+use tidewire_tests::authority::{Authority, Leaf};
 use tidewire_tests::mqtt::{ConnectWords, Say};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -13,8 +14,6 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore};
-
-use crate::authority::{Authority, Leaf};
 
 /// How long an answer may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

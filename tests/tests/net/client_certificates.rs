@@ -4,9 +4,9 @@ use rcgen::{DnType, SanType};
 use tidewire::config::Config;
 use tidewire::tls::{ClientAuth, ClientName, TlsSettings};
 use tidewire_protocols::mqtt::Version;
+use tidewire_tests::authority::{Authority, Folder, Leaf};
 use tidewire_tests::mqtt::connect;
 
-use crate::authority::{Authority, Folder, Leaf};
 use crate::client::{Client, connects, connects_stomp, upgrades};
 use crate::site::{Site, over_tls, tcp, ws};
 

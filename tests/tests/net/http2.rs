@@ -9,11 +9,11 @@ use h2::{RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
 use tidewire::config::{ListenerConfig, Span};
 use tidewire_protocols::mqtt::Version;
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::mqtt::{Say, connect, publish, subscribe};
 use tokio::time::timeout;
 use tokio_rustls::rustls::HandshakeKind;
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, PATIENCE, connects_stomp, upgrades};
 use crate::site::{Site, over_tls, ws};
 

@@ -1,10 +1,10 @@
 //! How many connections there may be, in all and from one address.
 
 use tidewire::config::Transport;
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::mqtt::connect;
 use tokio::net::TcpStream;
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, connects, hears_all, upgrades};
 use crate::site::{Site, over_tls, tcp, ws};
 

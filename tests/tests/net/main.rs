@@ -7,7 +7,6 @@
 //!
 //! Time is real here: TLS looks at the calendar, and the system's sockets know no other.
 
-mod authority;
 mod certificates;
 mod check;
 mod client;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use bytes::{Buf, BytesMut};
 use tidewire_protocols::mqtt::{Decoded, Packet, Version, decode};
+use tidewire_tests::authority::Folder;
 use tidewire_tests::binary::binary;
 use tidewire_tests::daemon::{Daemon, address};
 use tidewire_tests::mqtt::{PublishWords, Say, connect, pub_ack, publish, subscribe};
@@ -13,7 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::authority::Folder;
 use crate::client::{PATIENCE, connects, packet};
 use crate::process::start;
 

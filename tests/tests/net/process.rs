@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::binary::{WITHOUT_ADMIN, binary};
 use tidewire_tests::daemon::{Daemon, address};
 use tidewire_tests::mqtt::connect;
 use tidewire_tests::users::password_line;
 use tokio::net::TcpStream;
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, connects, pings};
 
 /// Gives the sockets that it binds to the process that it becomes, as systemd does; says their addresses at first.

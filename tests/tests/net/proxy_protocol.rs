@@ -2,11 +2,11 @@
 
 use tidewire::config::{ListenerConfig, Span};
 use tidewire_protocols::mqtt::Version;
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::mqtt::{Say, connect};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, connects, hears_all, is_closed_after, upgrades};
 use crate::site::{Site, over_tls, tcp, ws};
 

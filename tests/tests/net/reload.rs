@@ -1,9 +1,9 @@
 //! New certificates under connections that are alive.
 
 use tidewire::tls::ClientAuth;
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::mqtt::connect;
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, connects, is_resumed, pings};
 use crate::site::{Site, over_tls, tcp};
 

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use tidewire::config::{ListenerConfig, Mode};
 use tidewire::net::bind;
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::mqtt::connect;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, connects, connects_stomp, upgrades};
 use crate::site::{Site, over_tls, tcp, ws};
 

@@ -2,10 +2,10 @@
 
 use tidewire::config::{ListenerConfig, ProtocolName};
 use tidewire_protocols::mqtt::Version;
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::mqtt::{Say, connect};
 use tokio::io::AsyncWriteExt;
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Client, hears_all, is_closed_after, request};
 use crate::site::{Site, over_tls, tcp, ws};
 

@@ -12,20 +12,24 @@ use tidewire::tls::{ClientAuth, TlsSettings};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// See the module.
-pub(crate) struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate with its key.
-pub(crate) struct Leaf {
-    pub(crate) pem: String,
-    pub(crate) key_pem: String,
-    pub(crate) der: CertificateDer<'static>,
+pub struct Leaf {
+    /// The certificate.
+    pub pem: String,
+    /// Its key.
+    pub key_pem: String,
+    /// The certificate as it travels.
+    pub der: CertificateDer<'static>,
     key_der: Vec<u8>,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
+    /// One of this name, with a key of its own.
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -34,28 +38,31 @@ impl Authority {
         Self { issuer: CertifiedIssuer::self_signed(params, key).expect("it can sign itself") }
     }
 
-    pub(crate) fn pem(&self) -> String {
+    /// Its own certificate.
+    pub fn pem(&self) -> String {
         self.issuer.pem()
     }
 
-    pub(crate) fn der(&self) -> CertificateDer<'static> {
+    /// The same as it travels.
+    pub fn der(&self) -> CertificateDer<'static> {
         self.issuer.der().clone()
     }
 
     /// A server's certificate for these hosts.
-    pub(crate) fn server(&self, hosts: &[&str]) -> Leaf {
+    pub fn server(&self, hosts: &[&str]) -> Leaf {
         self.issue(hosts, |_| ())
     }
 
     /// A client's certificate with a common name and a serial number.
-    pub(crate) fn client(&self, name: &str, serial: u8) -> Leaf {
+    pub fn client(&self, name: &str, serial: u8) -> Leaf {
         self.issue(&[], |params| {
             params.distinguished_name.push(DnType::CommonName, name);
             params.serial_number = Some(SerialNumber::from_slice(&[serial]));
         })
     }
 
-    pub(crate) fn issue(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
+    /// A certificate for these names, with parameters changed.
+    pub fn issue(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("the names are names");
         change(&mut params);
@@ -70,12 +77,12 @@ impl Authority {
     }
 
     /// A list of revoked certificates, by their serial numbers.
-    pub(crate) fn revokes(&self, serials: &[u8]) -> String {
+    pub fn revokes(&self, serials: &[u8]) -> String {
         self.revokes_until(serials, 4000)
     }
 
     /// The same, to be renewed by the beginning of that year.
-    pub(crate) fn revokes_until(&self, serials: &[u8], year: i32) -> String {
+    pub fn revokes_until(&self, serials: &[u8], year: i32) -> String {
         let revoked = |serial: &u8| RevokedCertParams {
             serial_number: SerialNumber::from_slice(&[*serial]),
             revocation_time: date_time_ymd(2020, 1, 1),
@@ -95,30 +102,40 @@ impl Authority {
 }
 
 impl Leaf {
-    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
+    /// Its key as it is used.
+    pub fn key(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key_der.clone()).into()
     }
 }
 
 /// Files of a test; they go with it.
-pub(crate) struct Folder(TempDir);
+pub struct Folder(TempDir);
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Folder {
-    pub(crate) fn new() -> Self {
+    /// An empty one.
+    pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary directory can be made"))
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// Where a file of this name is.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+    /// Writes a file, and says where it is.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
         fs::write(self.path(name), text).expect("a temporary directory can be written to");
         self.path(name)
     }
 
     /// Writes a server's certificate and key, and returns settings that name them.
-    pub(crate) fn serves(&self, leaf: &Leaf) -> TlsSettings {
+    pub fn serves(&self, leaf: &Leaf) -> TlsSettings {
         TlsSettings {
             cert: self.write("server.pem", &leaf.pem),
             key: self.write("server.key", &leaf.key_pem),
