@@ -39,6 +39,7 @@ pub mod message;
 pub mod metrics;
 pub mod mqtt;
 pub mod net;
+mod numbered;
 pub mod output;
 pub mod pace;
 pub mod process;

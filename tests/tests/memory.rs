@@ -49,7 +49,7 @@ fn filter(kind: &str, number: usize) -> String {
 }
 
 fn session(number: usize) -> Arc<Session> {
-    let key = SessionKey { protocol: ProtocolKind::Mqtt, client_id: number.to_string().into() };
+    let key = SessionKey::new(ProtocolKind::Mqtt, number.to_string().into());
     let limits = Config::default().session.outbox_limits();
     Arc::new(Session::new(SessionId(number as u64 + 1), key, 0, limits, Box::new(Nowhere)))
 }

@@ -131,6 +131,7 @@ impl Broker {
             // What the connection before this one was given by queues, and did not acknowledge, is for others too.
             let (sources, returned) = (state.take_sources(), state.deliver.release());
             attach(&mut state);
+            self.links.attach(&link, &session);
             let old_link = state.link.replace(link);
             self.resume_consuming(turn, &session, &mut state);
             // A will that is not delayed belongs to the connection and is due now that it ends; a delayed one is
@@ -230,8 +231,13 @@ impl Broker {
         drop(state);
         self.put_back(turn, returned, None);
         self.let_go(turn, sources);
-        for (filter, local, _) in subscriptions.iter().filter(|(filter, ..)| !is_of_queue(*filter)) {
-            self.router.unsubscribe(filter, session.id(), local, || ());
+        for (filter, local, _) in subscriptions.iter() {
+            match is_of_queue(filter) {
+                true => self.queue_subscriptions.subtract(1),
+                false => {
+                    self.router.unsubscribe(filter, session.id(), local, || ());
+                }
+            }
         }
         self.registry.remove(session);
         if session.is_durable_subscription() {

@@ -65,6 +65,7 @@ impl Broker {
             return Err(refused.into());
         }
         let existed = state.subscriptions.insert(key, subscription.options);
+        self.queue_subscriptions.add((!existed).into());
         Ok(existed)
     }
 
@@ -86,7 +87,9 @@ impl Broker {
         }
         let (existed, source) = {
             let mut state = session.lock();
-            (state.subscriptions.remove(key), state.sources.remove(key))
+            let existed = state.subscriptions.remove(key);
+            self.queue_subscriptions.subtract(existed.into());
+            (existed, state.sources.remove(key))
         };
         self.let_go(turn, source);
         Ok(existed)

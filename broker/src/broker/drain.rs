@@ -85,7 +85,7 @@ impl Broker {
     fn begin_drain(&self, signal: Signal) -> Vec<Arc<Link>> {
         self.is_restarting.store(signal == Signal::Restarting, Ordering::Relaxed);
         self.draining.send_replace(true);
-        self.links.iter().map(|entry| Arc::clone(&entry)).collect()
+        self.links.all()
     }
 
     /// Looks again at intervals: this happens once, and needs no machinery.

@@ -194,7 +194,7 @@ pub(super) fn durable_half(selector: Option<&str>) -> Box<dyn Deliver> {
 }
 
 pub(super) fn durable_key(queue: &str) -> SessionKey {
-    SessionKey { protocol: ProtocolKind::DurableSubscription, client_id: queue.into() }
+    SessionKey::new(ProtocolKind::DurableSubscription, queue.into())
 }
 
 fn is_as_asked(session: &Session, request: &DurableRequest<'_>) -> bool {

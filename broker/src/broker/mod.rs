@@ -15,6 +15,7 @@ mod enqueue;
 mod events;
 mod follow_up;
 pub mod inspect;
+mod links;
 mod live;
 mod memory;
 mod offer;
@@ -37,7 +38,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use dashmap::DashMap;
 use tokio::sync::watch;
 
 pub use self::arrivals::Arrivals;
@@ -50,6 +50,7 @@ pub use self::durable::{DurableRequest, durable_queue};
 use self::events::EventLines;
 pub use self::events::{Ending, LoggedIn, Loss, Refused, Who};
 use self::follow_up::FollowUps;
+use self::links::Links;
 use self::live::Live;
 pub use self::memory::Memory;
 use self::operate::Orders;
@@ -63,7 +64,7 @@ use crate::address::Address;
 use crate::auth::Authority;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
-use crate::counters::{Counters, Spoken};
+use crate::counters::{Counter, Counters, Spoken};
 use crate::message::SessionId;
 use crate::queue::Queues;
 use crate::router::{Retained, Router};
@@ -105,7 +106,9 @@ pub struct Broker {
     schedule: Schedule,
     follow_ups: Arc<FollowUps>,
     event_lines: EventLines,
-    links: DashMap<u64, Arc<Link>, foldhash::fast::RandomState>,
+    links: Links,
+    /// Subscriptions to work queues, which the router knows nothing of.
+    queue_subscriptions: Counter,
     next_session: AtomicU64,
     next_link: AtomicU64,
     draining: watch::Sender<bool>,
@@ -139,7 +142,8 @@ impl Broker {
             schedule: Schedule::default(),
             follow_ups: Arc::default(),
             event_lines: EventLines::default(),
-            links: DashMap::default(),
+            links: Links::default(),
+            queue_subscriptions: Counter::default(),
             next_session: AtomicU64::new(SessionId::BROKER.0 + 1),
             next_link: AtomicU64::new(1),
             draining: watch::Sender::new(false),
@@ -173,7 +177,7 @@ impl Broker {
         self.registry.len()
     }
 
-    /// Subscriptions there are.
+    /// Subscriptions to topics there are.
     pub fn subscription_count(&self) -> usize {
         self.router.len()
     }
@@ -188,7 +192,7 @@ impl Broker {
     pub fn new_link(&self, origin: impl Into<Box<dyn Origin>>) -> Arc<Link> {
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let link = Arc::new(Link::new(id, origin.into(), self.now().instant));
-        self.links.insert(link.id(), Arc::clone(&link));
+        self.links.insert(&link);
         if let Some(signal) = self.farewell() {
             link.end(signal);
         }
@@ -211,7 +215,7 @@ impl Broker {
     /// Takes a connection off the list.
     pub fn remove_link(&self, link: &Link) {
         self.memory.forget(link);
-        self.links.remove(&link.id());
+        self.links.remove(link);
         self.forget_client(link);
     }
 
@@ -341,7 +345,7 @@ mod tests {
     /// A session whose client has been gone for longer than it was to be kept.
     fn overdue(broker: &Broker, will: Option<Will>) {
         let id = broker.new_session_id();
-        let key = SessionKey { protocol: ProtocolKind::Mqtt, client_id: id.0.to_string().into() };
+        let key = SessionKey::new(ProtocolKind::Mqtt, id.0.to_string().into());
         let limits = broker.config().session.outbox_limits();
         let session = Arc::new(Session::new(id, key.clone(), 1, limits, Box::new(Nowhere)));
         broker.registry.find_or_insert(&key, || Arc::clone(&session));

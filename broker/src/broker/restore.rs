@@ -102,7 +102,7 @@ impl Broker {
     }
 
     fn restore_session(&self, turn: &mut Turn<'_>, recovered: RecoveredSession) {
-        let key = SessionKey { protocol: recovered.kind, client_id: Arc::clone(&recovered.client_id) };
+        let key = SessionKey::new(recovered.kind, Arc::clone(&recovered.client_id));
         let (half, backlog) = self.halves(&recovered);
         let sent_to = half.sent_to();
         let limits = self.config().session.outbox_limits();
@@ -191,7 +191,8 @@ impl Broker {
         let key = SubscriptionKey { filter: filter.to_buf(), local: 0 };
         let remember = |state: &mut SessionState, key| state.subscriptions.insert(key, options);
         if is_of_queue(filter) {
-            remember(&mut session.lock(), key);
+            let existed = remember(&mut session.lock(), key);
+            self.queue_subscriptions.add((!existed).into());
             return;
         }
         let subscription = Subscription { session: Arc::clone(session), options, local: 0 };

@@ -33,8 +33,7 @@ const RESULT_TOPIC: &str = "$auth/result";
 impl Broker {
     /// Asks every connection to look at its client's rights anew, since users or rules have changed.
     pub fn reconsider_all(&self) {
-        let links: Vec<_> = self.links.iter().map(|entry| Arc::clone(&entry)).collect();
-        for link in links {
+        for link in self.links.all() {
             link.ask_for_review();
         }
     }

@@ -161,7 +161,7 @@ impl Mqtt {
         let connected = self.broker.connect(
             turn,
             NewConnection {
-                key: SessionKey { protocol: ProtocolKind::Mqtt, client_id: Arc::clone(&client_id) },
+                key: SessionKey::new(ProtocolKind::Mqtt, Arc::clone(&client_id)),
                 user: standing.user().cloned(),
                 id: self.broker.new_session_id(),
                 clean_start: connect.clean_start,

@@ -67,7 +67,7 @@ struct Client {
 }
 
 fn client() -> SessionKey {
-    SessionKey { protocol: ProtocolKind::Stomp, client_id: "test".into() }
+    SessionKey::new(ProtocolKind::Stomp, "test".into())
 }
 
 const COLOURS: [&str; 2] = ["red", "blue"];

@@ -186,7 +186,7 @@ pub(crate) mod testing {
     }
 
     pub(crate) fn session(id: u64) -> Arc<Session> {
-        let key = SessionKey { protocol: ProtocolKind::Mqtt, client_id: id.to_string().into() };
+        let key = SessionKey::new(ProtocolKind::Mqtt, id.to_string().into());
         let limits = OutboxLimits { messages_max: 1, bytes_max: 1, overflow: Overflow::DropNewest };
         Arc::new(Session::new(SessionId(id), key, 0, limits, Box::new(Nowhere)))
     }

@@ -147,7 +147,8 @@ impl Stomp {
         let connected = broker.connect(
             turn,
             NewConnection {
-                key: SessionKey { protocol: ProtocolKind::Stomp, client_id: Arc::clone(&session_name) },
+                // Its name is its own, whoever the client is.
+                key: SessionKey::new(ProtocolKind::Stomp, Arc::clone(&session_name)),
                 user: standing.user().cloned(),
                 id: session_id,
                 clean_start: true,

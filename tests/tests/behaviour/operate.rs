@@ -25,6 +25,7 @@ conversations! {
     lists_come_in_pages => pages;
     filters_choose => filters;
     subscriptions_are_found_by_what_they_match => subscriptions;
+    what_is_counted_is_what_is_listed => totals;
     users_and_client_identifiers_are_kept_away => bans;
     a_trace_shows_a_conversation => trace;
     a_trace_of_a_topic_shows_who_gets_it => topic_trace;
@@ -157,6 +158,65 @@ async fn subscriptions(wire: Wire) {
     let rest = world.broker.list_subscriptions(&any(), &first.items[1].place, 100);
     let rest: Vec<_> = rest.items.iter().map(|one| &*one.filter).collect();
     assert_eq!((first.has_more, rest), (true, vec!["b/#", "a/b"]));
+}
+
+/// Holds that without a filter as many of each are counted as are listed, page by page.
+fn are_counted(world: &World, clients: usize, sessions: usize, subscriptions: usize) {
+    let broker = &world.broker;
+    let (mut after, mut ids) = (0, Vec::new());
+    loop {
+        let page = broker.list_clients(&ClientFilter::default(), after, 2);
+        assert_eq!(page.total, clients);
+        ids.extend(page.items.iter().map(|client| client.id));
+        after = ids.last().copied().unwrap_or_default();
+        if !page.has_more {
+            break;
+        }
+    }
+    assert!(ids.len() == clients && ids.is_sorted(), "{ids:?}");
+    let page = broker.list_sessions(&SessionFilter::default(), 0, 100);
+    assert_eq!((page.total, page.items.len()), (sessions, sessions), "{page:?}");
+    let (mut after, mut found) = (SubscriptionPlace::default(), 0);
+    loop {
+        let page = broker.list_subscriptions(&SubscriptionFilter::default(), &after, 1);
+        assert_eq!(page.total, subscriptions, "{page:?}");
+        found += page.items.len();
+        if !page.has_more {
+            break;
+        }
+        after = page.items[0].place.clone();
+    }
+    assert_eq!(found, subscriptions);
+}
+
+async fn totals(wire: Wire) {
+    let world = World::new(wire);
+    let words = || connect("alice").resume().expiry(600);
+    let mut alice = world.client_with(words(), false).await;
+    for filter in ["a/+", "$queue/q", "a/+"] {
+        alice.subscribes(subscribe(filter, 1)).await;
+    }
+    let _bob = world.client("bob").await;
+    let mut carol = world.stomp().await;
+    carol.connects("1.2").await;
+    for (id, destination) in [("1", "/queue/q"), ("2", "/topic/t"), ("3", "/topic/t")] {
+        let frame = format!("SUBSCRIBE\nid:{id}\ndestination:{destination}\nreceipt:s\n\n\0");
+        carol.says(frame.as_str()).await.hears_receipt("s").await;
+    }
+    let _silent = world.mqtt().await;
+    are_counted(&world, 4, 3, 5);
+    carol.says("UNSUBSCRIBE\nid:1\nreceipt:u\n\n\0").await.hears_receipt("u").await;
+    are_counted(&world, 4, 3, 4);
+    drop((alice, carol));
+    world.settles().await;
+    are_counted(&world, 2, 2, 2);
+    let alice = world.client_with(words(), true).await;
+    are_counted(&world, 3, 2, 2);
+    drop(alice);
+    world.settles().await;
+    let session = world.broker.find_session("alice", None).expect("it is there");
+    world.broker.discard_session(&session).expect("it can be stored");
+    are_counted(&world, 2, 1, 0);
 }
 
 async fn bans(wire: Wire) {

@@ -1,6 +1,5 @@
 //! Connections, and who has come over them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Listed;
 use crate::address::parse_ip;
 use crate::broker::Broker;
+use crate::broker::links::OnList;
 use crate::clock::{Now, Timestamp};
 use crate::counters::Spoken;
 use crate::session::{Link, ProtocolKind, Session};
@@ -68,7 +68,7 @@ pub struct Waiting {
 }
 
 /// Which connections are wanted; what is not said makes no difference.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientFilter {
     /// The client identifier, or STOMP's client-id.
     pub client_id: Option<String>,
@@ -93,32 +93,29 @@ pub(super) struct Found {
 }
 
 impl Broker {
-    /// The first `limit` connections behind the one with the number `after`, in the order in which they came.
+    /// The first `limit` connections behind the one with the number `after`, in the order in which they came. Without a
+    /// filter that takes time for those alone; with one each connection is looked at, since all that match are counted.
     pub fn list_clients(&self, filter: &ClientFilter, after: u64, limit: usize) -> Listed<Client> {
         let now = self.now();
+        if *filter == ClientFilter::default() {
+            let page = self.links.behind(after, limit.saturating_add(1));
+            return Listed::page(page, limit, self.link_count(), |on_list| {
+                Found::from(on_list).describe(now)
+            });
+        }
         let mut listed = Listed::new();
-        for found in self.find_connections() {
+        for found in self.links.behind(0, usize::MAX).into_iter().map(Found::from) {
             if found.matches(filter) {
                 listed.count(found.link.id() > after, limit, || found.describe(now));
             }
         }
         listed
     }
+}
 
-    /// All connections, in the order in which they came.
-    fn find_connections(&self) -> Vec<Found> {
-        let mut sessions = HashMap::new();
-        for session in self.registry.all() {
-            let link = session.lock().link.as_ref().map(|link| link.id());
-            if let Some(link) = link {
-                sessions.insert(link, session);
-            }
-        }
-        let links = self.links.iter().map(|entry| Arc::clone(&entry));
-        let mut links: Vec<_> = links.collect();
-        links.sort_unstable_by_key(|link| link.id());
-        let found = links.into_iter().map(|link| Found { session: sessions.remove(&link.id()), link });
-        found.collect()
+impl From<OnList> for Found {
+    fn from(on_list: OnList) -> Self {
+        Self { session: on_list.session(), link: on_list.link }
     }
 }
 
@@ -136,7 +133,8 @@ impl Found {
         let is = |wanted: &Option<String>, given: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| given == Some(wanted.as_str()))
         };
-        let (address, listener) = self.link.whence();
+        let wants_whence = filter.listener.is_some() || filter.network.is_some();
+        let (address, listener) = if wants_whence { self.link.whence() } else { (None, None) };
         let network =
             |network: &IpNet| address.as_deref().and_then(parse_ip).is_some_and(|ip| network.contains(&ip));
         let client_id = session.map(|session| &*session.key().client_id);

@@ -1,4 +1,4 @@
-//! What there is at a moment, in numbers: for metrics and `$SYS`. None of it is counted for whoever asks, but for the age
+//! What there is at a moment, in numbers: for metrics, `$SYS` and the overview. None of it is counted for whoever asks, but for the age
 //! of what waits in queues.
 
 use crate::broker::Broker;

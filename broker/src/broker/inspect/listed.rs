@@ -16,6 +16,17 @@ impl<T> Listed<T> {
         Self { items: Vec::new(), has_more: false, total: 0 }
     }
 
+    /// A page of what begins with these, which are one more than it has where there is more; `total` are there in all.
+    pub(in crate::broker) fn page<F>(
+        found: Vec<F>,
+        limit: usize,
+        total: usize,
+        make: impl Fn(F) -> T,
+    ) -> Self {
+        let has_more = found.len() > limit;
+        Self { items: found.into_iter().take(limit).map(make).collect(), has_more, total }
+    }
+
     /// Counts one, and has it made if it is for this page: `is_behind` the place where the page begins, and there is room.
     pub(in crate::broker) fn count(&mut self, is_behind: bool, limit: usize, make: impl FnOnce() -> T) {
         self.total += 1;

@@ -37,7 +37,7 @@ pub struct SessionSummary {
 }
 
 /// Which sessions are wanted; what is not said makes no difference.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFilter {
     /// The client identifier.
     pub client_id: Option<String>,
@@ -48,11 +48,18 @@ pub struct SessionFilter {
 }
 
 impl Broker {
-    /// The first `limit` sessions behind the one with the number `after`, in the order in which they began.
+    /// The first `limit` sessions behind the one with the number `after`, in the order in which they began. Without a filter
+    /// that takes time for those alone, and with a client identifier for its own; else each session is looked at, since all
+    /// that match are counted.
     pub fn list_sessions(&self, filter: &SessionFilter, after: u64, limit: usize) -> Listed<SessionSummary> {
         let now = self.now();
+        if *filter == SessionFilter::default() {
+            let page = self.registry.from_number(after.saturating_add(1), limit.saturating_add(1));
+            let summary = |session: Arc<Session>| SessionSummary::of(&session, now);
+            return Listed::page(page, limit, self.session_count(), summary);
+        }
         let mut listed = Listed::new();
-        for session in self.sessions_in_order() {
+        for session in self.sessions_of(filter.client_id.as_deref()) {
             if filter.admits(&session) {
                 listed.count(session.id().0 > after, limit, || SessionSummary::of(&session, now));
             }
@@ -62,18 +69,25 @@ impl Broker {
 
     /// The session of that name; of several, MQTT's comes first, then STOMP's.
     pub fn find_session(&self, client_id: &str, protocol: Option<ProtocolKind>) -> Option<Arc<Session>> {
-        let kinds = KINDS.into_iter().filter(|kind| protocol.is_none_or(|protocol| protocol == *kind));
-        let client_id: Arc<str> = client_id.into();
-        kinds.into_iter().find_map(|protocol| {
-            self.registry.find(&SessionKey { protocol, client_id: Arc::clone(&client_id) })
-        })
+        let is_it = |kind: ProtocolKind| protocol.is_none_or(|protocol| protocol == kind);
+        self.named(client_id).find(|session| is_it(session.key().protocol))
     }
 
-    /// All sessions, in the order in which they began.
-    pub(super) fn sessions_in_order(&self) -> Vec<Arc<Session>> {
-        let mut sessions = self.registry.all();
+    /// The sessions of one name, or all, in the order in which they began.
+    pub(super) fn sessions_of(&self, client_id: Option<&str>) -> Vec<Arc<Session>> {
+        let Some(client_id) = client_id else { return self.registry.from_number(0, usize::MAX) };
+        let mut sessions: Vec<_> = self.named(client_id).collect();
         sessions.sort_unstable_by_key(|session| session.id());
         sessions
+    }
+
+    /// The sessions of one name: clients' by their kinds, then that of whoever runs the broker.
+    fn named(&self, client_id: &str) -> impl Iterator<Item = Arc<Session>> {
+        let client_id: Arc<str> = client_id.into();
+        let keys = [false, true].into_iter().flat_map(move |is_operator| {
+            KINDS.map(|kind| SessionKey { is_operator, ..SessionKey::new(kind, Arc::clone(&client_id)) })
+        });
+        keys.filter_map(|key| self.registry.find(&key))
     }
 }
 

@@ -47,7 +47,7 @@ pub struct SubscriptionPlace {
 }
 
 /// Which subscriptions are wanted; what is not said makes no difference.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubscriptionFilter {
     /// With this very filter.
     pub filter: Option<String>,
@@ -58,7 +58,9 @@ pub struct SubscriptionFilter {
 }
 
 impl Broker {
-    /// The first `limit` subscriptions behind `after`.
+    /// The first `limit` subscriptions behind `after`. Without a filter that takes time for those, and for the sessions between
+    /// them that have none; with a client identifier for the client's. Else each subscription is looked at, since all that
+    /// match are counted.
     pub fn list_subscriptions(
         &self,
         filter: &SubscriptionFilter,
@@ -66,15 +68,40 @@ impl Broker {
         limit: usize,
     ) -> Listed<SubscriptionSummary> {
         let mut listed = Listed::new();
-        let wanted = filter.client_id.as_deref();
-        for session in self.sessions_in_order() {
-            if wanted.is_none_or(|wanted| wanted == &*session.key().client_id) {
-                for found in of_session(&session, |found| filter.admits(found)) {
-                    listed.count(found.place > *after, limit, || found);
-                }
+        if *filter == SubscriptionFilter::default() {
+            self.list_all_subscriptions(&mut listed, after, limit);
+            listed.total = self.subscription_count() + self.queue_subscriptions.value() as usize;
+            return listed;
+        }
+        for session in self.sessions_of(filter.client_id.as_deref()) {
+            for found in of_session(&session, |found| filter.admits(found)) {
+                listed.count(found.place > *after, limit, || found);
             }
         }
         listed
+    }
+
+    /// Goes from session to session until the page is full, and it is known whether there is more.
+    fn list_all_subscriptions(
+        &self,
+        listed: &mut Listed<SubscriptionSummary>,
+        after: &SubscriptionPlace,
+        limit: usize,
+    ) {
+        let mut first = after.session;
+        loop {
+            let sessions = self.registry.from_number(first, limit.saturating_add(1));
+            let Some(last) = sessions.last() else { return };
+            first = last.id().0.saturating_add(1);
+            for session in sessions {
+                for found in of_session(&session, |_| true) {
+                    listed.count(found.place > *after, limit, || found);
+                }
+                if listed.has_more {
+                    return;
+                }
+            }
+        }
     }
 }
 
