@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Broker;
 use super::connect::record_opened;
 use super::enqueue::Placed;
+use super::standing::Standing;
 use super::subscribe::{SubscribeRefused, SubscribeRequest};
 use crate::clock::Now;
 use crate::counters::DropReason;
@@ -34,12 +35,17 @@ pub struct DurableRequest<'a> {
 }
 
 /// The name of the queue of a client's durable subscription. Those of one user are not another's, whatever client
-/// identifiers they use.
-pub fn durable_queue(user: Option<&str>, client_id: &str, name: &str) -> String {
+/// identifiers they use, and those of whoever runs the broker are nobody else's.
+pub fn durable_queue(standing: &Standing, client_id: &str, name: &str) -> String {
     let mut queue = DURABLE.to_owned();
-    if let Some(user) = user {
-        encode(user, &mut queue);
-        queue.push('@');
+    match standing.user_name() {
+        // No name is written so.
+        _ if standing.is_operator() => queue.push_str("%@"),
+        Some(user) => {
+            encode(user, &mut queue);
+            queue.push('@');
+        }
+        None => {}
     }
     encode(client_id, &mut queue);
     queue.push('/');
@@ -206,4 +212,30 @@ fn is_as_asked(session: &Session, request: &DurableRequest<'_>) -> bool {
     };
     let selection = state.deliver_as::<IntoQueue>().and_then(|deliver| text(&deliver.selection));
     is_same_filter && selection == text(&request.selection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::auth::{Arrival, Gate, Method, Vouched};
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn nobody_s_durable_subscription_is_another_s() {
+        let store = Arc::new(MemoryStore::default());
+        let broker = Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system());
+        let queue = |user: Option<&str>, method| {
+            let vouched = Vouched { user: user.map(Into::into), method, claims: None };
+            let standing = broker.let_in(broker.now(), vouched, &Arrival::default(), "c".into()).unwrap();
+            durable_queue(&standing, "c", "news")
+        };
+        let users = [None, Some("ann"), Some("%"), Some("operator")];
+        let mut names: HashSet<_> = users.map(|user| queue(user, Method::Certificate)).into();
+        names.insert(queue(None, Method::Operator));
+        assert_eq!(names.len(), users.len() + 1, "{names:?}");
+    }
 }

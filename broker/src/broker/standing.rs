@@ -7,7 +7,7 @@ use tidewire_protocols::topic::TopicFilter;
 
 use super::rights::is_own_affair;
 use super::{Broker, Visit};
-use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, PermitCounts, Rights, Vouched};
+use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, Method, PermitCounts, Rights, Vouched};
 use crate::clock::Now;
 use crate::counters::Counters;
 
@@ -168,6 +168,11 @@ impl Standing {
     /// The same, for logs.
     pub fn user_name(&self) -> Option<&str> {
         self.user().map(|user| &**user)
+    }
+
+    /// Whether it is whoever runs the broker, who has come by the admin listener.
+    pub fn is_operator(&self) -> bool {
+        self.known.identity.vouched.method == Method::Operator
     }
 
     /// When its time is over, in seconds since the Unix epoch.

@@ -112,7 +112,9 @@ impl Mqtt {
             Some(will) => Some(self.examine_will(will, &mut standing)?),
             None => None,
         };
-        let expiry_max = config.session.expiry_max.secs();
+        // The session of whoever runs the broker is no user's, who could come back for it.
+        let is_operator = standing.is_operator();
+        let expiry_max = if is_operator { 0 } else { config.session.expiry_max.secs() };
         let expiry_secs = wishes.session_expiry_secs.min(expiry_max);
         let keep_alive_max = u16::try_from(config.mqtt.server_keep_alive_max.secs()).unwrap_or(u16::MAX);
         let keep_alive = match connect.keep_alive {
@@ -161,7 +163,10 @@ impl Mqtt {
         let connected = self.broker.connect(
             turn,
             NewConnection {
-                key: SessionKey::new(ProtocolKind::Mqtt, Arc::clone(&client_id)),
+                key: SessionKey {
+                    is_operator,
+                    ..SessionKey::new(ProtocolKind::Mqtt, Arc::clone(&client_id))
+                },
                 user: standing.user().cloned(),
                 id: self.broker.new_session_id(),
                 clean_start: connect.clean_start,

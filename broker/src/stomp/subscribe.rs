@@ -222,7 +222,7 @@ impl Context<'_, '_, '_> {
     }
 
     fn durable_queue(&self, name: &str) -> Result<String, Refusal> {
-        Ok(durable_queue(self.client.standing.user_name(), self.client_id()?, name))
+        Ok(durable_queue(&self.client.standing, self.client_id()?, name))
     }
 
     fn client_id(&self) -> Result<&str, Refusal> {
