@@ -9,6 +9,7 @@
 //! Everything between the awaits is synchronous and takes its time from the [`Turn`]. There is one poll function and
 //! no second task, so nothing has to be shared between a reader and a writer.
 
+mod closing;
 mod input;
 mod protocol;
 
@@ -16,16 +17,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::Sleep;
 
+use self::closing::Closing;
 use self::input::{Input, handle};
 pub use self::protocol::{Close, CloseCode, Flow, Protocol};
 use crate::broker::{Broker, Loss};
 use crate::clock::Now;
-use crate::counters::{self, RefusalReason, Spoken, is_sampled};
+use crate::counters::{self, Moved, RefusalReason, Spoken, is_sampled};
 use crate::net::{Received, Stream};
 use crate::output::Output;
 use crate::session::{Link, READY_BYTES_MAX};
@@ -43,8 +44,6 @@ const READ_BYTES_MAX: usize = 32 * 1024;
 const SHORT_READ_BYTES: usize = 4 * 1024;
 /// Memory a connection keeps for output between writes, so that an idle one holds next to nothing.
 const OUTPUT_KEPT_BYTES: usize = 1024;
-/// How long a connection that ends may take to send its last words, and its peer to close in return.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// Serves one connection until it ends. A panic ends this connection alone.
 pub fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protocol>, link: Arc<Link>) -> Serving {
@@ -62,6 +61,7 @@ pub fn serve(broker: Arc<Broker>, stream: Stream, protocol: Box<dyn Protocol>, l
         now: broker.now(),
         closing: None,
         loss: Loss::Broken,
+        carried: Moved::default(),
         broker,
     }))
 }
@@ -108,13 +108,8 @@ struct Connection {
     closing: Option<Closing>,
     /// Why it ends, where nobody says so before.
     loss: Loss,
-}
-
-/// A connection on its way out: no more input is handled; what is due is sent, then the stream is closed.
-struct Closing {
-    close: Close,
-    deadline: Pin<Box<Sleep>>,
-    is_flushed: bool,
+    /// Bytes of packets and frames that have come and gone.
+    carried: Moved,
 }
 
 impl Connection {
@@ -155,6 +150,7 @@ impl Connection {
         // The broker is borrowed by the turn while the rest of the connection is changed.
         let broker = Arc::clone(&self.broker);
         let mut turn = broker.turn();
+        turn.carried = self.carried;
         self.now = turn.now;
         let is_measured = is_sampled();
         if is_measured {
@@ -182,6 +178,7 @@ impl Connection {
                 self.await_store(cx);
             }
         }
+        self.carried = turn.carried;
         let is_lost = matches!(input, Input::Ended);
         if is_lost {
             self.protocol.handle_closed(&mut turn, Loss::Broken);
@@ -296,7 +293,9 @@ impl Connection {
         let store = self.broker.store();
         let mut turn = self.broker.turn_at(self.now);
         let held = self.protocol.poll_transmit(&mut turn, &mut self.output);
-        turn.tally.moved(self.spoken()).written += self.output.len() as u64;
+        let written = self.output.len() as u64;
+        turn.tally.moved(self.spoken()).written += written;
+        self.carried.written += written;
         if let Err(error) = turn.finish() {
             tracing::error!(link = %self.link, %error, "the connection ends, since what became of its deliveries was not stored");
             self.loss = Loss::NotStored;
@@ -351,8 +350,7 @@ impl Connection {
     fn begin_close(&mut self, close: Close) {
         tracing::debug!(link = %self.link, code = ?close.code, reason = &*close.reason, "closing");
         self.broker.forget_client(&self.link);
-        let deadline = Box::pin(tokio::time::sleep(LINGER));
-        self.closing = Some(Closing { close, deadline, is_flushed: false });
+        self.closing = Some(Closing::begin(close));
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -381,6 +379,7 @@ impl Connection {
     fn let_go(mut self) {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut turn = self.broker.turn();
+            turn.carried = self.carried;
             self.protocol.handle_closed(&mut turn, self.loss);
             if let Err(error) = turn.finish() {
                 tracing::error!(link = %self.link, %error, "the end of a connection could not be stored");

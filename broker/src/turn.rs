@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::clock::Now;
-use crate::counters::{Counters, Tally};
+use crate::counters::{Counters, Moved, Tally};
 use crate::router::LastMatch;
 use crate::session::{Link, Transmit};
 use crate::store::{Batch, CommitId, Record, Store, StoreError};
@@ -30,6 +30,8 @@ pub struct Turn<'s> {
     pub last_match: LastMatch,
     /// What is counted in this turn.
     pub tally: Tally,
+    /// What the connection whose turn it is has carried so far, of this turn what was read.
+    pub carried: Moved,
     counters: &'s Counters,
     /// When the turn began, where it is measured, until the first publish in it takes that.
     measured: Option<Instant>,
@@ -51,6 +53,7 @@ impl<'s> Turn<'s> {
             touched: Vec::new(),
             last_match: LastMatch::default(),
             tally: Tally::default(),
+            carried: Moved::default(),
             counters,
             measured: None,
         }

@@ -122,6 +122,7 @@ impl Broker {
             }
             state.attachments += 1;
             state.detached_at = None;
+            state.sent = 0;
             if !made {
                 self.schedule.cancel(session.id());
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::{Broker, Happened};
-use crate::counters::{RefusalReason, Spoken};
+use crate::counters::{Moved, RefusalReason, Spoken};
 use crate::line_budget::{LINES_PER_SECOND_MAX, LineBudget, Verdict};
 use crate::session::Link;
 
@@ -50,6 +50,30 @@ pub struct LoggedIn<'a> {
     pub keep_alive: Option<u16>,
     /// How long the session outlives the connection, in seconds, where it can.
     pub expiry_secs: Option<u32>,
+}
+
+/// A client that was let in and goes.
+#[derive(Clone, Copy)]
+pub struct LoggedOut<'a> {
+    /// Who it is.
+    pub who: Who<'a>,
+    /// The session's name, where that is not the client's identifier.
+    pub session: Option<&'a str>,
+    /// How its connection ended.
+    pub ending: Ending<'a>,
+    /// What that has carried.
+    pub carried: Carried,
+}
+
+/// What one connection has carried.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carried {
+    /// Bytes of packets and frames, without what WebSocket, TLS and TCP add.
+    pub bytes: Moved,
+    /// Messages that its client has sent, those included that were refused.
+    pub messages_in: u64,
+    /// Messages that were written for it; not known where another connection has taken the session over.
+    pub messages_out: Option<u64>,
 }
 
 /// How a client's connection ended.
@@ -123,7 +147,8 @@ impl Broker {
     }
 
     /// Says that a client that was let in is gone, or about to be.
-    pub fn note_disconnected(&self, link: &Link, who: Who<'_>, ending: Ending<'_>) {
+    pub fn note_disconnected(&self, link: &Link, logged_out: &LoggedOut<'_>) {
+        let LoggedOut { who, session, ending, carried } = *logged_out;
         if let Ending::Broker(reason, _) = ending {
             self.counters.refused.add(reason);
         }
@@ -135,7 +160,7 @@ impl Broker {
                 }
                 Ending::Lost(loss) => loss.name().to_owned(),
             };
-            self.traces.note_presence(self.now(), Happened::Disconnect, who.client_id, None, &detail);
+            self.traces.note_presence(self.now(), Happened::Disconnect, who.client_id, session, &detail);
         }
         if !self.has_line(&self.event_lines.disconnected, "disconnects") {
             return;
@@ -149,10 +174,12 @@ impl Broker {
         };
         let lasted = self.now().instant.saturating_duration_since(link.opened_at());
         let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+        let Carried { bytes: Moved { read: bytes_in, written: bytes_out }, messages_in, messages_out } =
+            carried;
         let Facts { client_id, user, address, listener, protocol, transport, tls } = Facts::of(link, who);
         tracing::info!(
             %link, client_id, user, address, listener, protocol, transport, tls, by, reason, detail, lasted_ms,
-            "disconnected"
+            bytes_in, bytes_out, messages_in, messages_out, "disconnected"
         );
     }
 

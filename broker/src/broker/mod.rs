@@ -48,7 +48,7 @@ pub use self::consume::ConsumeRequest;
 pub use self::drain::Drain;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::events::EventLines;
-pub use self::events::{Ending, LoggedIn, Loss, Refused, Who};
+pub use self::events::{Carried, Ending, LoggedIn, LoggedOut, Loss, Refused, Who};
 use self::follow_up::FollowUps;
 use self::links::Links;
 use self::live::Live;

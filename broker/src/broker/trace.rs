@@ -1,7 +1,7 @@
 //! What happens to one client, or at one topic, as it happens, for whoever wants to watch. While nobody does, it costs a look
 //! at one number; nothing is waited for in any case: what a watcher does not take in time is left out, and counted.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,6 +18,10 @@ use crate::session::Session;
 
 /// Events that wait for a watcher.
 const EVENTS_MAX: usize = 1024;
+
+/// Sessions that are followed at once, since their clients have the client-id that is watched; what those beyond do is left
+/// out.
+const SESSIONS_MAX: usize = 1024;
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -45,8 +49,8 @@ pub struct Trace {
 #[derive(Debug)]
 struct Shared {
     watched: Watched,
-    /// Sessions of STOMP that use the client-id which is watched.
-    sessions: Mutex<Vec<Arc<str>>>,
+    /// Sessions of STOMP that use the client-id which is watched, for as long as they are connected.
+    sessions: Mutex<HashSet<Arc<str>>>,
     buffer: Mutex<Buffer>,
     changed: Notify,
 }
@@ -155,14 +159,9 @@ impl Traces {
     ) {
         let Some(name) = session.or(client_id) else { return };
         let name: Arc<str> = name.into();
-        if let Some(client_id) = client_id.filter(|_| session.is_some()) {
-            for shared in self.traces.read().iter().filter(|shared| shared.is_about(client_id)) {
-                let mut sessions = shared.sessions.lock();
-                match event {
-                    Happened::Connect if sessions.len() < EVENTS_MAX => sessions.push(Arc::clone(&name)),
-                    _ => {}
-                }
-            }
+        let client_id = client_id.filter(|_| session.is_some());
+        if let Some(client_id) = client_id.filter(|_| event == Happened::Connect) {
+            self.traces.read().iter().for_each(|shared| shared.follow(client_id, &name));
         }
         self.note(&name, None, || TraceEvent {
             at: Timestamp(now.unix_ms),
@@ -170,6 +169,11 @@ impl Traces {
             detail: Some(detail.into()),
             ..TraceEvent::empty(now, event)
         });
+        if client_id.is_some() && event == Happened::Disconnect {
+            for shared in self.traces.read().iter() {
+                shared.sessions.lock().remove(&name);
+            }
+        }
     }
 
     fn note(&self, client_id: &str, topic: Option<TopicName<'_>>, happened: impl Fn() -> TraceEvent) {
@@ -188,19 +192,19 @@ impl Traces {
 impl Broker {
     /// Watches from now on.
     pub fn trace(&self, watched: Watched) -> Trace {
-        let mut sessions = Vec::new();
-        if let Watched::Client(wanted) = &watched {
+        let (sessions, buffer, changed) = (Mutex::default(), Mutex::default(), Notify::new());
+        let shared = Arc::new(Shared { watched, sessions, buffer, changed });
+        self.traces.traces.write().push(Arc::clone(&shared));
+        self.traces.count.fetch_add(1, Ordering::Relaxed);
+        // Those that were there before; who comes meanwhile is seen to come.
+        if let Watched::Client(_) = &shared.watched {
             for session in self.registry.all() {
                 let link = session.lock().link.clone();
-                if link.and_then(|link| link.client_id()).as_ref() == Some(wanted) {
-                    sessions.push(Arc::clone(&session.key().client_id));
+                if let Some(client_id) = link.and_then(|link| link.client_id()) {
+                    shared.follow(&client_id, &session.key().client_id);
                 }
             }
         }
-        let (buffer, changed) = (Mutex::default(), Notify::new());
-        let shared = Arc::new(Shared { watched, sessions: Mutex::new(sessions), buffer, changed });
-        self.traces.traces.write().push(Arc::clone(&shared));
-        self.traces.count.fetch_add(1, Ordering::Relaxed);
         Trace { shared, all: Arc::clone(&self.traces) }
     }
 }
@@ -233,11 +237,20 @@ impl Drop for Trace {
 }
 
 impl Shared {
+    /// A client has this client-id: what is known by its session's name is about the client that is watched, if it is that.
+    fn follow(&self, client_id: &str, session: &Arc<str>) {
+        if !matches!(&self.watched, Watched::Client(wanted) if **wanted == *client_id) {
+            return;
+        }
+        let mut sessions = self.sessions.lock();
+        if sessions.len() < SESSIONS_MAX {
+            sessions.insert(Arc::clone(session));
+        }
+    }
+
     fn is_about(&self, client_id: &str) -> bool {
         match &self.watched {
-            Watched::Client(wanted) => {
-                **wanted == *client_id || self.sessions.lock().iter().any(|session| **session == *client_id)
-            }
+            Watched::Client(wanted) => **wanted == *client_id || self.sessions.lock().contains(client_id),
             Watched::Topic(_) => false,
         }
     }
@@ -283,5 +296,52 @@ impl TraceEvent {
             detail: None,
             ..self.clone()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Gate;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::store::MemoryStore;
+
+    fn broker() -> Broker {
+        let store = Arc::new(MemoryStore::default());
+        Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system())
+    }
+
+    /// A client of STOMP comes or goes.
+    fn note(broker: &Broker, event: Happened, client_id: &str, number: usize) {
+        let session = format!("session-{number}");
+        broker.traces.note_presence(broker.now(), event, Some(client_id), Some(&session), "");
+    }
+
+    #[test]
+    fn a_session_is_followed_until_it_ends_and_so_many_are_at_once() {
+        let broker = broker();
+        let trace = broker.trace(Watched::Client("news".into()));
+        for number in 0..10 * SESSIONS_MAX {
+            note(&broker, Happened::Connect, "news", number);
+            note(&broker, Happened::Connect, "other", number + 1);
+            note(&broker, Happened::Disconnect, "news", number);
+        }
+        assert_eq!(trace.shared.sessions.lock().len(), 0);
+        (0..2 * SESSIONS_MAX).for_each(|number| note(&broker, Happened::Connect, "news", number));
+        assert_eq!(trace.shared.sessions.lock().len(), SESSIONS_MAX);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_session_is_seen_by_whoever_follows_its_client() {
+        let broker = broker();
+        let trace = broker.trace(Watched::Client("news".into()));
+        note(&broker, Happened::Connect, "news", 1);
+        note(&broker, Happened::Disconnect, "news", 1);
+        note(&broker, Happened::Disconnect, "other", 2);
+        let seen = trace.next().await;
+        let seen: Vec<_> = seen.iter().map(|event| (event.event, event.client_id.as_deref())).collect();
+        let name = Some("session-1");
+        assert_eq!(seen, [(Happened::Connect, name), (Happened::Disconnect, name)]);
     }
 }

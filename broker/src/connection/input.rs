@@ -27,6 +27,7 @@ pub(super) fn handle(
     tail: &mut BytesMut,
     bytes: &[u8],
 ) -> Flow {
+    turn.carried.read += bytes.len() as u64;
     if tail.is_empty() {
         let (used, flow) = protocol.handle_input(turn, bytes);
         tail.extend_from_slice(&bytes[used..]);

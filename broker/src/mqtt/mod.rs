@@ -37,7 +37,7 @@ pub use self::deliver::MqttDeliver;
 use self::refuse::Refusal;
 use self::renew::Renewal;
 use crate::auth::Arrival;
-use crate::broker::{Broker, Departure, Ending, Loss, Standing, Who};
+use crate::broker::{Broker, Carried, Departure, Ending, LoggedOut, Loss, Standing, Who};
 use crate::config::Config;
 use crate::connection::{Close, CloseCode, Flow, Protocol};
 use crate::counters::RefusalReason;
@@ -61,6 +61,8 @@ pub struct Mqtt {
     replies: Replies,
     /// Gathers the attributes of a publish; kept for its memory.
     attributes: AttributesBuf,
+    /// Messages that have come.
+    published: u64,
     state: State,
 }
 
@@ -122,6 +124,7 @@ impl Mqtt {
             link,
             replies: Replies::default(),
             attributes: AttributesBuf::default(),
+            published: 0,
             state: State::Greeting { deadline, arrival: Box::new(arrival) },
         }
     }
@@ -160,6 +163,7 @@ impl Mqtt {
                 match packet {
                     Packet::Publish(publish) => {
                         context.client.pace.note(bytes.len(), context.turn.now.instant);
+                        self.published += 1;
                         context.handle_publish(publish, &mut self.attributes)
                     }
                     Packet::PubAck(ack)
@@ -252,7 +256,13 @@ impl Mqtt {
     /// Lets go of the session, and says so, once.
     fn depart(&mut self, turn: &mut Turn<'_>, departure: Departure, ending: Ending<'_>) {
         if let State::Connected(client) = std::mem::replace(&mut self.state, State::Ended) {
-            self.broker.note_disconnected(&self.link, client.who(), ending);
+            let carried = Carried {
+                bytes: turn.carried,
+                messages_in: self.published,
+                messages_out: client.session.lock().sent_over(&self.link),
+            };
+            let logged_out = LoggedOut { who: client.who(), session: None, ending, carried };
+            self.broker.note_disconnected(&self.link, &logged_out);
             self.broker.disconnect(turn, &client.session, &self.link, departure);
         }
     }

@@ -90,6 +90,8 @@ pub struct SessionState {
     pub attachments: u64,
     /// When the last connection ended; `None` while one is attached.
     pub detached_at: Option<Instant>,
+    /// Messages that were written for the connection that is attached.
+    pub sent: u64,
     feed: Option<Arc<Feed>>,
     /// The connection's socket takes nothing at present.
     is_blocked: bool,
@@ -150,6 +152,7 @@ impl Session {
                 will: None,
                 attachments: 0,
                 detached_at: None,
+                sent: 0,
                 feed: None,
                 is_blocked: false,
                 wake_pending: false,
@@ -267,7 +270,10 @@ impl SessionState {
         if self.link.is_some() && !waits && self.outbox.is_passable() {
             let ready = self.outbox.ready_for(publication.payload.len());
             match self.deliver.deliver(now, publication, &options, ready) {
-                Delivered::Sent => return Offered::Sent,
+                Delivered::Sent => {
+                    self.sent += 1;
+                    return Offered::Sent;
+                }
                 Delivered::Discarded => {
                     self.outbox.note_settled(options.sequence);
                     return Offered::Taken { displaced: 0 };
@@ -331,6 +337,11 @@ impl SessionState {
     /// Whether `link` is the connection that serves this session.
     pub fn is_attached(&self, link: &Link) -> bool {
         self.link.as_ref().is_some_and(|attached| attached.id() == link.id())
+    }
+
+    /// Messages that were written for this connection; none where another one has come in its place.
+    pub fn sent_over(&self, link: &Link) -> Option<u64> {
+        self.is_attached(link).then_some(self.sent)
     }
 
     /// The protocol's half of delivering, as the type that the protocol put in; `None` only if another protocol did,

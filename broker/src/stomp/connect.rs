@@ -196,6 +196,7 @@ impl Stomp {
             transactions: Transactions::default(),
             pace: Pace::new(limits.publish_rate_max, limits.publish_bytes_rate_max.0, turn.now.instant),
             is_held: false,
+            sent: 0,
             known: None,
             renewal: None,
         }));

@@ -109,6 +109,8 @@ struct Client {
     pace: Pace,
     /// What it sends next waits for memory.
     is_held: bool,
+    /// Messages that have come from it.
+    sent: u64,
     /// What the head of the last SEND says.
     known: Option<Box<KnownHead>>,
     /// It has proved itself anew, and somebody is being asked about it; no frame is handled meanwhile.
@@ -171,6 +173,7 @@ impl Stomp {
         let handled = match frame.command {
             Command::Send => {
                 context.client.pace.note(bytes.len(), context.turn.now.instant);
+                context.client.sent += 1;
                 context.handle_send(frame)
             }
             Command::Subscribe => context.handle_subscribe(frame),

@@ -87,6 +87,7 @@ impl Context<'_, '_, '_> {
         }
         let published = self.broker.publish(self.turn, &publication);
         self.client.pace.note(size, self.turn.now.instant);
+        self.client.sent += 1;
         Some((size, published.map(drop).map_err(Refusal::not_published)))
     }
 
