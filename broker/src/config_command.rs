@@ -28,6 +28,9 @@ pub(super) struct Check {
     /// Leave out whether addresses and ports are free.
     #[arg(long)]
     no_bind: bool,
+    /// Take a warning for a fault.
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Prints the effective configuration.
@@ -52,12 +55,18 @@ pub(super) fn show(arguments: &Show) -> ExitCode {
 /// Tests a configuration, and what it stands on.
 pub(super) fn check(arguments: &Check) -> ExitCode {
     let sources = arguments.from.sources();
-    let found = load_with_warnings(&sources).and_then(|Loaded { config, mut warnings, .. }| {
-        warnings.extend(config::locate(&sources, surroundings::faults(&config, !arguments.no_bind))?);
-        Ok(warnings)
+    let found = load_with_warnings(&sources).and_then(|Loaded { config, warnings, .. }| {
+        let faults = config::locate(&sources, surroundings::faults(&config, !arguments.no_bind))?;
+        if faults.is_empty() { Ok(warnings) } else { Err([warnings, faults].concat()) }
     });
     match found {
-        Ok(warnings) if warnings.is_empty() => say(&format!("{}: no fault found\n", name(&sources))),
-        Ok(found) | Err(found) => fail(&found),
+        Err(found) => fail(&found),
+        Ok(warnings) if arguments.strict && !warnings.is_empty() => fail(&warnings),
+        Ok(warnings) => {
+            for warning in &warnings {
+                complain(&format!("warning: {warning}"));
+            }
+            say(&format!("{}: no fault found\n", name(&sources)))
+        }
     }
 }

@@ -108,6 +108,25 @@ fn check_says_that_a_configuration_is_right() {
 }
 
 #[test]
+fn check_takes_a_warning_for_a_fault_where_it_is_to_be_strict() {
+    let plain = "[auth]\n[auth.jwt]\njwks_url = \"http://keys.example/\"\n";
+    for (options, text, expected) in [
+        (&[][..], plain, (0, "no fault found", "warning: ")),
+        (&["--strict"], plain, (1, "", "keys.example is asked without TLS")),
+        (&["--strict"], CONFIGURATION, (0, "no fault found", "")),
+        // A directory that cannot be used is one all the same.
+        (&["--set", "data_dir=/dev/null/none"], plain, (1, "", "/dev/null/none")),
+        (&["--set", "data_dir=/dev/null/none"], plain, (1, "", "keys.example is asked without TLS")),
+    ] {
+        let arguments = [&["check", "--no-bind", "--config", "FILE"], options].concat();
+        let (code, stdout, stderr) = run_with(text, &arguments);
+        let (expected_code, said, complained) = expected;
+        assert_eq!(code, Some(expected_code), "{options:?} {text}: {stderr}");
+        assert!(stdout.contains(said) && stderr.contains(complained), "{options:?}: {stdout}{stderr}");
+    }
+}
+
+#[test]
 fn check_says_where_a_configuration_is_wrong() {
     let (code, stdout, stderr) =
         run_with("[limits]\nconnection_max = 5\n", &["check", "--no-bind", "--config", "FILE"]);

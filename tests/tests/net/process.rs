@@ -91,11 +91,14 @@ fn check_reports_an_expired_certificate_and_serve_warns_of_it() {
     let expired = |params: &mut rcgen::CertificateParams| params.not_after = rcgen::date_time_ymd(2021, 1, 1);
     folder.serves(&authority.issue(&["localhost"], expired));
     let file = folder.write("tidewire.toml", SECURE);
-    let check =
-        Command::new(binary()).arg("check").arg("--config").arg(&file).output().expect("it can be run");
-    assert_eq!(check.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&check.stderr);
-    assert!(said.contains("tidewire.toml:8:1: ") && said.contains("expired on Jan  1"), "{said}");
+    for (options, code) in [(&[][..], 0), (&["--strict"], 1)] {
+        let mut check = Command::new(binary());
+        check.args(["check", "--no-bind", "--config"]).arg(&file).args(options);
+        let check = check.output().expect("it can be run");
+        assert_eq!(check.status.code(), Some(code), "{options:?}");
+        let said = String::from_utf8_lossy(&check.stderr);
+        assert!(said.contains("tidewire.toml:8:1: ") && said.contains("expired on Jan  1"), "{said}");
+    }
     let mut command = Command::new(binary());
     command.arg("serve").arg("--config").arg(file).current_dir(folder.path(""));
     let mut daemon = start(command);
