@@ -101,6 +101,9 @@ fn installs(machine: &Machine, documented: &str) {
         machine.done("dpkg-query --show --showformat='${Status} ${Version}' tidewire"),
         "install ok installed 0.0.1-1"
     );
+    // What is one of these stays as the administrator has it through upgrades.
+    let conffiles = machine.done("dpkg-query --show --showformat='${Conffiles}' tidewire");
+    assert!(conffiles.lines().any(|line| line.starts_with(" /etc/tidewire/tidewire.toml ")), "{conffiles}");
     machine.done(&format!("test -L {ENABLED}"));
     // Whether a socket is systemd's to bind is for who runs the machine to say.
     assert_eq!(machine.done("find /etc/systemd -name '*.socket'"), "");
