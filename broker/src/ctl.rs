@@ -33,12 +33,22 @@ pub(super) struct Arguments {
 /// Where the broker is.
 #[derive(Args)]
 struct Place {
-    /// The admin listener, as http://127.0.0.1:8081 or unix:/path; without it, where the configuration has it.
+    /// The admin listener, as http://127.0.0.1:8081, https://ops.example:8081 or unix:/path; without it, where the
+    /// configuration has it.
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
     /// A file with its token; without it, the configuration's.
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// A file with the authority that has issued its certificate, besides those that this machine trusts (PEM).
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A file with the certificate to show it instead of the token (PEM); --key is for it.
+    #[arg(long, global = true, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// A file with the certificate's key, not encrypted (PEM).
+    #[arg(long, global = true, value_name = "FILE")]
+    key: Option<PathBuf>,
     /// The configuration that the broker runs with; without it and a URL, the embedded default.
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,

@@ -52,7 +52,7 @@ enum Command {
     /// Run the broker; without a file, with the embedded default.
     Serve(ConfigArgs),
     /// Test a configuration, the files that it names, its directory and its addresses: exit 0, or 1 with every fault and its
-    /// place.
+    /// place. What should be otherwise is a warning, and no fault.
     Check(config_command::Check),
     /// Print the effective configuration, defaults included, and where what was set comes from.
     Config(config_command::Show),
@@ -157,10 +157,19 @@ async fn run(
     let mut signals =
         Signals::new().map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     let (access_of_reload, level_of_reload) = (Arc::clone(&access), level.clone());
-    let reload = Reload::new(sources, Arc::clone(&broker), gate, access_of_reload, level_of_reload, &bound);
+    let reload = Reload::new(
+        sources,
+        Arc::clone(&broker),
+        gate,
+        access_of_reload,
+        level_of_reload,
+        &bound,
+        admin.as_ref(),
+    );
     let reload = Arc::new(reload);
     let admin = admin.map(|bound| {
-        tracing::info!("listening on {}", url("http", &bound, "admin"));
+        let scheme = if bound.tls.is_some() { "https" } else { "http" };
+        tracing::info!("listening on {}", url(scheme, &bound, "admin"));
         let (broker, reload) = (Arc::clone(&broker), Arc::clone(&reload));
         let admin = Admin::new(Arc::clone(&broker), access, reload, broker.draining(), bound.address());
         let admin = admin.with_log(level);
@@ -244,7 +253,7 @@ fn bind_admin(
         let hint = "set admin.bind to another address, or to \"\" to do without the admin listener";
         Failure::new(format!("{error}: {hint}"))
     })?;
-    Ok((bound, Arc::new(Access::new(token))))
+    Ok((bound, Arc::new(Access::new(token, config.admin.takes_certificates()))))
 }
 
 /// Opens the store that the configuration asks for, and says what it promises.

@@ -13,7 +13,7 @@ use tidewire::config::{
 use tidewire::logging::LogLevel;
 use tidewire::net::Bound;
 use tidewire::service_manager::ServiceManager;
-use tidewire::tls::{LiveTls, Prepared};
+use tidewire::tls::{LiveTls, Prepared, TlsSettings};
 
 use crate::stop::{Asked, Signals, Stop};
 
@@ -27,6 +27,8 @@ pub(crate) struct Reload {
     access: Arc<Access>,
     level: LogLevel,
     listeners: Vec<Listener>,
+    /// The admin listener's TLS, if it speaks TLS.
+    admin_tls: Option<Arc<LiveTls>>,
     /// What is in force. Two reloads at once would put in force now what the one has read, now what the other has.
     in_force: Mutex<Snapshot>,
 }
@@ -50,7 +52,7 @@ struct Listener {
 }
 
 impl Reload {
-    /// For a broker that was started from these sources and has bound these listeners.
+    /// For a broker that was started from these sources and has bound these listeners, and that for those who run it.
     pub(crate) fn new(
         sources: Sources,
         broker: Arc<Broker>,
@@ -58,6 +60,7 @@ impl Reload {
         access: Arc<Access>,
         level: LogLevel,
         bound: &[Bound],
+        admin: Option<&Bound>,
     ) -> Self {
         let listener = |bound: &Bound| Listener {
             name: bound.config.name.clone(),
@@ -67,7 +70,8 @@ impl Reload {
         };
         let listeners = bound.iter().map(listener).collect();
         let in_force = Mutex::new(Snapshot::take(&broker.config()));
-        Self { sources, broker, gate, access, level, listeners, in_force }
+        let admin_tls = admin.and_then(|bound| bound.tls.clone());
+        Self { sources, broker, gate, access, level, listeners, admin_tls, in_force }
     }
 
     /// Runs, and runs again if that is asked for meanwhile. A stop is not kept waiting by a file that is slow to read; it is
@@ -117,7 +121,7 @@ impl Reload {
             })?;
         let listeners = tls.len();
         tls.into_iter().for_each(|(live, prepared)| live.install(prepared));
-        self.access.install(token);
+        self.access.install(token, config.admin.takes_certificates());
         // One that was set at run time ends with a reload.
         if let Err(error) = self.level.set(&config.log.level) {
             tracing::error!("log.level: {error}");
@@ -149,6 +153,8 @@ impl Reload {
         let snapshot = Snapshot::take(&read);
         let policy = config.policy().map_err(|fault| vec![fault.into()])?;
         let tls = self.listeners.iter().filter_map(|listener| listener.prepare(&config));
+        let admin = self.admin_tls.as_deref().zip(config.admin.tls.as_ref());
+        let tls = tls.chain(admin.map(|(live, settings)| prepare(live, settings, "admin")));
         let tls = tls.collect::<Result<_, _>>().map_err(|error| vec![error])?;
         let token = config.admin.token().map_err(|text| vec![fault("admin.token_file", text)])?;
         let reloaded = Reloaded { warnings, changes: in_force.changes(&snapshot, &config) };
@@ -192,11 +198,18 @@ impl Listener {
         let is_it = |now: &&ListenerConfig| now.name == self.name && now.bind == self.bind;
         let settings = config.listeners.iter().find(is_it)?.tls.as_ref();
         let (live, settings) = self.tls.as_deref().zip(settings)?;
-        let place = || format!("listener \"{}\"", self.name);
-        Some(match live.prepare(settings) {
-            Ok(prepared) => Ok((live, prepared)),
-            Err(tls_fault) => Err(fault(&place(), tls_fault.to_string())),
-        })
+        Some(prepare(live, settings, &format!("listener \"{}\"", self.name)))
+    }
+}
+
+fn prepare<'l>(
+    live: &'l LiveTls,
+    settings: &TlsSettings,
+    place: &str,
+) -> Result<(&'l LiveTls, Prepared), ConfigError> {
+    match live.prepare(settings) {
+        Ok(prepared) => Ok((live, prepared)),
+        Err(tls_fault) => Err(fault(place, tls_fault.to_string())),
     }
 }
 

@@ -112,6 +112,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "queue",
             "session",
             "store",
+            "tls",
         ],
     ),
     ("service_manager", &["broker", "store"]),

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::access::Grant;
 use super::answer::Refused;
 
 /// See the module.
@@ -19,6 +20,7 @@ pub(super) struct Call {
     body: Bytes,
     /// Forms that the answer may have.
     accept: Option<String>,
+    grant: Grant,
 }
 
 /// Up to here, a number with a fraction can tell every whole number from its neighbours.
@@ -61,7 +63,7 @@ impl Call {
             Ok((name.to_owned(), value.into_owned()))
         });
         let parameters = decoded.collect::<Result<_, Refused>>()?;
-        Ok(Self { parameters, query: query.unwrap_or_default().to_owned(), body: Bytes::new(), accept: None })
+        Ok(Self { parameters, query: query.unwrap_or_default().to_owned(), ..Self::default() })
     }
 
     /// The same with a body.
@@ -73,6 +75,16 @@ impl Call {
     pub(super) fn with_accept(self, headers: &HeaderMap) -> Self {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         Self { accept: accept.map(str::to_owned), ..self }
+    }
+
+    /// The same by what whoever asks was let in.
+    pub(super) fn with_grant(self, grant: Grant) -> Self {
+        Self { grant, ..self }
+    }
+
+    /// By what whoever asks was let in: an answer that goes on after that is over has to end.
+    pub(super) fn grant(&self) -> &Grant {
+        &self.grant
     }
 
     /// What it says of the answer's form. (RFC 9110, section 12.5.1)

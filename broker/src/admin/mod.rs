@@ -1,7 +1,7 @@
 //! The admin listener: HTTP/1.1 for those who run the broker, and their programs.
 //!
 //! ```text
-//!   bytes ──▶ server: limits ──▶ router ──▶ guard: no foreign page ──▶ routes ──▶ access: the token ──▶ an endpoint
+//!   bytes ──▶ server: TLS, limits ──▶ router ──▶ guard: no foreign page ──▶ access: the token ──▶ routes ──▶ an endpoint
 //!
 //!   GET  /                     the dashboard, a page that asks all the others
 //!   GET  /ws                   a WebSocket on which the broker's own protocols are spoken
@@ -27,7 +27,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod testing;
-mod working;
+mod visit;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 pub use self::access::Access;
@@ -48,6 +48,9 @@ use crate::config::{Change, ConfigError};
 use crate::line_budget::LineBudget;
 use crate::logging::LogLevel;
 use crate::net::Operators;
+
+/// Long answers at once to those who have not shown who they are: fewer than connections, so that whoever has can ask.
+const SEATS_MAX: usize = 48;
 
 /// Whoever has files that can be read again while connections are served.
 pub trait Reload: Send + Sync {
@@ -77,9 +80,12 @@ pub struct Admin {
     stopping: watch::Receiver<bool>,
     /// Where the listener is bound; none on a Unix socket.
     address: Option<SocketAddr>,
+    is_tls: bool,
     routes: Routes,
     operators: Operators,
     streams: Streams,
+    /// For long answers to those who have not shown who they are.
+    seats: Arc<Semaphore>,
     log: Option<LogLevel>,
     /// The drain that was asked for last.
     draining: Mutex<Option<JoinHandle<()>>>,
@@ -96,6 +102,7 @@ impl Admin {
         address: Option<SocketAddr>,
     ) -> Self {
         let routes = endpoints::routes(&broker.config());
+        let is_tls = broker.config().admin.tls.is_some();
         let operators = Operators::new(Arc::clone(&broker), "admin");
         Self {
             broker,
@@ -103,9 +110,11 @@ impl Admin {
             reload,
             stopping,
             address,
+            is_tls,
             routes,
             operators,
             streams: Streams::default(),
+            seats: Arc::new(Semaphore::new(SEATS_MAX)),
             log: None,
             draining: Mutex::default(),
             refusals: LineBudget::default(),

@@ -8,13 +8,17 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
 
+use super::access::Grant;
 use super::answer::{Answer, Refused, made};
-use super::guard::{refuse_pages, require_json};
-use super::working::Working;
+use super::guard::{Place, require_json};
+use super::visit::Visit;
 use super::{Admin, dashboard};
 
 /// Where the broker's own protocols are spoken.
 const WEB_SOCKET: &str = "/ws";
+
+/// Bytes of an answer that a socket takes whether its peer reads or not.
+const SMALL_BYTES: u64 = 4 << 10;
 
 impl Admin {
     /// Answers a request.
@@ -34,40 +38,78 @@ impl Admin {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        refuse_pages(request.headers(), self.address)?;
+        self.place(&self.broker.config().admin.origins).refuse_pages(request.headers())?;
+        let visit = request.extensions().get::<Arc<Visit>>().cloned().unwrap_or_default();
+        let is_certified = visit.certificate().is_some();
         if request.uri().path() == WEB_SOCKET {
-            return self.open_web_socket(request);
+            let grant = self.access.admit_web_socket(request.headers(), is_certified);
+            return self.open_web_socket(request, grant.ok_or_else(token_is_missing)?);
         }
+        let grant = self.access.admit(request.headers(), is_certified);
+        let is_stranger = grant.is_none();
+        let answer = self.answer_to(request, &visit, grant).await?;
+        if is_stranger && answer.body().size_hint().lower() > SMALL_BYTES {
+            self.seat(&visit)?;
+        }
+        Ok(answer)
+    }
+
+    /// Answers whoever was let in by this, or by nothing.
+    async fn answer_to<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        visit: &Visit,
+        grant: Option<Grant>,
+    ) -> Result<Answer, Refused>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let (head, body) = request.into_parts();
         if let Some(file) = dashboard::file_at(head.uri.path()) {
             return file.answer(&head.method, &head.headers).await;
         }
         let (route, mut call) = self.routes.find(&head.method, head.uri.path(), head.uri.query())?;
-        if !route.is_open && !self.access.admits(&head.headers) {
-            return Err(token_is_missing());
+        match grant {
+            Some(grant) => call = call.with_grant(grant),
+            None if route.is_open => {}
+            None => return Err(token_is_missing()),
         }
         call = call.with_accept(&head.headers);
         if route.takes_body() {
             require_json(&head.headers)?;
             call = call.with_body(read(body, route.body_bytes_max).await?);
         }
-        let _working = head.extensions.get::<Working>().map(Working::begin);
+        let _at_work = visit.begin_work();
         route.answer(self, call).await
     }
 }
 
 impl Admin {
-    /// Makes a client of whoever asks for a WebSocket, who may do everything.
-    fn open_web_socket<B>(&self, request: Request<B>) -> Result<Answer, Refused> {
-        match self.access.admits_web_socket(request.headers()) {
-            true => Ok(made(self.operators.answer(request))),
-            false => Err(token_is_missing()),
-        }
+    fn place<'p>(&self, origins: &'p [String]) -> Place<'p> {
+        Place { address: self.address, is_tls: self.is_tls, origins }
+    }
+
+    /// Makes a client of whoever asks for a WebSocket, who may do everything for as long as the grant holds.
+    fn open_web_socket<B>(&self, request: Request<B>, mut grant: Grant) -> Result<Answer, Refused> {
+        let ended = async move { grant.ended().await };
+        Ok(made(self.operators.answer(request, ended)))
+    }
+
+    /// Takes a place for a long answer to somebody who has not shown who he is: he may read it slowly, and others must not
+    /// have to wait for that.
+    fn seat(&self, visit: &Visit) -> Result<(), Refused> {
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| {
+            let reason = "as many are answered as may be who have not shown the token";
+            Refused::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+        })?;
+        visit.keep_seat(seat);
+        Ok(())
     }
 }
 
 fn token_is_missing() -> Refused {
-    let reason = "give the token of admin.token_file as Authorization: Bearer";
+    let reason = "give the token of admin.token_file as Authorization: Bearer, or show a certificate";
     let challenge = HeaderValue::from_static("Bearer realm=\"tidewire\"");
     Refused::new(StatusCode::UNAUTHORIZED, reason).with(header::WWW_AUTHENTICATE, challenge)
 }
@@ -299,10 +341,12 @@ mod tests {
         let Listener { admin, .. } = listener(Some("127.0.0.1:8081"), Some(token(TOKEN)));
         let reloads =
             async |bearer: &str| ask(&admin, "POST /api/v1/reload", &[HOST, JSON, bearer], "").await.status();
-        admin.access.install(Some(token("another, with 16 bytes and more".replace(' ', "_").as_str())));
+        admin
+            .access
+            .install(Some(token("another, with 16 bytes and more".replace(' ', "_").as_str())), false);
         assert_eq!(reloads(BEARER).await, 401);
         assert_eq!(reloads("authorization: Bearer another,_with_16_bytes_and_more").await, 200);
-        admin.access.install(None);
+        admin.access.install(None, false);
         assert_eq!(reloads("x-nothing: at all").await, 200);
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn listener_with(
     let broker = Arc::new(Broker::new(config, Arc::new(Gate::default()), store, Clock::system()));
     let (stop, stopping) = watch::channel(false);
     let address = address.map(|address| address.parse().unwrap());
-    let access = Arc::new(Access::new(token));
+    let access = Arc::new(Access::new(token, false));
     let reload = Arc::clone(&files);
     let admin = Arc::new(Admin::new(broker, access, reload, stopping, address));
     Listener { admin, files, disk, stop }

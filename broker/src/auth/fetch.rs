@@ -12,8 +12,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::UnixStream;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Largest answer, in bytes.
@@ -32,6 +32,15 @@ pub struct Fetch {
 enum Way {
     Web(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
     Unix(PathBuf),
+}
+
+/// By what one who asks proves himself in a TLS handshake, in PEM.
+#[derive(Clone, Copy)]
+pub struct ClientCertificate<'p> {
+    /// The certificate, and behind it those of the authorities between it and the root.
+    pub chain: &'p [u8],
+    /// Its key.
+    pub key: &'p [u8],
 }
 
 /// Why there is no answer.
@@ -55,17 +64,36 @@ impl Fetch {
     ///
     /// When `extra_ca` holds no certificate.
     pub fn new(extra_ca: Option<&[u8]>, timeout: Duration) -> Result<Self, String> {
+        Self::proving(extra_ca, None, timeout)
+    }
+
+    /// The same with a certificate that is shown to a server which asks for one.
+    ///
+    /// # Errors
+    ///
+    /// When `extra_ca` or the chain holds no certificate, or the key is none, or is another one's.
+    pub fn proving(
+        extra_ca: Option<&[u8]>,
+        certificate: Option<ClientCertificate<'_>>,
+        timeout: Duration,
+    ) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         // What of the system's cannot be read is left out: whom it was for is then not trusted.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(pem) = extra_ca {
-            let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-            let certificates = certificates.map_err(|error| error.to_string())?;
-            if roots.add_parsable_certificates(certificates).0 == 0 {
-                return Err("it holds no certificate in PEM".to_owned());
+            if roots.add_parsable_certificates(certificates(pem)?).0 == 0 {
+                return Err(NO_CERTIFICATE.to_owned());
             }
         }
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let tls = ClientConfig::builder().with_root_certificates(roots);
+        let tls = match certificate {
+            Some(ClientCertificate { chain, key }) => {
+                let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key: {error}"))?;
+                let certified = tls.with_client_auth_cert(certificates(chain)?, key);
+                certified.map_err(|error| format!("the certificate and its key: {error}"))?
+            }
+            None => tls.with_no_client_auth(),
+        };
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector);
@@ -157,6 +185,15 @@ impl Fetch {
             Way::Unix(path) => send(path, request).await.map_err(|error| failed(error.as_ref())),
         }
     }
+}
+
+const NO_CERTIFICATE: &str = "it holds no certificate in PEM";
+
+/// At least one.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| error.to_string())?;
+    if certificates.is_empty() { Err(NO_CERTIFICATE.to_owned()) } else { Ok(certificates) }
 }
 
 /// What has failed, in words.

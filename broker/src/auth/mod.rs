@@ -24,7 +24,7 @@ mod verifier;
 pub use self::arrival::{Arrival, Credentials, Token};
 pub use self::authority::{Action, Asking, Authority, Check, Denial};
 pub use self::exchange::{Exchange, Step};
-pub use self::fetch::{Fetch, FetchError};
+pub use self::fetch::{ClientCertificate, Fetch, FetchError};
 pub use self::gate::Gate;
 pub use self::hashing::Hashing;
 pub use self::identity::{Claims, Identity, Method, Vouched};

@@ -51,8 +51,11 @@ impl Config {
         config.limits.memory_max = running.limits.memory_max;
         config.admin.bind.clone_from(&running.admin.bind);
         config.admin.metrics_token = running.admin.metrics_token;
-        if self.admin.bind != running.admin.bind {
+        // What may be asked there without a token depends on what is bound, and how.
+        let has_tls = running.admin.tls.is_some();
+        if self.admin.bind != running.admin.bind || self.admin.tls.is_some() != has_tls {
             config.admin.token_file.clone_from(&running.admin.token_file);
+            config.admin.tls.clone_from(&running.admin.tls);
         }
         config.log.format = running.log.format;
         config.sys = running.sys.clone();
@@ -231,6 +234,26 @@ mod tests {
         );
         let started = said(&listener(""), &tls("one"));
         assert!(!started.is_empty() && started.iter().all(|line| line.ends_with("(takes a restart)")));
+    }
+
+    /// What is asked for at the admin listener that is bound must not be less than what is in force there.
+    #[test]
+    fn the_admin_listener_s_tls_changes_and_whether_it_has_any_does_not() {
+        let tls =
+            |cert: &str| format!("[admin.tls]\ncert = \"{cert}\"\nkey = \"k\"\nclient_auth = \"required\"\n");
+        let with_token = "[admin]\ntoken_file = \"t\"\n";
+        assert_eq!(said(&tls("one"), &tls("two")), ["admin.tls.cert: \"one\" -> \"two\""]);
+        assert_eq!(
+            said("", "[admin]\norigins = [\"https://ops.example\"]\n"),
+            ["admin.origins: [] -> [\"https://ops.example\"]"]
+        );
+        for (old, new) in [(with_token, tls("one")), ("", tls("one"))] {
+            let changes = said(old, &new);
+            assert!(
+                !changes.is_empty() && changes.iter().all(|line| line.ends_with("(takes a restart)")),
+                "{changes:?}"
+            );
+        }
     }
 
     #[test]

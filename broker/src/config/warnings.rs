@@ -22,7 +22,7 @@ pub fn warnings(config: &Config) -> Vec<(String, String)> {
     let of_auth = plain_urls(&config.auth).chain(two_kinds(&config.auth));
     warnings.extend(of_auth.map(|(key, text)| (format!("auth.{key}"), text)));
     warnings.extend(open_files(config).map(|(key, text)| (key.to_owned(), text)));
-    warnings.extend(config.admin.warning().map(|(key, text)| (format!("admin.{key}"), text)));
+    warnings.extend(config.admin.warnings(now).into_iter().map(|(key, text)| (format!("admin.{key}"), text)));
     warnings
 }
 

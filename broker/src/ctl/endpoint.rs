@@ -1,7 +1,7 @@
 //! The admin listener of a broker: where it is, and what it answers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::Value;
-use tidewire::auth::{Fetch, FetchError};
+use tidewire::auth::{ClientCertificate, Fetch, FetchError};
 use tidewire::config::{AdminConfig, AdminToken, Bind, Sources, load_unchecked};
 
 use super::Place;
@@ -27,6 +27,10 @@ pub(super) struct Endpoint {
     name: String,
     at: At,
     token: Option<AdminToken>,
+    /// The authority that is trusted besides this machine's, in PEM.
+    ca: Option<Vec<u8>>,
+    /// A certificate to show, and its key, in PEM.
+    certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 enum At {
@@ -60,7 +64,7 @@ impl Endpoint {
         };
         let name = match &place.url {
             Some(url) => url.clone(),
-            None => url_of(&admin.bind)?,
+            None => url_of(&admin)?,
         };
         let at = match Bind::parse(&name) {
             Some(Bind::Unix(path)) => At::Unix(path),
@@ -68,7 +72,13 @@ impl Endpoint {
         };
         let token_file = place.token_file.as_ref().or(admin.token_file.as_ref());
         let token = token_file.map(|file| AdminToken::load(file)).transpose()?;
-        Ok(Self { name, at, token })
+        let ca = place.ca.as_deref().map(read).transpose()?;
+        let certificate = match (&place.cert, &place.key) {
+            (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
+            (None, None) => None,
+            _ => return Err("--cert and --key go together: a certificate and its key".to_owned()),
+        };
+        Ok(Self { name, at, token, ca, certificate })
     }
 
     /// Asks, and waits for the whole answer.
@@ -128,7 +138,7 @@ impl Endpoint {
 
     fn way(&self, path: &str) -> Result<(Fetch, Uri), String> {
         let (fetch, base) = match &self.at {
-            At::Web(base) => (Fetch::new(None, TIMEOUT)?, base.as_str()),
+            At::Web(base) => (self.fetch_web()?, base.as_str()),
             At::Unix(path) => (Fetch::over_unix(path.clone(), TIMEOUT), "http://localhost"),
         };
         let uri: Result<Uri, _> = format!("{base}{path}").parse();
@@ -138,6 +148,12 @@ impl Endpoint {
             format!("\"{name}\" is neither a URL such as http://127.0.0.1:8081 nor unix:/path")
         })?;
         Ok((fetch, uri))
+    }
+
+    fn fetch_web(&self) -> Result<Fetch, String> {
+        let certificate = self.certificate.as_ref().map(|(chain, key)| ClientCertificate { chain, key });
+        Fetch::proving(self.ca.as_deref(), certificate, TIMEOUT)
+            .map_err(|text| format!("--ca, --cert or --key: {text}"))
     }
 
     fn unreachable(&self, error: &FetchError) -> String {
@@ -155,7 +171,9 @@ impl Endpoint {
             Err(_) => String::from_utf8_lossy(&reply.body).chars().take(SHOWN_CHARS_MAX).collect(),
         };
         let advice = match (reply.status, &self.token) {
-            (StatusCode::UNAUTHORIZED, None) => "\nName the file with the token by --token-file or --config.",
+            (StatusCode::UNAUTHORIZED, None) => {
+                "\nName the file with the token by --token-file or --config, or a certificate by --cert and --key."
+            }
             (StatusCode::UNAUTHORIZED, Some(_)) => "\nThe token is another one.",
             _ => "",
         };
@@ -173,8 +191,13 @@ fn configured(file: Option<PathBuf>) -> Result<AdminConfig, String> {
     Ok(config.admin)
 }
 
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
 /// How what is bound there is reached from this machine.
-fn url_of(bind: &str) -> Result<String, String> {
+fn url_of(admin: &AdminConfig) -> Result<String, String> {
+    let (bind, scheme) = (&admin.bind, if admin.tls.is_some() { "https" } else { "http" });
     let of_address = |address: SocketAddr| match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
@@ -182,7 +205,7 @@ fn url_of(bind: &str) -> Result<String, String> {
     };
     match Bind::parse(bind) {
         Some(Bind::Unix(_)) => Ok(bind.to_owned()),
-        Some(Bind::Ip(address)) if address.port() != 0 => Ok(format!("http://{}", of_address(address))),
+        Some(Bind::Ip(address)) if address.port() != 0 => Ok(format!("{scheme}://{}", of_address(address))),
         _ if bind.is_empty() => Err("admin.bind is \"\": the broker has no admin listener".to_owned()),
         _ => Err(format!("admin.bind = \"{bind}\" does not say where the broker is: name it by --url")),
     }
@@ -204,7 +227,8 @@ mod tests {
             ("systemd:admin", None),
             ("", None),
         ] {
-            assert_eq!(url_of(bind).ok().as_deref(), expected, "{bind}");
+            let admin = AdminConfig { bind: bind.to_owned(), ..AdminConfig::default() };
+            assert_eq!(url_of(&admin).ok().as_deref(), expected, "{bind}");
         }
     }
 }

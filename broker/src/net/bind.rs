@@ -94,7 +94,8 @@ pub fn bind_or_take(config: ListenerConfig, passed: &mut Passed) -> Result<Bound
 fn alpn(config: &ListenerConfig) -> &'static [&'static [u8]] {
     match (config.transport, config.protocols.as_slice()) {
         (Transport::Ws, _) if config.http2 => &[b"h2", b"http/1.1"],
-        (Transport::Ws, _) => &[b"http/1.1"],
+        // Without a protocol it is the admin listener.
+        (Transport::Ws, _) | (Transport::Tcp, []) => &[b"http/1.1"],
         (Transport::Tcp, [ProtocolName::Mqtt]) => &[b"mqtt"],
         (Transport::Tcp, _) => &[],
     }

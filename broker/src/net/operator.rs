@@ -12,14 +12,15 @@ use hyper_util::rt::TokioIo;
 use tidewire_protocols::websocket::Subprotocol;
 use tidewire_protocols::websocket::deflate::Policy;
 
+use super::Socket;
 use super::begun::Begun;
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
-use super::{Raw, Socket};
 use crate::auth::Arrival;
 use crate::broker::Broker;
 use crate::config::{ListenerConfig, ProtocolName, Transport};
 use crate::counters::Carrier;
+use crate::session::Signal;
 
 /// WebSockets at once: a few pages, each with a few.
 const WEB_SOCKETS_MAX: usize = 64;
@@ -39,15 +40,21 @@ impl Operators {
         Self { state: Arc::new(ListenerState::new(broker, config, None)) }
     }
 
-    /// Answers a request for a WebSocket of somebody who may have one: of which page it comes and whose it is has been looked
-    /// at. What is granted is served by a task of its own, once hyper has sent the answer and given the socket back.
-    pub fn answer<B>(&self, mut request: Request<B>) -> Response<Full<Bytes>> {
+    /// Answers a request for a WebSocket of somebody who may have one until `ended`: of which page it comes and whose it is
+    /// has been looked at. What is granted is served by a task of its own, once hyper has sent the answer and given the socket
+    /// back.
+    pub fn answer<B>(
+        &self,
+        mut request: Request<B>,
+        ended: impl Future<Output = ()> + Send + 'static,
+    ) -> Response<Full<Bytes>> {
         let granted =
             Place::take(&self.state).and_then(|place| Ok((place, examine(&request, &OperatorSite)?)));
         match granted {
             Ok((place, (agreement, answer))) => {
                 let upgrade = hyper::upgrade::on(&mut request);
-                tokio::spawn(Agreed { state: Arc::clone(&self.state), place, agreement, upgrade }.serve());
+                let agreed = Agreed { state: Arc::clone(&self.state), place, agreement, upgrade };
+                tokio::spawn(agreed.serve(ended));
                 answer
             }
             Err(refused) => {
@@ -67,25 +74,33 @@ struct Agreed {
 }
 
 impl Agreed {
-    async fn serve(self) {
+    async fn serve(self, ended: impl Future<Output = ()>) {
         let Self { state, place, agreement, upgrade } = self;
         let Ok(upgraded) = upgrade.await else { return };
         // Nothing else is ever served there.
-        let Ok(parts) = upgraded.downcast::<TokioIo<Raw>>() else { return };
-        let raw = parts.io.into_inner();
-        let link = state.broker.new_link(raw.origin(&state.config));
-        link.set_carrier(Carrier { is_web_socket: true, is_tls: false });
+        let Ok(parts) = upgraded.downcast::<TokioIo<Socket>>() else { return };
+        let socket = parts.io.into_inner();
+        let link = state.broker.new_link(socket.origin(&state.config));
+        link.set_carrier(Carrier { is_web_socket: true, is_tls: matches!(socket, Socket::Tls(_)) });
         let listed = Listed::new(&state.broker, Arc::clone(&link));
         let arrival = Arrival {
-            address: raw.peer_address().as_ref().map(SocketAddr::ip),
+            address: socket.peer_address().as_ref().map(SocketAddr::ip),
             listener: Arc::clone(&state.config.name),
             is_operator: true,
             ..Arrival::default()
         };
         let (broker, listener) = (&state.broker, &state.config);
         let begun = Begun { broker, listener, link: &link, arrival };
-        let (stream, protocol) = begun.web_socket(Socket::Raw(raw), &agreement, &parts.read_buf);
-        listed.begin_serving(stream, protocol, None, Some(place)).serving.await;
+        let (stream, protocol) = begun.web_socket(socket, &agreement, &parts.read_buf);
+        let mut served = listed.begin_serving(stream, protocol, None, Some(place));
+        tokio::select! {
+            () = &mut served.serving => return,
+            () = ended => {
+                tracing::info!(%link, "an operator's WebSocket ends, since another token is asked for");
+                link.end(Signal::Kicked);
+            }
+        }
+        served.serving.await;
     }
 }
 
@@ -126,6 +141,8 @@ impl Site for OperatorSite {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use hyper::Version;
 
     use super::*;
@@ -165,7 +182,7 @@ mod tests {
             ("bearer.secret", None),
             ("amqp", None),
         ] {
-            let answer = operators.answer(request(offered));
+            let answer = operators.answer(request(offered), pending());
             let expected =
                 if spoken.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::BAD_REQUEST };
             assert_eq!(answer.status(), expected, "{offered}");
@@ -178,8 +195,11 @@ mod tests {
     async fn so_many_operators_connect_at_once() {
         let operators = operators();
         for _ in 0..WEB_SOCKETS_MAX {
-            assert_eq!(operators.answer(request("mqtt")).status(), StatusCode::SWITCHING_PROTOCOLS);
+            assert_eq!(
+                operators.answer(request("mqtt"), pending()).status(),
+                StatusCode::SWITCHING_PROTOCOLS
+            );
         }
-        assert_eq!(operators.answer(request("mqtt")).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(operators.answer(request("mqtt"), pending()).status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

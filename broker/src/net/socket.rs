@@ -13,6 +13,8 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
 use super::Raw;
+use crate::config::ListenerConfig;
+use crate::session::Origin;
 
 /// A byte stream to one peer.
 #[derive(Debug)]
@@ -66,6 +68,15 @@ impl Socket {
             Self::Raw(raw) => raw.peer_address(),
             Self::Tls(stream) => stream.get_ref().0.peer_address(),
             Self::Http2(_) => None,
+        }
+    }
+
+    /// Where the peer is, for logs, that has come to this listener.
+    pub(super) fn origin(&self, listener: &ListenerConfig) -> Box<dyn Origin> {
+        match self {
+            Self::Raw(raw) => raw.origin(listener),
+            Self::Tls(stream) => stream.get_ref().0.origin(listener),
+            Self::Http2(_) => "an HTTP/2 connection".into(),
         }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidewire::admin::{Access, Admin, Reload, Reloaded, serve};
-use tidewire::config::{Config, ConfigError, ListenerConfig, Transport};
+use tidewire::config::{AdminToken, Config, ConfigError, ListenerConfig, Transport};
 use tidewire::net::bind;
 use tidewire_tests::world::broker_of;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -23,15 +23,20 @@ impl Reload for NoFiles {
     }
 }
 
-/// Serves on a port that the system chooses.
-fn listen() -> (SocketAddr, JoinHandle<()>) {
-    let bound =
-        bind(ListenerConfig::new("admin", "127.0.0.1:0", Transport::Tcp, &[])).expect("a port is free");
-    let address = bound.address().expect("it is bound");
+/// Serves there, for those whom `access` admits.
+fn listen_at(bind_to: &str, access: Access) -> (Option<SocketAddr>, JoinHandle<()>) {
+    let bound = bind(ListenerConfig::new("admin", bind_to, Transport::Tcp, &[])).expect("it is free");
+    let address = bound.address();
     let broker = Arc::new(broker_of(Config::default()));
     let stopping = watch::channel(false).1;
-    let admin = Admin::new(broker, Arc::new(Access::default()), Arc::new(NoFiles), stopping, Some(address));
+    let admin = Admin::new(broker, Arc::new(access), Arc::new(NoFiles), stopping, address);
     (address, tokio::spawn(serve(Arc::new(admin), bound)))
+}
+
+/// Serves everybody on a port that the system chooses.
+fn listen() -> (SocketAddr, JoinHandle<()>) {
+    let (address, serving) = listen_at("127.0.0.1:0", Access::default());
+    (address.expect("it is bound"), serving)
 }
 
 async fn connect(address: SocketAddr) -> TcpStream {
@@ -39,7 +44,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// Says this, and returns all that comes back, and after how many seconds the connection is over.
-async fn says(stream: &mut TcpStream, bytes: &[u8]) -> (String, u64) {
+async fn says(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: &[u8]) -> (String, u64) {
     let begin = Instant::now();
     let mut heard = Vec::new();
     // Who is not listened to may see the connection break.
@@ -82,18 +87,63 @@ async fn a_request_may_have_so_many_bytes() {
     }
 }
 
+/// Waits until so many connections are over.
+async fn are_over(streams: &mut [TcpStream]) -> u64 {
+    let begin = Instant::now();
+    for stream in streams {
+        says(stream, b"").await;
+    }
+    begin.elapsed().as_secs()
+}
+
 #[tokio::test(start_paused = true)]
-async fn so_many_are_served_at_once_and_the_next_waits() {
+async fn whoever_asks_takes_the_place_of_the_one_that_is_silent_for_longest() {
     let (address, _) = listen();
     let mut silent = Vec::new();
-    for _ in 0..63 {
+    for _ in 0..64 {
         silent.push(connect(address).await);
+        // So that the listener comes to have it.
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (heard, after) = says(&mut connect(address).await, HEALTH).await;
-    assert!(heard.starts_with("HTTP/1.1 200") && after == 0, "the 64th after {after} s: {heard}");
-    silent.push(connect(address).await);
-    let (heard, after) = says(&mut connect(address).await, HEALTH).await;
-    assert!(heard.starts_with("HTTP/1.1 200") && after == 5, "the 65th after {after} s: {heard}");
+    assert!(heard.starts_with("HTTP/1.1 200") && after == 0, "the 65th after {after} s: {heard}");
+    assert_eq!(are_over(&mut silent[..1]).await, 0, "the first has made room");
+    let (heard, _) = says(&mut silent[1], HEALTH).await;
+    assert!(heard.starts_with("HTTP/1.1 200"), "the others have not: {heard}");
+    assert_eq!(are_over(&mut silent[2..]).await, 4);
+}
+
+/// More than a Unix socket holds, for everybody.
+const PAGE: &[u8] = b"GET /vendor/mqtt/mqtt.esm.js HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn slow_readers_without_the_token_leave_places_for_those_who_have_it() {
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    let (file, socket) = (folder.path().join("token"), folder.path().join("admin.sock"));
+    std::fs::write(&file, "0123456789abcdef").expect("it can be written to");
+    let token = AdminToken::load(&file).expect("it is one");
+    listen_at(&format!("unix:{}", socket.display()), Access::new(Some(token), false));
+    let connect = || async { UnixStream::connect(&socket).await.expect("the listener accepts") };
+    let mut slow = Vec::new();
+    for _ in 0..48 {
+        let mut stream = connect().await;
+        stream.write_all(PAGE).await.expect("it is taken");
+        stream.readable().await.expect("an answer begins, which is not read");
+        slow.push(stream);
+    }
+    let (heard, after) = says(&mut connect().await, PAGE).await;
+    assert!(heard.starts_with("HTTP/1.1 503") && after == 0, "the 49th after {after} s: {heard:.200}");
+    // What is short is no burden.
+    assert!(says(&mut connect().await, HEALTH).await.0.starts_with("HTTP/1.1 200"));
+    let overview = b"GET /api/v1/overview HTTP/1.1\r\nHost: localhost\r\n\
+                     Authorization: Bearer 0123456789abcdef\r\n\r\n";
+    let (heard, after) = says(&mut connect().await, overview).await;
+    assert!(
+        heard.starts_with("HTTP/1.1 200") && after == 0,
+        "who has the token, after {after} s: {heard:.200}"
+    );
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert!(says(&mut connect().await, PAGE).await.0.starts_with("HTTP/1.1 200"), "they are over");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,5 +4,7 @@ mod description;
 mod limits;
 mod messages;
 mod operate;
+mod operators;
 mod reload;
+mod secure;
 mod site;

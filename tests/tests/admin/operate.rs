@@ -111,7 +111,11 @@ fn a_drain_lets_everybody_leave_and_nobody_in() {
     assert_eq!(site.done(&["drain", "--timeout", "100ms"]), "1 connections leave\n");
     assert!(hears_all(news).starts_with(b"ERROR\nmessage:server shutting down\n"));
     assert_eq!(json(&site.done(&["overview", "--json"]))["draining"], true);
-    assert!(json(&site.done(&["config"]))["listeners"][0]["name"] == "services");
+    let config = json(&site.done(&["config"]));
+    assert_eq!(
+        (&config["listeners"][0]["name"], &config["log"]["level"]),
+        (&"services".into(), &"debug".into())
+    );
     site.daemon.says("drained");
     site.daemon.signal("-TERM");
     assert!(site.daemon.ends().success());

@@ -246,6 +246,12 @@ fn settings_hold_for_who_comes_from_then_on_and_for_the_queues_there_are() {
     let changes = "limits.body_size_max: \"16MiB\" -> \"10B\"\nqueues.length_max: 1000000 -> 2\nreloaded\n";
     let (code, stdout, stderr) = house.ctl(&["reload"]);
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), changes, ""));
+    let shown = house.ctl(&["config"]).1;
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("it is JSON");
+    assert_eq!(
+        (&shown["limits"]["body_size_max"], &shown["queues"]["length_max"]),
+        (&"10B".into(), &2.into())
+    );
     let mut bob = house.enter("bob").expect("he is there");
     assert!(asks(&mut ann, &send("/queue/a", long)).starts_with("RECEIPT\n"), "she keeps what she had");
     assert!(asks(&mut bob, &send("/topic/a", fits)).starts_with("RECEIPT\n"));

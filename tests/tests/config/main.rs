@@ -203,6 +203,11 @@ fn every_fault_is_shown_at_its_line() {
         ("admin", "bind = \"127.0.0.1:8080\"", "bound by the listener \"ws\" already"),
         ("admin", "token_file = \"nowhere.token\"", "nowhere.token"),
         ("admin", "token = \"secret\"", "did you mean \"token_file\""),
+        (
+            "admin",
+            "origins = [\"ops.example\"]",
+            "\"ops.example\" is no origin such as \"https://ops.example\"",
+        ),
         ("mqtt", "redirect = \"server-moved\"", "mqtt.server_reference"),
         ("queues", "length_max = 0", "at least 1"),
         ("queues", "bytes_max = \"0B\"", "at least 1"),
@@ -237,6 +242,40 @@ fn a_service_has_time_to_answer_and_a_token_to_be_sent() {
         let error = the_error(load(&Sources { file: Some(path.clone()), ..Sources::default() })).to_string();
         assert!(error.contains("tidewire.toml:3:1: ") && error.contains(words), "{words}: {error}");
         assert!(!error.contains("secrets") && !error.contains("cret\n"), "{error}");
+    }
+}
+
+/// The faults of this `[admin]`, behind a token that is right, or none.
+fn admin_faults(text: &str) -> Vec<String> {
+    let config: Config = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+    check(&config).into_iter().map(|(key, text)| format!("{key}: {text}")).collect()
+}
+
+#[test]
+fn an_address_that_others_reach_takes_a_certificate_instead_of_the_token() {
+    let (directory, _) = file("");
+    let key = rcgen::KeyPair::generate().expect("a key can be made");
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("the name is one");
+    let certificate = params.self_signed(&key).expect("it can be signed");
+    let name = |name: &str| directory.path().join(name).display().to_string();
+    for (file, text) in [("server.pem", certificate.pem()), ("server.key", key.serialize_pem())] {
+        std::fs::write(name(file), text).expect("a temporary directory can be written to");
+    }
+    let tls = format!("[admin.tls]\ncert = {:?}\nkey = {:?}\n", name("server.pem"), name("server.key"));
+    let asks = format!("client_ca = {:?}\nclient_auth = \"optional\"\n", name("server.pem"));
+    for (bind, rest, fault) in [
+        ("0.0.0.0:8081", format!("{tls}{asks}"), None),
+        ("0.0.0.0:8081", tls.clone(), Some("admin.bind: ")),
+        ("127.0.0.1:8081", tls.clone(), None),
+        ("unix:/run/admin.sock", tls.clone(), Some("admin.tls: ")),
+        ("127.0.0.1:8081", format!("{tls}client_auth = \"required\"\n"), Some("admin.tls.client_auth: ")),
+    ] {
+        let faults = admin_faults(&format!("[admin]\nbind = {bind:?}\n{rest}"));
+        let is_as_expected = match fault {
+            Some(fault) => faults.len() == 1 && faults[0].starts_with(fault),
+            None => faults.is_empty(),
+        };
+        assert!(is_as_expected, "{bind} {rest}: {faults:?}");
     }
 }
 

@@ -51,7 +51,7 @@ async fn backup(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
         }
         None => {
             // Before the work is done: there may be as many streams as may be.
-            let (sender, mut answer) = admin.streams.open("application/x-ndjson")?;
+            let (sender, mut answer) = admin.streams.open("application/x-ndjson", call.grant())?;
             let (file, exported) = admin.off_thread(|admin| admin.broker.backup()).await?.map_err(refuse)?;
             answer.headers_mut().insert(UNREADABLE, HeaderValue::from(exported.unreadable));
             tokio::spawn(send(file, sender));
@@ -73,8 +73,8 @@ async fn send(mut file: impl Read + Send + 'static, mut sender: BodySender) {
             Ok((_, piece)) if piece.is_empty() => return,
             Ok((rest, piece)) => {
                 file = rest;
-                if sender.send(piece).await.is_err() {
-                    return;
+                if let Err(gone) = sender.send(piece).await {
+                    return sender.abort(gone.into());
                 }
             }
             Err(error) => {

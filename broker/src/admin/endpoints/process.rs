@@ -46,10 +46,15 @@ struct Draining {
     timeout_secs: f64,
 }
 
-/// Secrets are in files of their own; the configuration has their names.
+/// What is in effect, after reloads too. Secrets are in files of their own; the configuration has their names.
 async fn config(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     call.says_nothing()?;
-    Ok(done(&admin.broker.config().masked()))
+    let mut config = admin.broker.config().masked();
+    if let Some(log) = &admin.log {
+        // It may have been changed at run time.
+        config.log.level = log.current();
+    }
+    Ok(done(&config))
 }
 
 async fn log(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {

@@ -11,7 +11,7 @@ use crate::admin::Admin;
 use crate::admin::answer::{Answer, Refused};
 use crate::admin::call::{Call, bad};
 use crate::admin::routes::Routes;
-use crate::admin::stream::BodySender;
+use crate::admin::stream::{BodySender, Gone};
 use crate::broker::{Trace, Watched};
 
 /// How long a trace goes on at most, and if nothing is said.
@@ -45,7 +45,7 @@ async fn trace(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
     if !(1..=SECS_MAX).contains(&secs) {
         return Err(bad("the query: secs is from 1 to 3600"));
     }
-    let (sender, answer) = admin.streams.open("text/event-stream")?;
+    let (sender, answer) = admin.streams.open("text/event-stream", call.grant())?;
     let trace = admin.off_thread(move |admin| admin.broker.trace(watched)).await?;
     tokio::spawn(send(trace, sender, Instant::now() + Duration::from_secs(secs)));
     Ok(answer)
@@ -53,11 +53,22 @@ async fn trace(admin: Arc<Admin>, call: Call) -> Result<Answer, Refused> {
 
 /// Sends what happens, until it is over or the watcher has gone.
 async fn send(trace: Trace, mut sender: BodySender, ends_at: Instant) {
+    if let Err(gone) = follow(&trace, &mut sender, ends_at).await {
+        sender.abort(gone.into());
+    }
+}
+
+async fn follow(trace: &Trace, sender: &mut BodySender, ends_at: Instant) -> Result<(), Gone> {
     // Said at once, so that a watcher knows from when on nothing is missed.
     let mut piece = String::from(": begun\n\n");
-    while Instant::now() < ends_at && sender.send(std::mem::take(&mut piece)).await.is_ok() {
+    while Instant::now() < ends_at {
+        sender.send(std::mem::take(&mut piece)).await?;
         let quiet_until = ends_at.min(Instant::now() + QUIET_INTERVAL);
-        match tokio::time::timeout_at(quiet_until, trace.next()).await {
+        let next = tokio::select! {
+            next = tokio::time::timeout_at(quiet_until, trace.next()) => next,
+            gone = sender.revoked() => return Err(gone),
+        };
+        match next {
             Ok(events) => {
                 for event in events {
                     match serde_json::to_string(&event) {
@@ -69,4 +80,5 @@ async fn send(trace: Trace, mut sender: BodySender, ends_at: Instant) {
             Err(_) => piece.push_str(": quiet\n\n"),
         }
     }
+    Ok(())
 }
