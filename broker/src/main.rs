@@ -59,7 +59,7 @@ enum Command {
     /// Add or change a user; asks for the password on the terminal, or reads it from standard input.
     Passwd(passwd::Arguments),
     /// Tell a broker that runs what to do, over its admin listener.
-    Ctl(ctl::Arguments),
+    Ctl(Box<ctl::Arguments>),
     /// Look at a store that no broker has open, and copy it.
     Store(store_command::Arguments),
     #[command(flatten)]

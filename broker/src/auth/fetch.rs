@@ -80,10 +80,10 @@ impl Fetch {
         let mut roots = RootCertStore::empty();
         // What of the system's cannot be read is left out: whom it was for is then not trusted.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Some(pem) = extra_ca {
-            if roots.add_parsable_certificates(certificates(pem)?).0 == 0 {
-                return Err(NO_CERTIFICATE.to_owned());
-            }
+        if let Some(pem) = extra_ca
+            && roots.add_parsable_certificates(certificates(pem)?).0 == 0
+        {
+            return Err(NO_CERTIFICATE.to_owned());
         }
         let tls = ClientConfig::builder().with_root_certificates(roots);
         let tls = match certificate {
