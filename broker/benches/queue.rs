@@ -75,7 +75,7 @@ impl Bench {
             is_auto_delete: false,
             is_browser: false,
         };
-        let client = SessionKey { protocol: ProtocolKind::Mqtt, client_id: "bench".into() };
+        let client = SessionKey::new(ProtocolKind::Mqtt, "bench".into());
         let joined = bench.queue.join(client, terms, &bench.feed, &mut Vec::new());
         assert!(matches!(joined, Ok(Ok(_))), "the queue has room for a consumer");
         bench
