@@ -134,7 +134,7 @@ fn filters(index: usize) -> (String, Option<String>) {
 
 fn session(number: usize) -> Arc<Session> {
     let id = SessionId(number as u64 + 1);
-    let key = SessionKey { protocol: ProtocolKind::Mqtt, client_id: id.0.to_string().into() };
+    let key = SessionKey::new(ProtocolKind::Mqtt, id.0.to_string().into());
     let limits = Config::default().session.outbox_limits();
     Arc::new(Session::new(id, key, 0, limits, Box::new(Nowhere)))
 }
