@@ -115,7 +115,7 @@ async fn a_publish_that_is_refused_is_an_error() {
     let mut alice = world.client("alice").await;
     alice.publishes(publish("$queue/jobs", "m").qos1(1)).await;
     alice.says(publish("$queue/jobs", "m").qos1(2)).await;
-    alice.hears(pub_ack(2).because(ReasonCode::QuotaExceeded)).await;
+    alice.hears(pub_ack(2).because(ReasonCode::QuotaExceeded).explained()).await;
     let spans = collector.sees(4).await;
     let [taken, _, refused, _] = spans.as_slice() else { panic!("{spans:?}") };
     assert!(!taken.has_failed && refused.has_failed, "{spans:?}");
