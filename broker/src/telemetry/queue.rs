@@ -96,10 +96,6 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use tokio::time::Instant;
-
     use super::*;
     use crate::clock::Clock;
     use crate::spans::{Beginning, Outcome, Party, Recording, TraceContext};
@@ -121,8 +117,8 @@ mod tests {
         queue.take().iter().map(Recorded::span_count).collect()
     }
 
-    #[tokio::test]
-    async fn there_is_room_for_so_many_spans_and_batches_have_a_size() {
+    #[test]
+    fn there_is_room_for_so_many_spans_and_batches_have_a_size() {
         let queue = Queue::new(1_100);
         for (spans, is_taken) in [(1_000, true), (101, false), (100, true), (1, false)] {
             assert_eq!(queue.push(recorded(spans)), is_taken, "{spans}");
@@ -132,27 +128,5 @@ mod tests {
         assert_eq!(taken(&queue), [100, 500]);
         assert_eq!(taken(&queue), [0; 0]);
         assert!(queue.push(recorded(1_100)), "what was taken has made room");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn spans_wait_for_each_other_until_they_are_many() {
-        let queue = Arc::new(Queue::new(10_000));
-        let interval = Duration::from_secs(1);
-        for (spans, waited) in [(&[1, 1][..], interval), (&[1, BATCH_SPANS], Duration::ZERO)] {
-            let pushing = Arc::clone(&queue);
-            let spans = spans.to_vec();
-            tokio::spawn(async move {
-                for spans in spans {
-                    assert!(pushing.push(recorded(spans)));
-                    tokio::task::yield_now().await;
-                }
-            });
-            let began = Instant::now();
-            queue.gather(interval).await;
-            // Timers are exact to a millisecond.
-            let took = began.elapsed();
-            assert!(took >= waited && took < waited + Duration::from_millis(2), "{took:?}");
-            queue.take();
-        }
     }
 }

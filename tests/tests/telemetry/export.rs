@@ -170,6 +170,20 @@ async fn beyond_the_queue_s_bound_spans_are_dropped() {
 }
 
 #[tokio::test]
+async fn many_spans_do_not_wait_for_more() {
+    /// As many as are exported together.
+    const BATCH: u64 = 512;
+    let (collector, world) = stage(1.0, |config| config.telemetry.interval = LONG).await;
+    let mut alice = world.client("alice").await;
+    for published in 1..=BATCH / SPANS {
+        assert_eq!(collector.server.count(), 0, "before publish {published}");
+        alice.publishes(publish("t", "m").qos1(1)).await;
+    }
+    comes_to(&world, BATCH, 0).await;
+    assert_eq!(collector.server.count(), 1);
+}
+
+#[tokio::test]
 async fn a_stop_exports_what_waits_and_then_ends() {
     let collector = Collector::start().await;
     let world = world(&collector.endpoint(), 1.0, |config| config.telemetry.interval = LONG);

@@ -2,7 +2,7 @@
 //! a collector of its own on a real socket, and so real time.
 //!
 //! * `collector`: the collector, and what it is shown; `stage`: a broker that exports to it, and its clients
-//! * `carried`: contexts that come and go with messages; `spans`: what is recorded of a publish
+//! * `carried`: contexts that come and go with messages; `spans`: what is recorded of a publish, and when: `recording`
 //! * `export`: a collector that is away, refuses or has enough; `daemon`: the program, up to its stop
 //! * `readers`: that OpenTelemetry's own library reads what is sent
 
@@ -11,6 +11,7 @@ mod collector;
 mod daemon;
 mod export;
 mod readers;
+mod recording;
 mod spans;
 mod stage;
 
