@@ -1,8 +1,6 @@
 //! What clients publish, recorded as a trace where that is wanted: see [`telemetry`](crate::telemetry). Where it is off, each
 //! publish costs a look at whether it is, and each delivery another.
 
-use std::sync::Arc;
-
 use super::Broker;
 use super::offer::protocol_of;
 use super::publish::PublishRefused;
@@ -121,7 +119,7 @@ pub(super) fn note_offer(
 }
 
 fn party(session: &Session) -> Party {
-    Party { client_id: Arc::clone(&session.key().client_id), protocol: protocol_of(session).name() }
+    Party::new(&session.key().client_id, protocol_of(session).name())
 }
 
 fn error_type(refused: PublishRefused) -> &'static str {

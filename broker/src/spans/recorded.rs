@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use super::{SpanId, TraceContext};
 
+/// A topic name or a client's is kept so far, in bytes: either may have 65,535, and many wait for a collector that is away.
+const TEXT_BYTES_MAX: usize = 512;
+
 /// A publish that is over. One of these is some hundred bytes, and some fifty for each delivery, besides its texts.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -13,7 +16,7 @@ pub struct Recorded {
     pub parent: Option<SpanId>,
     /// What vendors say of the trace (`tracestate`), where it is short enough to be kept.
     pub state: Option<Box<str>>,
-    /// The topic name.
+    /// The topic name; of a very long one, the beginning.
     pub topic: Box<str>,
     /// Bytes of the payload.
     pub payload_bytes: usize,
@@ -52,10 +55,24 @@ pub struct Period {
 /// A client, as spans name it.
 #[derive(Clone, Debug)]
 pub struct Party {
-    /// MQTT's client identifier, or the name of a session of STOMP.
+    /// MQTT's client identifier, or the name of a session of STOMP; of a very long one, the beginning.
     pub client_id: Arc<str>,
     /// What it speaks: `mqtt` or `stomp`.
     pub protocol: &'static str,
+}
+
+impl Party {
+    /// The client of that name.
+    pub fn new(client_id: &Arc<str>, protocol: &'static str) -> Self {
+        let kept = clipped(client_id);
+        let client_id = if kept.len() == client_id.len() { Arc::clone(client_id) } else { kept.into() };
+        Self { client_id, protocol }
+    }
+}
+
+/// What is kept of a text.
+pub(super) fn clipped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
 }
 
 /// That it was found out who receives a message.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::recorded::clipped;
 use super::{Delivery, Outcome, Party, Period, Recorded, Route, SpanId, TraceContext};
 use crate::clock::{Clock, Now};
 
@@ -44,7 +45,7 @@ impl Recording {
             context: beginning.context,
             parent: beginning.parent,
             state: beginning.state,
-            topic: beginning.topic.into(),
+            topic: clipped(beginning.topic).into(),
             payload_bytes: beginning.payload_bytes,
             qos: beginning.qos,
             publisher: beginning.publisher,

@@ -6,17 +6,17 @@ use tidewire::clock::Clock;
 use tidewire::spans::{Beginning, Outcome, Party, Period, Recording, TraceContext};
 
 fn party(client_id: &str) -> Party {
-    Party { client_id: client_id.into(), protocol: "mqtt" }
+    Party::new(&client_id.into(), "mqtt")
 }
 
 /// A recording of a publish that has room for one delivery.
-fn begins(clock: &Clock) -> Recording {
+fn begins(clock: &Clock, topic: &str) -> Recording {
     let context = TraceContext::recorded(None).expect("the system has random numbers");
     let beginning = Beginning {
         context,
         parent: None,
         state: None,
-        topic: "t",
+        topic,
         payload_bytes: 1,
         qos: 0,
         publisher: party("ann"),
@@ -36,7 +36,7 @@ fn period(began_ms: u64, ended_ms: u64) -> Period {
 #[tokio::test(start_paused = true)]
 async fn each_span_has_its_own_time() {
     let clock = Clock::tied_to_runtime(5);
-    let recording = begins(&clock);
+    let recording = begins(&clock, "t");
     passes().await;
     recording.note_receivers(2);
     recording.note_receivers(3);
@@ -54,4 +54,19 @@ async fn each_span_has_its_own_time() {
     assert_eq!((delivery.period, &*delivery.receiver.client_id), (period(7, 8), "bob"));
     assert_eq!((recorded.deliveries_left_out, recorded.span_count()), (1, 3));
     assert!(route.span != delivery.span && route.span != recorded.context.span);
+}
+
+/// Whoever publishes must not fill the memory by names while a collector is away.
+#[tokio::test(start_paused = true)]
+async fn of_very_long_names_the_beginning_is_kept() {
+    for (name, text, kept) in [
+        ("short", "t".to_owned(), 1),
+        ("as long as may be", "t".repeat(512), 512),
+        ("longer", "t".repeat(513), 512),
+        ("with a letter in the way", format!("{}\u{e9}", "t".repeat(511)), 511),
+    ] {
+        let recorded = begins(&Clock::tied_to_runtime(0), &text).end(None);
+        assert_eq!(*recorded.topic, text[..kept], "{name}");
+        assert_eq!(*party(&text).client_id, text[..kept], "{name}");
+    }
 }
