@@ -1,6 +1,7 @@
-//! The client against a broker in the same process, which says and does what each test wants, and in virtual time: a wait
-//! of minutes takes none.
+//! The client against a broker in the same process, which says and does what each test wants, and mostly in virtual
+//! time: a wait of minutes takes none.
 
+mod carriers;
 mod chaos;
 mod credentials;
 mod delivery;

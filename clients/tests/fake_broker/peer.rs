@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::BytesMut;
 use tidewire_client::Connector;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
 use super::within;
@@ -33,17 +33,26 @@ impl Broker {
     /// The next connection that a client opens.
     pub(crate) async fn accept(&mut self) -> Peer {
         let stream = within(self.connections.recv()).await.expect("a client connects");
-        Peer { stream, input: BytesMut::new() }
+        Peer::new(stream)
     }
 }
 
 /// The broker's end of one connection. Dropping it loses the connection.
 pub(crate) struct Peer {
-    stream: DuplexStream,
+    stream: Box<dyn Duplex>,
     pub(crate) input: BytesMut,
 }
 
+/// Both directions of a byte stream.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
 impl Peer {
+    pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self { stream: Box::new(stream), input: BytesMut::new() }
+    }
+
     pub(crate) async fn say(&mut self, bytes: &[u8]) {
         // A client that is gone hears nothing.
         let _ = self.stream.write_all(bytes).await;
