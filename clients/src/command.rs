@@ -10,6 +10,7 @@ use crate::message::Message;
 use crate::subscription::Subscription;
 
 /// One wish. Those of one application are done in their order.
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and a box is an allocation for each")]
 pub(crate) enum Command {
     Publish(Publication),
     Subscribe {

@@ -47,14 +47,18 @@ pub async fn connect(url: &Url, options: Options) -> Result<Client, Error> {
     Ok(client)
 }
 
-fn session(protocol: Protocol, url: &Url, options: &Arc<Options>, replies: &Arc<Replies>) -> Box<dyn Session> {
+fn session(
+    protocol: Protocol,
+    url: &Url,
+    options: &Arc<Options>,
+    replies: &Arc<Replies>,
+) -> Box<dyn Session> {
     let now = Instant::now().into_std();
     let version = match protocol {
         Protocol::Mqtt5 => Version::V5,
         Protocol::Mqtt311 => Version::V311,
         Protocol::Stomp => {
-            let session =
-                stomp::Session::new(Arc::clone(options), url.host(), Arc::clone(replies), now);
+            let session = stomp::Session::new(Arc::clone(options), url.host(), Arc::clone(replies), now);
             return Box::new(session);
         }
     };

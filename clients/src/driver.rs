@@ -13,6 +13,7 @@
 mod connected;
 mod renewal;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::mailbox::Mailbox;
 use crate::options::{Backoff, Login, Options, Proof, Protocol};
 use crate::session::{Session, Welcome};
 use crate::state::State;
-use crate::transport::{Driven, Transport};
+use crate::transport::{Driven, Transport, is_of_tls};
 use crate::url::{Scheme, Url};
 
 /// See the module.
@@ -113,7 +114,8 @@ impl Driver {
 
     /// Asks for credentials, connects, introduces itself and waits for the welcome.
     async fn open(&mut self) -> Result<Opened, Error> {
-        let login = self.placed(self.options.credentials.login().await?);
+        let login = self.options.credentials.login().await?;
+        let login = self.placed(login);
         let mut headers = self.options.upgrade_headers.clone();
         if let Proof::Bearer(token) = &login.proof {
             headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
@@ -128,16 +130,23 @@ impl Driver {
             if let Some(welcome) = self.session.poll_welcome() {
                 return Ok(Opened { transport, input, welcome, login });
             }
-            match transport.drive(Some(&mut input)).await.map_err(|error| Error::lost(&error))? {
-                Driven::Received => self
-                    .session
-                    .handle_input(now(), &mut input)
-                    .map_err(|error| self.as_answer(error))?,
+            match transport.drive(Some(&mut input)).await.map_err(|error| self.unanswered(&error))? {
+                Driven::Received => {
+                    self.session.handle_input(now(), &mut input).map_err(|error| self.as_answer(error))?;
+                }
                 Driven::Sent => {}
                 Driven::Ended => {
                     return Err(Error::Lost("it was closed without an answer".to_owned()));
                 }
             }
+        }
+    }
+
+    /// A connection that breaks before the welcome.
+    fn unanswered(&self, error: &io::Error) -> Error {
+        match is_of_tls(error) {
+            true => Error::Tls { url: self.url.clone(), detail: error.to_string() },
+            false => Error::lost(error),
         }
     }
 

@@ -71,13 +71,6 @@ pub(crate) struct Collected {
     pub(crate) closing_at: Option<Instant>,
 }
 
-/// Whether a message was taken.
-enum Offered {
-    Taken,
-    /// There is a connection, and more to send than it can.
-    Full(Publication),
-}
-
 impl Mailbox {
     pub(crate) fn new(protocol: Protocol, offline: Bound, client_id: String) -> Self {
         let state = State {
@@ -96,23 +89,21 @@ impl Mailbox {
     /// Takes over a message. Waits while the connection has more to send than it can; without a connection it does not
     /// wait. Nothing is taken if the future is dropped before it is ready.
     pub(crate) async fn publish(&self, publication: Publication) -> Result<(), Error> {
-        let mut publication = match self.offer(publication, false)? {
-            Offered::Taken => return Ok(()),
-            Offered::Full(publication) => publication,
-        };
+        let Some(mut publication) = self.offer(publication, false)? else { return Ok(()) };
         loop {
             let mut emptied = pin!(self.emptied.notified());
             // Before the look, so that what happens between the two is not missed.
             emptied.as_mut().enable();
             publication = match self.offer(publication, true)? {
-                Offered::Taken => return Ok(()),
-                Offered::Full(publication) => publication,
+                None => return Ok(()),
+                Some(publication) => publication,
             };
             emptied.await;
         }
     }
 
-    fn offer(&self, publication: Publication, is_waiting: bool) -> Result<Offered, Error> {
+    /// Takes over a message; gives it back if there is a connection, and more to send than that can.
+    fn offer(&self, publication: Publication, is_waiting: bool) -> Result<Option<Publication>, Error> {
         let mut state = self.state.lock();
         state.check_open()?;
         let bytes = publication.bytes();
@@ -123,14 +114,14 @@ impl Mailbox {
                 limits.check(&publication.message)?;
                 if !state.has_room(ONLINE, 0) {
                     state.is_awaited |= is_waiting;
-                    return Ok(Offered::Full(publication));
+                    return Ok(Some(publication));
                 }
             }
         }
         state.messages += 1;
         state.bytes += bytes;
         state.put(Command::Publish(publication), &self.filled);
-        Ok(Offered::Taken)
+        Ok(None)
     }
 
     /// Takes over anything but a message. There are no more of them than somebody waits for or has made before.

@@ -128,8 +128,11 @@ impl Messages {
     fn leave(&mut self, is_for_good: bool) -> Vec<Answer> {
         self.acknowledge();
         let (waiting, _) = self.inbox.abandon();
-        let unread: Vec<Token> =
-            mem::take(&mut self.batch).into_iter().chain(waiting).filter_map(|delivery| delivery.token).collect();
+        let unread: Vec<Token> = mem::take(&mut self.batch)
+            .into_iter()
+            .chain(waiting)
+            .filter_map(|delivery| delivery.token)
+            .collect();
         let mailbox = &self.handle.mailbox;
         let mut answers = Vec::new();
         for id in mem::take(&mut self.ids) {

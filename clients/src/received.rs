@@ -78,7 +78,9 @@ impl Received {
     pub async fn reply_with(&self, answer: Message) -> Result<Acknowledgement, Error> {
         let properties = &self.message.properties;
         let Some(topic) = &properties.response_topic else {
-            return Err(Error::Invalid("this message asks for no reply: it has no response topic".to_owned()));
+            return Err(Error::Invalid(
+                "this message asks for no reply: it has no response topic".to_owned(),
+            ));
         };
         let mut answer = Message { topic: topic.clone(), ..answer };
         answer.properties.correlation_data.clone_from(&properties.correlation_data);

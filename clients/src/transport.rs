@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 
 pub use self::connector::Connector;
+pub(crate) use self::connector::is_of_tls;
 use self::plain::Plain;
 use self::websocket::WebSocket;
 use crate::error::Error;

@@ -65,9 +65,7 @@ fn credentials(version: Version, login: &Login) -> (Option<&str>, Option<&[u8]>)
     let user_name = login.user_name.as_deref();
     match &login.proof {
         Proof::Password(password) => (user_name, Some(password)),
-        Proof::Token(token) => {
-            (user_name.or((!version.is_v5()).then_some("")), Some(token.as_bytes()))
-        }
+        Proof::Token(token) => (user_name.or((!version.is_v5()).then_some("")), Some(token.as_bytes())),
         Proof::None | Proof::Bearer(_) | Proof::Authentication { .. } => (user_name, None),
     }
 }
@@ -129,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_token_stands_where_a_password_does() {
-        let (name, secret) = (|name: &str| Some(name.to_owned()), |text: &str| Some(text.as_bytes().to_vec()));
+        let (name, secret) =
+            (|name: &str| Some(name.to_owned()), |text: &str| Some(text.as_bytes().to_vec()));
         for (version, login, seen) in [
             (Version::V5, Login::anonymous(), (None, None)),
             (Version::V5, Login::password("ann", "pencil"), (name("ann"), secret("pencil"))),

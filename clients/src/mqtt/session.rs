@@ -20,8 +20,8 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use tidewire_protocols::mqtt::{
-    Auth, ConnAck, Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, PropertiesBuf, Property, Publish,
-    Qos, ReasonCode, Version, decode,
+    Auth, ConnAck, Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, PropertiesBuf, Property,
+    Publish, Qos, ReasonCode, Version, decode,
 };
 
 use self::incoming::Incoming;
@@ -30,7 +30,7 @@ use self::requests::Ending;
 use self::routes::Routes;
 use super::grant::Grant;
 use super::keep_alive::{Due, KeepAlive};
-use super::{attributes, connect, explain, malformed, refusal};
+use super::{attributes, connect, malformed, refusal};
 use crate::command::{Command, Publication, Settlement, Token, Verdict, settle};
 use crate::error::Error;
 use crate::message::Message;
@@ -136,7 +136,12 @@ impl Session {
         self.keep_alive = KeepAlive::new(grant.keep_alive, now);
         self.incoming.handle_connected(grant.session_present);
         let by_identifier = self.version.is_v5() && grant.subscription_identifiers;
-        self.routes.handle_connected(grant.session_present, !self.is_begun, by_identifier, &mut self.incoming);
+        self.routes.handle_connected(
+            grant.session_present,
+            !self.is_begun,
+            by_identifier,
+            &mut self.incoming,
+        );
         self.phase = Phase::Open;
         self.is_begun = true;
         for ending in std::mem::take(&mut self.endings) {
@@ -199,9 +204,7 @@ impl Session {
         let Some(group) = self.routes.subscriptions.get(group_id) else { return };
         let identifier = self.routes.identifier(group_id);
         let subscription = Arc::clone(&group.subscription);
-        if let Err(error) =
-            self.outgoing.subscribe(group_id, &subscription, identifier, &mut self.output)
-        {
+        if let Err(error) = self.outgoing.subscribe(group_id, &subscription, identifier, &mut self.output) {
             self.routes.subscriptions.remove(group_id, Some(&error));
         }
     }
@@ -233,8 +236,7 @@ impl Session {
             let mut properties = PropertiesBuf::default();
             properties.push(Property::AuthenticationMethod(method));
             properties.push(Property::AuthenticationData(data));
-            let auth =
-                Auth { reason: ReasonCode::ReAuthenticate, properties: properties.as_properties() };
+            let auth = Auth { reason: ReasonCode::ReAuthenticate, properties: properties.as_properties() };
             Packet::Auth(auth).encode(self.version, &mut self.output);
         }
     }

@@ -232,7 +232,11 @@ mod tests {
             (Login::password("u", "p"), 3600, None),
             (Login::anonymous(), 3600, None),
         ] {
-            assert_eq!(login.clone().with_expiry(seconds(expires_in)).renew_in(), renew_in.map(seconds), "{login:?}");
+            assert_eq!(
+                login.clone().with_expiry(seconds(expires_in)).renew_in(),
+                renew_in.map(seconds),
+                "{login:?}"
+            );
             assert_eq!(login.renew_in(), None);
         }
     }

@@ -138,7 +138,8 @@ impl Backoff {
 
     fn longest_wait(&self) -> Duration {
         let Reconnect { initial, maximum, factor, .. } = self.policy;
-        let grown = initial.as_secs_f64() * factor.max(1.0).powi(self.attempts.try_into().unwrap_or(i32::MAX));
+        let grown =
+            initial.as_secs_f64() * factor.max(1.0).powi(self.attempts.try_into().unwrap_or(i32::MAX));
         Duration::try_from_secs_f64(grown).map_or(maximum, |grown| grown.min(maximum))
     }
 }

@@ -58,9 +58,7 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
         let builder = match (self.is_insecure, &self.ca_file) {
-            (true, _) => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone { provider }))
-            }
+            (true, _) => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone { provider })),
             (false, Some(path)) => builder.with_root_certificates(authorities(path)?),
             (false, None) => builder.with_root_certificates(authorities_of_the_system()?),
         };
@@ -98,10 +96,8 @@ fn authorities_of_the_system() -> Result<Arc<RootCertStore>, String> {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let failed = |error: rustls::pki_types::pem::Error| format!("{}: {error}", path.display());
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(failed)?
-        .collect::<Result<_, _>>()
-        .map_err(failed)?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
     match certificates.is_empty() {
         true => Err(format!("{}: there is no certificate in it", path.display())),
         false => Ok(certificates),

@@ -78,14 +78,8 @@ fn heart_beat(keep_alive: Duration) -> HeartBeat {
 }
 
 /// What Tidewire, RabbitMQ, ActiveMQ and Artemis say of them.
-const CREDENTIALS: [&str; 6] = [
-    "access refused",
-    "bad connect",
-    "authentication",
-    "user name [",
-    "security error",
-    "not authorized",
-];
+const CREDENTIALS: [&str; 6] =
+    ["access refused", "bad connect", "authentication", "user name [", "security error", "not authorized"];
 
 #[cfg(test)]
 mod tests {

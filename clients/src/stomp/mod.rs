@@ -20,7 +20,9 @@ pub(crate) fn check_message(message: &Message) -> Result<(), Error> {
 /// A topic or destination that is to be named in a frame.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     match name.is_empty() || name.contains('\0') {
-        true => Err(Error::Invalid(format!("{name:?} is no destination: it has a character at least, and no NUL"))),
+        true => Err(Error::Invalid(format!(
+            "{name:?} is no destination: it has a character at least, and no NUL"
+        ))),
         false => Ok(()),
     }
 }

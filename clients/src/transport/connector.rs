@@ -55,7 +55,7 @@ pub(super) async fn open(url: &Url, tls: &Tls, connector: Option<&Connector>) ->
         (None, Some(socket)) => UnixStream::connect(socket).await.map(|stream| Box::new(stream) as Stream),
         (None, None) => open_tcp(url).await.map(|stream| Box::new(stream) as Stream),
     };
-    let stream = opened.map_err(|error| Error::Connect { url: url.clone(), source: Arc::new(error) })?;
+    let stream = opened.map_err(|error| not_connected(url, error))?;
     if url.scheme().is_tls() { shake_hands(stream, url, tls).await } else { Ok(stream) }
 }
 
@@ -76,10 +76,21 @@ async fn shake_hands(stream: Stream, url: &Url, tls: &Tls) -> Result<Stream, Err
     let config = read.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
     match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
         Ok(stream) => Ok(Box::new(stream)),
-        // What rustls objects to stays so; a connection that breaks may hold the next time.
-        Err(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            Err(failed(error.to_string()))
-        }
-        Err(error) => Err(Error::Connect { url: url.clone(), source: Arc::new(error) }),
+        Err(error) => Err(not_connected(url, error)),
     }
+}
+
+/// What an error before the protocol's first byte is. What TLS objects to stays so; a connection that breaks may hold the
+/// next time.
+pub(super) fn not_connected(url: &Url, error: io::Error) -> Error {
+    match is_of_tls(&error) {
+        true => Error::Tls { url: url.clone(), detail: error.to_string() },
+        false => Error::Connect { url: url.clone(), source: Arc::new(error) },
+    }
+}
+
+/// Whether one side of TLS objects to the other. The server's objection, such as to a missing certificate, may come
+/// after the handshake.
+pub(crate) fn is_of_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }

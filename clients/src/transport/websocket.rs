@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::connector::Stream as ByteStream;
+use super::connector::{Stream as ByteStream, not_connected};
 use super::{Chunk, Driven};
 use crate::error::Error;
 use crate::options::Protocol;
@@ -48,7 +48,7 @@ impl WebSocket {
             Ok((stream, _response)) => Ok(Self { stream, failure: None, end: None }),
             Err(tungstenite::Error::Http(response)) => Err(refused(url, &response)),
             // The broker may be on its way down, or up.
-            Err(tungstenite::Error::Io(error)) => Err(Error::Connect { url: url.clone(), source: error.into() }),
+            Err(tungstenite::Error::Io(error)) => Err(not_connected(url, error)),
             Err(error) => Err(failed(error.to_string())),
         }
     }

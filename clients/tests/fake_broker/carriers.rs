@@ -38,7 +38,8 @@ impl Files {
         fs::write(files.path("ca.pem"), files.authority.pem()).unwrap();
         for (name, hosts) in [("server", vec!["localhost".to_owned()]), ("client", Vec::new())] {
             let key = KeyPair::generate().unwrap();
-            let certificate = CertificateParams::new(hosts).unwrap().signed_by(&key, &files.authority).unwrap();
+            let certificate =
+                CertificateParams::new(hosts).unwrap().signed_by(&key, &files.authority).unwrap();
             fs::write(files.path(&format!("{name}.pem")), certificate.pem()).unwrap();
             fs::write(files.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
         }
@@ -140,9 +141,8 @@ async fn tcp_and_tls_with_and_without_websocket() {
     for scheme in ["mqtt", "ws", "mqtts", "wss"] {
         let (is_tls, is_websocket) = (scheme.ends_with('s') && scheme != "ws", scheme.starts_with('w'));
         let url: Url = format!("{scheme}://localhost:{port}").parse().unwrap();
-        let options = Options::default()
-            .with_tls(files.tls())
-            .with_credentials(Credentials::fixed(Login::bearer("t")));
+        let options =
+            Options::default().with_tls(files.tls()).with_credentials(Credentials::fixed(Login::bearer("t")));
         let served = async {
             let (stream, _) = listener.accept().await.unwrap();
             match is_tls {
@@ -178,7 +178,8 @@ async fn unix_sockets_with_and_without_websocket() {
 #[tokio::test]
 async fn both_sides_of_tls_decide_whom_they_believe() {
     let files = Files::new();
-    let with_certificate = files.tls().with_client_certificate(files.path("client.pem"), files.path("client.key"));
+    let with_certificate =
+        files.tls().with_client_certificate(files.path("client.pem"), files.path("client.key"));
     for (host, tls, asks, is_trusted) in [
         ("localhost", files.tls(), false, true),
         ("localhost", Tls::default(), false, false),
@@ -205,8 +206,11 @@ async fn both_sides_of_tls_decide_whom_they_believe() {
             within(async { tokio::join!(publish(&url, Options::default().with_tls(tls)), served) }).await;
         match is_trusted {
             true => drop(client.unwrap_or_else(|error| panic!("{case}: {error}"))),
-            // A server that wants a certificate says so after the handshake, as the client sees it.
-            false => assert!(matches!(client, Err(Error::Tls { .. } | Error::Lost(_))), "{case}: {client:?}"),
+            false => assert!(
+                // A server that wants a certificate says so after the handshake, and may have gone before that is read.
+                matches!(client, Err(Error::Tls { .. })) || asks && matches!(client, Err(Error::Lost(_))),
+                "{case}: {client:?}"
+            ),
         }
     }
 }

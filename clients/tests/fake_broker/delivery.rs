@@ -15,7 +15,8 @@ async fn a_message_is_acknowledged_when_the_next_one_is_asked_for() {
     let mut broker = Broker::new();
     let options = options(&broker);
     let (client, mut peer) = enter(&mut broker, options).await;
-    let (messages, _) = tokio::join!(client.subscribe(Subscription::new("a", Qos::ExactlyOnce)), peer.confirms());
+    let (messages, _) =
+        tokio::join!(client.subscribe(Subscription::new("a", Qos::ExactlyOnce)), peer.confirms());
     let mut messages = messages.unwrap();
     peer.publish("a", "1", Qos::AtLeastOnce, 7, 1).await;
     peer.publish("a", "2", Qos::ExactlyOnce, 8, 1).await;

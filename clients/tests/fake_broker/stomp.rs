@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Buf;
-use tidewire_client::{Acknowledge, Client, Credentials, Error, Login, Message, Options, Subscription, connect};
+use tidewire_client::{
+    Acknowledge, Client, Credentials, Error, Login, Message, Options, Subscription, connect,
+};
 use tidewire_protocols::stomp::{Command, Decoded, Decoder};
 use tokio::time::timeout;
 

@@ -129,7 +129,8 @@ async fn nobody_is_hurt_in_a_storm() {
 /// A pair for each QoS on each transport, a visitor on each, and the sweeper.
 fn control_clients(broker: &Broker, storm: &Arc<Storm>, counts: &[Arc<AtomicU64>; 3]) -> JoinSet<()> {
     let mut everybody = JoinSet::new();
-    let urls = [("tcp", broker.mqtt_url(), Protocol::Mqtt5), ("ws", broker.websocket_url(), Protocol::Mqtt311)];
+    let urls =
+        [("tcp", broker.mqtt_url(), Protocol::Mqtt5), ("ws", broker.websocket_url(), Protocol::Mqtt311)];
     let [arrived, visits, swept] = counts.each_ref().map(Arc::clone);
     for (wire, url, protocol) in urls {
         let url: Url = url.parse().expect("the broker has an address");

@@ -183,7 +183,11 @@ async fn consumers_of_a_queue_acknowledge_by_hand() {
         let mut jobs = within(other.subscribe(wanted)).await.unwrap();
         for job in ["2", "3"] {
             let received = next(&mut jobs).await;
-            assert_eq!((&received.payload[..], received.is_redelivered()), (job.as_bytes(), job == "2"), "{way:?}");
+            assert_eq!(
+                (&received.payload[..], received.is_redelivered()),
+                (job.as_bytes(), job == "2"),
+                "{way:?}"
+            );
             received.acknowledge();
         }
         within(jobs.unsubscribe()).await.unwrap();

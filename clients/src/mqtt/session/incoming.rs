@@ -47,7 +47,9 @@ impl Incoming {
     /// exchange [MQTT-4.3.3-9], and one counts among several.
     pub(super) fn handle_settled(&mut self, serial: u64, verdict: ReasonCode) -> Option<Packet<'static>> {
         let packet_id = packet_id(serial)?;
-        let State::Delivered { qos, serial: known, holders, reason } = self.state(serial)? else { return None };
+        let State::Delivered { qos, serial: known, holders, reason } = self.state(serial)? else {
+            return None;
+        };
         if *known != serial {
             return None;
         }

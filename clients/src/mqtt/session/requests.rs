@@ -14,7 +14,10 @@ use crate::subscription::Subscription;
 /// What SUBACK or UNSUBACK will answer.
 pub(super) enum Request {
     /// Who waits for it is known to the subscriptions.
-    Subscribe { group: SubscriptionId, filter: String },
+    Subscribe {
+        group: SubscriptionId,
+        filter: String,
+    },
     Unsubscribe(Ending),
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Receipts {
 }
 
 /// What a receipt confirms.
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and a box is an allocation for each")]
 pub(super) enum Request {
     Send(Publication),
     /// Who waits for it is known to the subscriptions.
