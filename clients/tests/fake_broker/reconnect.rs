@@ -52,7 +52,7 @@ async fn a_session_that_is_present_has_the_subscriptions_that_were_confirmed() {
     let mut peer = MqttPeer::new(broker.accept().await);
     assert_eq!(peer.welcome(true).await, "CONNECT me", "the session is gone on with");
     assert_eq!(peer.confirms().await, "SUBSCRIBE #3 b as Some(2)");
-    within(unconfirmed).await.unwrap().unwrap();
+    let _unconfirmed = within(unconfirmed).await.unwrap().unwrap();
     peer.publish("a", "one", Qos::AtMostOnce, 0, 1).await;
     assert_eq!(next(&mut confirmed).await.payload, "one");
     let state = client.state();
@@ -203,7 +203,7 @@ async fn what_another_attempt_cannot_mend_ends_the_client() {
     for (reason, ended) in [
         (ReasonCode::SessionTakenOver, "TakenOver"),
         (ReasonCode::NotAuthorized, "BadCredentials"),
-        (ReasonCode::Banned, "Refused"),
+        (ReasonCode::ServerMoved, "Refused"),
     ] {
         let mut broker = Broker::new();
         let options = options(&broker);
