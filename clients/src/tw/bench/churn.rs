@@ -36,7 +36,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &ChurnArgs) -> Result<Report, Fail
     let broker = args.broker()?;
     let loops = if scenario.duration.is_some() { u64::MAX } else { scenario.loops };
     let duration = scenario.duration.map_or(Duration::MAX, Duration::from_secs);
-    let mut progress = Progress::new(args, scenario.duration.is_none().then_some(loops), "clients");
+    let mut progress = Progress::new(!args.json, scenario.duration.is_none().then_some(loops), "clients");
     let meter = Meter::start(args.pid)?;
     let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let latency = thread::scope(|scope| {

@@ -34,7 +34,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &DrainArgs) -> Result<Report, Fail
     let mut drain = Drain {
         broker: args.mqtt_broker()?,
         scenario,
-        progress: Progress::new(args, total, "messages"),
+        progress: Progress::new(!args.json, total, "messages"),
         nobody: Deliveries::new(0, 1),
         poller: Poller::new()?,
         connected: Vec::new(),

@@ -34,7 +34,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &IdleArgs) -> Result<Report, Failu
     let mut connected = connect(&broker, scenario, 0..WARM_UP, None)?;
     std::thread::sleep(SETTLE);
     let meter = Meter::start(args.pid)?;
-    let mut progress = Progress::new(args, Some(scenario.count.into()), "connections");
+    let mut progress = Progress::new(!args.json, Some(scenario.count.into()), "connections");
     connected.append(&mut connect(
         &broker,
         scenario,

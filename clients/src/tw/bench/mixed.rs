@@ -60,7 +60,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &MixedArgs) -> Result<Report, Fail
         warm_up: Duration::from_secs(scenario.warm_up),
         pid: args.pid,
         progress: progress::Progress::new(
-            args,
+            !args.json,
             scenario.duration.is_none().then_some(messages * DELIVERIES_OF_ROUND / ROUND),
             "deliveries",
         ),

@@ -18,7 +18,6 @@ mod outcome;
 mod pace;
 mod pairs;
 mod process;
-mod progress;
 mod publisher;
 mod publishing;
 mod queue;
@@ -40,7 +39,7 @@ use tidewire_client::{Scheme, Url};
 
 use self::raw::{Broker, Speech, Trust};
 use self::report::Report;
-use super::Failure;
+use super::{Failure, progress};
 use super::arguments::{DEFAULT_URL, parse_version};
 
 #[derive(Args, Debug)]
@@ -109,6 +108,9 @@ enum Scenario {
 impl BenchArgs {
     /// What is measured.
     fn broker(&self) -> Result<Broker, Failure> {
+        if self.url.socket().is_some() {
+            return Err(Failure::Other(format!("{}: what is measured is reached by TCP", self.url)));
+        }
         let is_stomp = self.stomp || self.url.scheme().plain() == Scheme::Stomp;
         let speech = if is_stomp { Speech::Stomp } else { Speech::Mqtt(self.version) };
         let trust = Trust { ca: self.ca.clone(), is_anyone: self.insecure, is_resuming: self.resume };

@@ -141,7 +141,7 @@ impl PublishingArgs {
             duration: self.duration.map(Duration::from_secs),
             warm_up: Duration::from_secs(self.warm_up),
             pid: args.pid,
-            progress: Progress::new(args, total, "messages"),
+            progress: Progress::new(!args.json, total, "messages"),
         }
     }
 

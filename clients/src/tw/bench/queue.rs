@@ -120,6 +120,6 @@ fn producers(
 }
 
 fn plan(args: &BenchArgs, total: u64, pid: Option<u32>) -> Plan {
-    let progress = Progress::new(args, Some(total), "messages");
+    let progress = Progress::new(!args.json, Some(total), "messages");
     Plan { duration: None, warm_up: std::time::Duration::ZERO, pid, progress }
 }

@@ -74,7 +74,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &RetainedArgs) -> Result<Report, F
 }
 
 fn plan(args: &BenchArgs, scenario: &RetainedArgs) -> Plan {
-    let progress = Progress::new(args, Some(scenario.messages.into()), "messages");
+    let progress = Progress::new(!args.json, Some(scenario.messages.into()), "messages");
     Plan { duration: None, warm_up: Duration::ZERO, pid: None, progress }
 }
 
