@@ -20,6 +20,7 @@ use super::usage::{Each, Meter};
 use super::{BenchArgs, Failure, mark};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench churn --together 20 --duration 30")]
 pub(super) struct ChurnArgs {
     /// Clients that are there at a time.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]

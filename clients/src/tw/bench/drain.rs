@@ -17,6 +17,7 @@ use super::usage::{Each, Meter, Usage};
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench offline -q 1 && tw bench drain -q 1")]
 pub(super) struct DrainArgs {
     #[command(flatten)]
     sessions: SessionsArgs,

@@ -15,6 +15,7 @@ use super::usage::{Each, Meter};
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench idle --count 20000 --hold 60 --pid $(pidof tidewire)")]
 pub(super) struct IdleArgs {
     /// Connections.
     #[arg(long, default_value = "10000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

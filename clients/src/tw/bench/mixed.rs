@@ -29,6 +29,7 @@ use super::usage::Each;
 use super::{BenchArgs, Failure, churn, load, progress};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench mixed --devices 200 --rate 20000 --duration 60")]
 pub(super) struct MixedArgs {
     /// Devices, each of which publishes all kinds of messages.
     #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..=PUBLISHERS_MAX.into()))]

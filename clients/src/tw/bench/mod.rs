@@ -43,6 +43,7 @@ use super::{Failure, progress};
 use super::arguments::{DEFAULT_URL, parse_version};
 
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct BenchArgs {
     /// The broker: ws://HOST:PORT/PATH, mqtt://HOST:PORT, stomp://HOST:PORT, or over TLS wss://, mqtts://, stomps://.
     #[arg(short, long, value_name = "URL", default_value = DEFAULT_URL, global = true)]
@@ -54,22 +55,22 @@ pub(crate) struct BenchArgs {
     #[arg(long, global = true)]
     stomp: bool,
     /// In STOMP, write topics with dots, and * for one level, as RabbitMQ has them.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     dots: bool,
     /// STOMP's host header.
-    #[arg(long, value_name = "NAME", default_value = "/", global = true)]
+    #[arg(long, value_name = "NAME", default_value = "/", global = true, hide_short_help = true)]
     host: String,
     /// MQTT's keep alive, which some brokers demand. Nothing is sent to keep it: it must last for the run.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true, hide_short_help = true)]
     keep_alive: u16,
     /// The authorities whose certificates are believed, in PEM.
-    #[arg(long, value_name = "FILE", conflicts_with = "insecure", global = true)]
+    #[arg(long, alias = "cafile", value_name = "FILE", conflicts_with = "insecure", global = true)]
     ca: Option<PathBuf>,
     /// Believe every certificate.
     #[arg(long, global = true)]
     insecure: bool,
     /// Over TLS, take up earlier sessions again, as clients that come back do [default: full handshakes].
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     resume: bool,
     /// The broker's process on this machine: report the CPU time that each message takes it, and its memory.
     #[arg(long, global = true)]
@@ -160,3 +161,8 @@ fn write(report: &Report, as_json: bool) -> io::Result<()> {
     }
     output.flush()
 }
+
+const EXAMPLES: &str = "Examples:
+  tw bench pairs --pairs 50 -q 1
+  tw bench fanout -u mqtt://127.0.0.1 --subscribers 1000 --json
+Exit status: 0 all that was sent came, 1 something was lost or failed, 2 wrong usage.";

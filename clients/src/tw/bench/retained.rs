@@ -21,6 +21,7 @@ use super::{BenchArgs, Failure};
 use crate::tw::arguments::parse_qos;
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench retained --messages 10000")]
 pub(super) struct RetainedArgs {
     /// Retained messages, each with a topic of its own.
     #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]

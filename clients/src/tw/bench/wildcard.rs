@@ -23,6 +23,7 @@ use super::usage::{Each, Meter, Usage};
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench wildcard --filters 100000 --kind plus")]
 pub(super) struct WildcardArgs {
     /// Subscriptions in all.
     #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
