@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use clap::builder::StyledStr;
+use clap::builder::Resettable;
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::roff::{Roff, roman};
@@ -69,7 +69,7 @@ fn write_pages(command: Command, source: &str, directory: &Path) -> io::Result<(
     }
     // What stands behind the options has sections of its own here; clap_mangen would fill its lines into a paragraph.
     let behind = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let command = command.after_help(None::<StyledStr>);
+    let command = command.after_help(Resettable::Reset);
     // The same version makes the same page on every day. A date that is empty would be left out of the heading's fields,
     // and those behind it taken for it.
     let page = clap_mangen::Man::new(command).date(" ").source(source).manual("Tidewire");

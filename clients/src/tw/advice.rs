@@ -35,7 +35,9 @@ fn for_connect(kind: ErrorKind, url: &Url) -> String {
         ErrorKind::ConnectionRefused if is_here(url) => {
             "`tidewire serve`, if no broker runs; otherwise its port, with -u or -p".to_owned()
         }
-        ErrorKind::ConnectionRefused => "another port: does the broker listen there, and to others?".to_owned(),
+        ErrorKind::ConnectionRefused => {
+            "another port: does the broker listen there, and to others?".to_owned()
+        }
         ErrorKind::NotFound if url.socket().is_some() => {
             "the broker's socket: with Tidewire, what stands behind `unix:` in its configuration".to_owned()
         }
@@ -50,7 +52,9 @@ fn for_handshake(detail: &str, url: &Url) -> String {
     let status = detail.strip_prefix("HTTP ").and_then(|rest| rest.get(..3)?.parse::<u16>().ok());
     match status {
         Some(401) => CREDENTIALS.to_owned(),
-        Some(403) => "--ws-header Origin=https://…, with a page that the broker serves; or credentials".to_owned(),
+        Some(403) => {
+            "--ws-header Origin=https://…, with a page that the broker serves; or credentials".to_owned()
+        }
         Some(404) => format!("the broker's path, such as {}://{host}:{port}/mqtt or /ws", url.scheme()),
         Some(_) => "--stomp, or leave it out: the broker may not speak that protocol there".to_owned(),
         None => format!("mqtt://{host}:{port} or stomp://{host}:{port}, if that is a port without WebSocket"),
@@ -89,8 +93,9 @@ fn for_tls(detail: &str, url: &Url) -> String {
 
 fn for_refusal(reason: &str) -> Option<String> {
     let reason = reason.to_ascii_lowercase();
-    let is_about_rights =
-        ["authori", "denied", "permi", "password", "credential"].iter().any(|word| reason.contains(word));
+    let is_about_rights = ["access", "authori", "denied", "permi", "password", "credential"]
+        .iter()
+        .any(|word| reason.contains(word));
     is_about_rights.then(|| CREDENTIALS.to_owned())
 }
 
@@ -128,10 +133,15 @@ mod tests {
             source: Arc::new(io::Error::from(kind)),
         };
         let handshake = |detail: &str| Error::Handshake { url: ws(), detail: detail.to_owned() };
-        let foreign = |detail: &str| Error::Foreign { url: ws(), protocol: "MQTT", detail: detail.to_owned() };
+        let foreign =
+            |detail: &str| Error::Foreign { url: ws(), protocol: "MQTT", detail: detail.to_owned() };
         let tls = |detail: &str| Error::Tls { url: ws(), detail: detail.to_owned() };
         for (url, error, advice) in [
-            ("ws://127.0.0.1:9/", connect(ErrorKind::ConnectionRefused, "ws://127.0.0.1:9/"), "tidewire serve"),
+            (
+                "ws://127.0.0.1:9/",
+                connect(ErrorKind::ConnectionRefused, "ws://127.0.0.1:9/"),
+                "tidewire serve",
+            ),
             ("ws://b/", connect(ErrorKind::ConnectionRefused, "ws://b/"), "another port"),
             ("ws://b/", handshake("HTTP 401 Unauthorized"), "TW_PASSWORD"),
             ("ws://b/", handshake("HTTP 403 Forbidden"), "Origin="),

@@ -35,7 +35,11 @@ impl Connection {
         let address = args.address().map_err(|wrong| Failure::Other(wrong.0))?;
         let options = options(args, stay, args.protocol(&address), address.user_name)?;
         let url = address.url;
-        let tell = |text: String| if args.debug { say(&text) };
+        let tell = |text: String| {
+            if args.debug {
+                say(&text)
+            }
+        };
         tell(format!("connecting to {url}"));
         let client = connect(&url, options).await.map_err(|error| advised(error, &url))?;
         tell(format!("connected to {url} as {:?}", client.client_id()));

@@ -88,10 +88,7 @@ mod tests {
             (Failure::Client(Error::Invalid("no topic".to_owned())), 2),
             (Failure::Client(Error::Unsupported("transactions")), 2),
             (Failure::Client(Error::NoReply(Duration::from_secs(1))), 3),
-            (
-                Failure::Advised { error: Error::NoReply(Duration::from_secs(1)), advice: String::new() },
-                3,
-            ),
+            (Failure::Advised { error: Error::NoReply(Duration::from_secs(1)), advice: String::new() }, 3),
             (Failure::TooFew { received: 1, wanted: 2 }, 3),
             (Failure::Nothing(Duration::from_secs(1)), 3),
             (Failure::NotAcknowledged(Duration::from_secs(1)), 3),

@@ -77,7 +77,10 @@ impl Lines {
     }
 }
 
-fn spawn<R: BufRead>(open: impl FnOnce() -> R + Send + 'static, ahead: usize) -> mpsc::Receiver<io::Result<Vec<u8>>> {
+fn spawn<R: BufRead>(
+    open: impl FnOnce() -> R + Send + 'static,
+    ahead: usize,
+) -> mpsc::Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel(ahead);
     thread::spawn(move || {
         let mut input = open();

@@ -34,7 +34,9 @@ pub(super) fn interruption(status: u8) -> oneshot::Receiver<()> {
 async fn any_signal() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
             // It ends the process, as it does where nobody waits for it.
             Err(_) => pending().await,
         }

@@ -35,7 +35,9 @@ impl Proof {
         Ok(match (&args.token, &args.token_file, password, user_name) {
             (Some(token), _, _, user_name) => Self::Token(user_name, token.clone()),
             (None, Some(path), _, user_name) => Self::TokenFile(user_name, path.clone()),
-            (None, None, Some(password), user_name) => Self::Password(user_name.unwrap_or_default(), password),
+            (None, None, Some(password), user_name) => {
+                Self::Password(user_name.unwrap_or_default(), password)
+            }
             (None, None, None, Some(user_name)) => match variable(PASSWORD_VARIABLE) {
                 Some(password) => Self::Password(user_name, Secret(password)),
                 None => match variable(TOKEN_VARIABLE) {

@@ -94,7 +94,8 @@ impl<'a> Publisher<'a> {
         match source {
             Source::Payload(payload) => {
                 let times = args.repeat.map_or(1, u64::from);
-                self.progress = Progress::new(times > 1 || payload.len() > LARGE_BYTES, Some(times), "messages");
+                self.progress =
+                    Progress::new(times > 1 || payload.len() > LARGE_BYTES, Some(times), "messages");
                 self.publish_repeatedly(payload, times, args.repeat_delay).await?;
             }
             Source::Lines(lines) => {

@@ -100,7 +100,8 @@ impl Replier<'_> {
             Some(payload) => Ok(payload.clone()),
             None => {
                 let output = timeout(self.args.timeout, outcome(&self.args.command, request)).await;
-                let output = output.map_err(|_| format!("the command took longer than {:?}", self.args.timeout))?;
+                let output =
+                    output.map_err(|_| format!("the command took longer than {:?}", self.args.timeout))?;
                 let mut output = output?;
                 if !output.status.success() {
                     return Err(format!("the command ended with {}", output.status));
@@ -170,7 +171,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let command: Vec<_> = command.iter().map(OsString::from).collect();
         let request = Message::new("svc/a", payload.to_owned());
-        runtime.block_on(async { timeout(Duration::from_secs(20), outcome(&command, &request)).await.unwrap() })
+        runtime
+            .block_on(async { timeout(Duration::from_secs(20), outcome(&command, &request)).await.unwrap() })
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
-use tidewire_client::{Error, Messages, Received};
+use tidewire_client::{Messages, Received};
 use tokio::time::sleep;
 
 use super::arguments::SubArgs;
@@ -36,7 +36,10 @@ pub(super) fn run(args: &SubArgs) -> Result<(), Failure> {
             () = reader_gone() => End::ReaderGone,
         };
         if messages.missed() > 0 {
-            say(&format!("{} messages were left out: they came faster than they could be written", messages.missed()));
+            say(&format!(
+                "{} messages were left out: they came faster than they could be written",
+                messages.missed()
+            ));
         }
         leave(&connection, messages, &end).await?;
         judge(args, end, writer.received)

@@ -62,9 +62,14 @@ fn pages(directory: &Path) -> Vec<String> {
 fn every_command_has_a_page() {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let pages = pages(directory.path());
-    for page in
-        ["tidewire.1", "tidewire-serve.1", "tidewire-store-export.1", "tw.1", "tw-reply.1", "tw-bench-pairs.1"]
-    {
+    for page in [
+        "tidewire.1",
+        "tidewire-serve.1",
+        "tidewire-store-export.1",
+        "tw.1",
+        "tw-reply.1",
+        "tw-bench-pairs.1",
+    ] {
         assert!(pages.iter().any(|name| name == page), "{page} is not among {pages:?}");
     }
     assert!(!pages.iter().any(|name| name.contains("help")), "{pages:?}");

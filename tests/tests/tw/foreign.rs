@@ -33,7 +33,8 @@ fn mosquitto_hears_and_is_heard() {
 fn mosquitto_carries_many_lines_and_answers() {
     let broker = OtherBroker::mosquitto();
     for url in [broker.tcp_url("mqtt"), broker.websocket_url("/")] {
-        let mut subscriber = Running::start(&["sub", "-d", "-u", &url, "-t", "lines", "-q", "1", "-c", "500"]);
+        let mut subscriber =
+            Running::start(&["sub", "-d", "-u", &url, "-t", "lines", "-q", "1", "-c", "500"]);
         subscriber.says("subscribed to");
         let input: String = (0..500).map(|number| format!("line {number}\n")).collect();
         let publish = ["pub", "-u", &url, "-t", "lines", "-l", "-q", "1"];
@@ -52,7 +53,8 @@ fn a_session_at_mosquitto_collects() {
     let url = broker.tcp_url("mqtt");
     for version in ["3.1.1", "5"] {
         let id = format!("desk-{version}");
-        let session = ["sub", "-u", &url, "-V", version, "-i", &id, "--persistent", "-t", "a", "-q", "1", "-c", "1"];
+        let session =
+            ["sub", "-u", &url, "-V", version, "-i", &id, "--persistent", "-t", "a", "-q", "1", "-c", "1"];
         let mut subscriber = Running::start(&[&session[..], &["-d"]].concat());
         subscriber.says("subscribed to");
         let publish = |text: &str| tw_succeeds(&["pub", "-u", &url, "-t", "a", "-m", text, "-q", "1"]);
@@ -69,7 +71,8 @@ fn rabbitmq_hears_is_heard_and_answers() {
     let broker = OtherBroker::rabbitmq();
     let (tcp, websocket) = (broker.tcp_url("stomp"), broker.websocket_url("/ws"));
     let guest = ["--virtual-host", "/", "-u", "guest", "-P", "guest"];
-    let clients = [[&["-u", &tcp], &guest[..]].concat(), [&["-u", &websocket, "--stomp"], &guest[..]].concat()];
+    let clients =
+        [[&["-u", &tcp], &guest[..]].concat(), [&["-u", &websocket, "--stomp"], &guest[..]].concat()];
     for publisher in &clients {
         for subscriber in &clients {
             // A topic, with RabbitMQ's dots, which only those hear who are there.
@@ -83,20 +86,24 @@ fn rabbitmq_hears_is_heard_and_answers() {
             let send = [&["pub", "-l"], &queue[..], publisher].concat();
             Running::start_with_input(&send, b"one\ntwo\n").end().success();
             for expected in ["one\n", "two\n"] {
-                let take = [&["sub", "-c", "1", "--ack", "client-individual", "--prefetch", "1"], &queue[..], subscriber];
+                let take = [
+                    &["sub", "-c", "1", "--ack", "client-individual", "--prefetch", "1"],
+                    &queue[..],
+                    subscriber,
+                ];
                 let output = String::from_utf8(tw_succeeds(&take.concat())).unwrap();
                 assert_eq!(output, expected, "{publisher:?} to {subscriber:?}");
             }
         }
     }
     let service = ["-t", "/queue/add"];
-    let _replier =
-        reply(&[&clients[0], &service[..], &["--", "awk", "{ print $1 + $2 }"]].concat());
+    let _replier = reply(&[&clients[0], &service[..], &["--", "awk", "{ print $1 + $2 }"]].concat());
     for requester in &clients {
         let ask = [&["request", "-m", "2 3", "-W", "20"], &service[..], requester].concat();
         assert_eq!(tw_succeeds(&ask), b"5\n", "{requester:?}");
     }
-    let stranger = tw(&["pub", "-u", &tcp, "--virtual-host", "/", "-u", "guest", "-P", "rubber", "-t", "a", "-m", "x"]);
+    let stranger =
+        tw(&["pub", "-u", &tcp, "--virtual-host", "/", "-u", "guest", "-P", "rubber", "-t", "a", "-m", "x"]);
     assert_eq!(stranger.status, Some(1), "{stranger:?}");
     assert!(stranger.errors.contains("try: -u USER") && !stranger.errors.contains("rubber"), "{stranger:?}");
 }

@@ -8,11 +8,11 @@
 //! Needed beforehand: `cargo build --release --workspace --bins`. `TIDEWIRE_BIN` names another broker; `tw` is looked
 //! for beside it. `tests/foreign/install` brings the other brokers.
 
+#[path = "../foreign/authority.rs"]
+mod authority;
 #[path = "../foreign/broker.rs"]
 #[allow(dead_code, reason = "shared with the foreign clients' test, which also asks for socket addresses")]
 mod broker;
-#[path = "../foreign/authority.rs"]
-mod authority;
 mod foreign;
 mod library;
 mod others;

@@ -111,8 +111,7 @@ impl OtherBroker {
         let deadline = Instant::now() + START_DEADLINE;
         let is_open = |port: u16| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
         while ![self.tcp, self.websocket].into_iter().all(is_open) {
-            let has_ended =
-                self.processes.iter_mut().any(|process| !matches!(process.try_wait(), Ok(None)));
+            let has_ended = self.processes.iter_mut().any(|process| !matches!(process.try_wait(), Ok(None)));
             if has_ended || Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
                 panic!("the broker does not start; its log:\n{log}");

@@ -15,7 +15,8 @@ use crate::process::{Ended, Running, command, tw, tw_succeeds};
 #[test]
 fn a_password_opens_from_wherever_it_comes() {
     let folder = TempDir::new().unwrap();
-    let broker = Broker::configured("[auth]\nanonymous = false\npassword_file = \"users\"\n", &[users(&folder)]);
+    let broker =
+        Broker::configured("[auth]\nanonymous = false\npassword_file = \"users\"\n", &[users(&folder)]);
     let password_file = write(&folder, "password", "pencil\n");
     for url in [broker.websocket_url(), broker.mqtt_url(), broker.stomp_url()] {
         let publish = |arguments: &[&str], variable: Option<&str>| {
@@ -27,7 +28,9 @@ fn a_password_opens_from_wherever_it_comes() {
         publish(&["-u", "ann", "-P", "pencil"], None).success();
         publish(&["-u", "ann", "--password-file", &password_file], None).success();
         publish(&["-u", "ann"], Some("pencil")).success();
-        for (arguments, variable) in [(&["-u", "ann", "-P", "rubber"][..], None), (&["-u", "ann"], Some("rubber"))] {
+        for (arguments, variable) in
+            [(&["-u", "ann", "-P", "rubber"][..], None), (&["-u", "ann"], Some("rubber"))]
+        {
             is_advised(&publish(arguments, variable), "TW_PASSWORD");
         }
         is_advised(&publish(&[], None), "-u USER");
@@ -38,7 +41,8 @@ fn a_password_opens_from_wherever_it_comes() {
 fn a_token_file_is_read() {
     let folder = TempDir::new().unwrap();
     let secret = write(&folder, "secret", &"k".repeat(32));
-    let settings = "[auth]\nanonymous = false\n[auth.jwt]\nsecret_file = \"secret\"\nalgorithms = [\"HS256\"]\n";
+    let settings =
+        "[auth]\nanonymous = false\n[auth.jwt]\nsecret_file = \"secret\"\nalgorithms = [\"HS256\"]\n";
     let broker = Broker::configured(settings, &[secret.into()]);
     let url = broker.websocket_url();
     let claims = serde_json::json!({"sub": "ann", "exp": 4_102_444_800_u64});
@@ -71,7 +75,8 @@ fn tls_trusts_whom_it_is_told_to() {
     let authority = Authority::new();
     let ca = write(&folder, "ca.pem", &authority.pem());
     let [certificate, key] = authority.server();
-    let files = [write(&folder, "server.pem", &certificate).into(), write(&folder, "server.key", &key).into()];
+    let files =
+        [write(&folder, "server.pem", &certificate).into(), write(&folder, "server.key", &key).into()];
     let [certificate, key] = authority.client("ann");
     let (certificate, key) = (write(&folder, "ann.pem", &certificate), write(&folder, "ann.key", &key));
     let files = [&files[..], &[PathBuf::from(&ca)]].concat();

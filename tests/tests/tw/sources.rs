@@ -61,11 +61,34 @@ fn properties_and_headers_are_the_same() {
         "--property",
         "colour=red",
     ];
-    let by_header =
-        ["--header", "content-type=text/plain", "--header", "reply-to=/topic/answers", "--header", "correlation-id=7", "--header", "colour=red"];
+    let by_header = [
+        "--header",
+        "content-type=text/plain",
+        "--header",
+        "reply-to=/topic/answers",
+        "--header",
+        "correlation-id=7",
+        "--header",
+        "colour=red",
+    ];
     let in_mosquittos_way = [
-        "-D", "PUBLISH", "content-type", "text/plain", "-D", "PUBLISH", "response-topic", "answers", "-D", "PUBLISH",
-        "correlation-data", "7", "-D", "PUBLISH", "user-property", "colour", "red",
+        "-D",
+        "PUBLISH",
+        "content-type",
+        "text/plain",
+        "-D",
+        "PUBLISH",
+        "response-topic",
+        "answers",
+        "-D",
+        "PUBLISH",
+        "correlation-data",
+        "7",
+        "-D",
+        "PUBLISH",
+        "user-property",
+        "colour",
+        "red",
     ];
     for (url, said) in [(&mqtt, &by_property[..]), (&stomp, &by_header), (&mqtt, &in_mosquittos_way)] {
         tw_succeeds(&[&["pub", "-u", url, "-t", "a", "-m", "x", "-r"], said].concat());
@@ -74,7 +97,11 @@ fn properties_and_headers_are_the_same() {
             let message: Value = serde_json::from_slice(&output).unwrap();
             let properties = &message["properties"];
             let seen = ["content_type", "response_topic", "correlation_data"].map(|name| &properties[name]);
-            assert_eq!(seen, [&json!("text/plain"), &json!("answers"), &json!("7")], "{said:?} {url}: {message}");
+            assert_eq!(
+                seen,
+                [&json!("text/plain"), &json!("answers"), &json!("7")],
+                "{said:?} {url}: {message}"
+            );
             let user = properties["user"].as_array().unwrap();
             assert!(user.contains(&json!(["colour", "red"])), "{said:?} {url}: {message}");
         }
@@ -95,7 +122,9 @@ fn a_message_is_of_use_for_as_long_as_it_is_said() {
 fn what_arrives_is_shown_in_every_way() {
     let broker = Broker::start();
     let url = broker.websocket_url();
-    Running::start_with_input(&["pub", "-u", &url, "-t", "a/b", "-r", "-q", "1"], b"\x1b\xFF").end().success();
+    Running::start_with_input(&["pub", "-u", &url, "-t", "a/b", "-r", "-q", "1"], b"\x1b\xFF")
+        .end()
+        .success();
     for (arguments, expected) in [
         (&["--hex"][..], &b"1bff\n"[..]),
         (&["--hex", "-v"], b"a/b 1bff\n"),

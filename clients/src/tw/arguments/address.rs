@@ -63,7 +63,7 @@ impl AddressArgs {
                 return UsageError::new(format!("{url} says where to connect: leave out -h, -p and --unix"));
             }
             Some(url) => url,
-            None => self.from_parts(is_tls)?,
+            None => self.put_together(is_tls)?,
         };
         let is_stomp = self.stomp || url.scheme().plain() == Scheme::Stomp;
         if is_stomp && url.scheme().plain() == Scheme::Mqtt {
@@ -99,7 +99,7 @@ impl AddressArgs {
     }
 
     /// From host, port and socket, in the way of mosquitto's programs.
-    fn from_parts(&self, is_tls: bool) -> Result<Url, UsageError> {
+    fn put_together(&self, is_tls: bool) -> Result<Url, UsageError> {
         let plain = if self.stomp { Scheme::Stomp } else { Scheme::Mqtt };
         let secure = if self.stomp { Scheme::Stomps } else { Scheme::Mqtts };
         let is_tls = is_tls || self.port == Some(secure.default_port());

@@ -109,7 +109,13 @@ pub(crate) struct WillArgs {
     #[arg(long, value_name = "TOPIC", hide_short_help = true)]
     pub(crate) will_topic: Option<String>,
     /// MQTT: what it publishes then [default: nothing].
-    #[arg(long, value_name = "TEXT", requires = "will_topic", allow_hyphen_values = true, hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "will_topic",
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
     pub(crate) will_payload: Option<String>,
     /// MQTT: the QoS of that [default: 0].
     #[arg(long, value_name = "QOS", requires = "will_topic", value_parser = parse_qos, hide_short_help = true)]
@@ -155,10 +161,14 @@ impl ConnectionArgs {
         let address = self.address()?;
         let protocol = self.protocol(&address);
         if !self.ws_header.is_empty() && address.url.scheme().plain() != Scheme::Ws {
-            return UsageError::new("--ws-header is for WebSocket's upgrade: begin the URL with ws:// or wss://");
+            return UsageError::new(
+                "--ws-header is for WebSocket's upgrade: begin the URL with ws:// or wss://",
+            );
         }
         if protocol == Protocol::Mqtt311 && self.session_expiry.is_some() {
-            return UsageError::new("-x is MQTT 5's: with -V 3.1.1 a session that is --persistent has no end");
+            return UsageError::new(
+                "-x is MQTT 5's: with -V 3.1.1 a session that is --persistent has no end",
+            );
         }
         if self.credentials.password.is_some() && address.user_name.is_none() {
             return UsageError::new("-P is the password of a user: say which one with -u USER");

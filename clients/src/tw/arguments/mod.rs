@@ -38,11 +38,11 @@ use super::manual::Action;
 #[command(name = "tw", version, disable_help_flag = true, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// Show what is needed often.
-    #[arg(long, action = ArgAction::HelpShort, global = true)]
-    help: Option<bool>,
+    #[arg(id = "help", long = "help", action = ArgAction::HelpShort, global = true)]
+    _help: Option<bool>,
     /// Show everything.
-    #[arg(long, action = ArgAction::HelpLong, global = true)]
-    help_all: Option<bool>,
+    #[arg(id = "help_all", long = "help-all", action = ArgAction::HelpLong, global = true)]
+    _help_all: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -76,8 +76,7 @@ impl Cli {
     /// Help, the version, or what is wrong.
     pub(crate) fn try_read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let cli = Self::try_parse_from(words).map_err(with_tip)?;
-        cli.check()
-            .map_err(|UsageError(wrong)| Self::command().error(ErrorKind::ArgumentConflict, wrong))?;
+        cli.check().map_err(|UsageError(wrong)| Self::command().error(ErrorKind::ArgumentConflict, wrong))?;
         Ok(cli)
     }
 

@@ -116,7 +116,9 @@ fn set(properties: &mut Properties, name: &str, value: &str) -> Result<(), Usage
         "correlation-data" => properties.correlation_data = Some(value.to_owned().into()),
         "message-expiry-interval" => match value.parse() {
             Ok(seconds) => properties.expiry = Some(Duration::from_secs(u32::into(seconds))),
-            Err(_) => return UsageError::new(format!("{name} is a number of seconds, and {value:?} is none")),
+            Err(_) => {
+                return UsageError::new(format!("{name} is a number of seconds, and {value:?} is none"));
+            }
         },
         "payload-format-indicator" => match value {
             "0" => properties.payload_is_text = false,

@@ -113,9 +113,9 @@ impl SubArgs {
         if let Some(name) = durable {
             subscription = subscription.with_durable(name);
         }
-        header.iter().fold(subscription, |subscription, Pair { name, value }| {
-            subscription.with_header(name, value)
-        })
+        header
+            .iter()
+            .fold(subscription, |subscription, Pair { name, value }| subscription.with_header(name, value))
     }
 }
 

@@ -70,7 +70,11 @@ fn every_way_to_say_where() {
         let cli = parse(line.trim_end()).unwrap_or_else(|error| panic!("{line}: {error}"));
         let connection = connection(&cli);
         let address = connection.address().unwrap();
-        assert_eq!((address.url.to_string().as_str(), address.user_name.as_deref()), (url, user_name), "{line}");
+        assert_eq!(
+            (address.url.to_string().as_str(), address.user_name.as_deref()),
+            (url, user_name),
+            "{line}"
+        );
         assert_eq!(connection.protocol(&address), protocol, "{line}");
     }
 }

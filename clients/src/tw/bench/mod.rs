@@ -39,8 +39,8 @@ use tidewire_client::{Scheme, Url};
 
 use self::raw::{Broker, Speech, Trust};
 use self::report::Report;
-use super::{Failure, progress};
 use super::arguments::{DEFAULT_URL, parse_version};
+use super::{Failure, progress};
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]

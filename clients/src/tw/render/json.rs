@@ -82,9 +82,7 @@ mod tests {
     #[test]
     fn a_payload_is_a_text_or_what_it_is() {
         let received = Message::new("a/b", "[1]").with_qos(Qos::AtLeastOnce);
-        let expected = |payload: Value| {
-            json!({"topic": "a/b", "payload": payload, "qos": 1, "retain": false, "properties": {}})
-        };
+        let expected = |payload: Value| json!({"topic": "a/b", "payload": payload, "qos": 1, "retain": false, "properties": {}});
         assert_eq!(message(&received, Payload::Text), expected("[1]".into()));
         assert_eq!(message(&received, Payload::Json), expected(json!([1])));
         let received = Message { payload: "[1".into(), ..received };

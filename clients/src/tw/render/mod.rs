@@ -28,7 +28,10 @@ pub(super) struct Style {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Form {
     /// The payload, behind the topic where that is asked for.
-    Payload { encoding: Encoding, with_topic: bool },
+    Payload {
+        encoding: Encoding,
+        with_topic: bool,
+    },
     Json,
     Template(Template),
 }
@@ -108,7 +111,7 @@ impl Style {
 
 /// For eyes: what is no text, and what would steer the terminal, is spelled as `\x1b`.
 fn write_shown(bytes: &[u8], out: &mut Vec<u8>) {
-    let mut spelled = |bytes: &[u8], out: &mut Vec<u8>| {
+    let spelled = |bytes: &[u8], out: &mut Vec<u8>| {
         for byte in bytes {
             out.extend_from_slice(b"\\x");
             write_hex(&[*byte], out);
@@ -128,7 +131,9 @@ fn write_shown(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    out.extend(
+        bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
+    );
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -178,8 +183,12 @@ mod tests {
 
     #[test]
     fn only_the_topic_is_coloured() {
-        let style =
-            Style { form: payload(Encoding::AsItIs, true), ends_line: true, is_terminal: true, is_coloured: true };
+        let style = Style {
+            form: payload(Encoding::AsItIs, true),
+            ends_line: true,
+            is_terminal: true,
+            is_coloured: true,
+        };
         let mut out = Vec::new();
         style.write(&Message::new("a", "\x1b[0m"), &mut out);
         assert_eq!(out, b"\x1b[36ma\x1b[0m \\x1b[0m\n");

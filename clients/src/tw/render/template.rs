@@ -136,7 +136,9 @@ impl Field {
             Self::Topic => return text(topic.as_bytes(), out),
             Self::Payload => return text(payload, out),
             Self::Hex => return write_hex(payload, out),
-            Self::ContentType => return text(properties.content_type.as_deref().unwrap_or("").as_bytes(), out),
+            Self::ContentType => {
+                return text(properties.content_type.as_deref().unwrap_or("").as_bytes(), out);
+            }
             Self::ResponseTopic => {
                 return text(properties.response_topic.as_deref().unwrap_or("").as_bytes(), out);
             }
