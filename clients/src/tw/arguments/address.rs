@@ -11,9 +11,9 @@ use super::UsageError;
 /// and a user name has not, so that both can be meant.
 #[derive(Args, Debug, Default)]
 pub(crate) struct AddressArgs {
-    /// The broker, as ws://HOST:PORT/PATH [default: ws://127.0.0.1:8080/]; or a user name.
+    /// The broker's URL [default: ws://127.0.0.1:8080/], or the user's name.
     ///
-    /// The schemes are ws, mqtt and stomp, over TLS wss, mqtts and stomps, and on a Unix socket mqtt+unix:///PATH and the
+    /// The schemes of URLs are ws, mqtt and stomp, over TLS wss, mqtts and stomps, and on a Unix socket mqtt+unix:///PATH and the
     /// like. What has no :// is the user name, as in mosquitto's programs; -u may be given for each.
     #[arg(short = 'u', value_name = "URL|USER")]
     either: Vec<String>,
@@ -23,18 +23,18 @@ pub(crate) struct AddressArgs {
     /// Who connects, as with -u, whatever the name looks like.
     #[arg(long, value_name = "USER", hide_short_help = true)]
     username: Option<String>,
-    /// Instead of a URL: the host, for MQTT over TCP, or with --stomp STOMP.
+    /// Instead of a URL: the host, over TCP.
     #[arg(short = 'h', long, value_name = "HOST")]
     host: Option<String>,
-    /// Instead of a URL: the port [default: 1883, 8883 with TLS; 61613 and 61614 in STOMP].
+    /// Instead of a URL: the port [default: 1883, in STOMP 61613].
     ///
-    /// With 8883 (and 61614 in STOMP), or with any option of TLS, the connection is made over TLS.
+    /// The defaults over TLS are 8883 and 61614. With these, or with any option of TLS, the connection is made over TLS.
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Instead of a URL: the path of a Unix socket.
     #[arg(long, value_name = "PATH", hide_short_help = true, conflicts_with_all = ["host", "port"])]
     unix: Option<PathBuf>,
-    /// Speak STOMP 1.2 where the URL leaves it open; a topic a/b is /topic/a/b then.
+    /// Speak STOMP 1.2 where the URL leaves it open.
     ///
     /// A topic a/b stands for the destination /topic/a/b, and what begins with / is a destination as it is, such as
     /// /queue/jobs.

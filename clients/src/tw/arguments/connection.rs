@@ -61,7 +61,7 @@ pub(crate) struct ConnectionArgs {
 /// The proof of who connects. Where none is given, the variables TW_PASSWORD and TW_TOKEN are looked at.
 #[derive(Args, Debug)]
 pub(crate) struct CredentialArgs {
-    /// The password of -u USER; others on this machine may see it: better in TW_PASSWORD.
+    /// The password of -u USER; TW_PASSWORD hides it from others.
     ///
     /// Other users of this machine can see a command line. --password-file and the variable TW_PASSWORD hide it.
     #[arg(short = 'P', long, visible_alias = "pw", value_name = "TEXT", allow_hyphen_values = true)]
@@ -85,7 +85,7 @@ pub(crate) struct CredentialArgs {
 /// Whom to trust, and what to show.
 #[derive(Args, Debug)]
 pub(crate) struct TlsArgs {
-    /// TLS: whose certificates are believed, in PEM [default: those that this machine trusts].
+    /// TLS: whose certificates are believed, in PEM [default: the system's].
     #[arg(long, value_name = "FILE")]
     pub(crate) cafile: Option<PathBuf>,
     /// TLS: the certificate to show, in PEM.

@@ -38,10 +38,10 @@ use super::manual::Action;
 #[command(name = "tw", version, disable_help_flag = true, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// Show what is needed often.
-    #[arg(id = "help", long = "help", action = ArgAction::HelpShort, global = true)]
+    #[arg(id = "help", long = "help", action = ArgAction::HelpShort, global = true, display_order = 900)]
     _help: Option<bool>,
     /// Show everything.
-    #[arg(id = "help_all", long = "help-all", action = ArgAction::HelpLong, global = true)]
+    #[arg(id = "help_all", long = "help-all", action = ArgAction::HelpLong, global = true, display_order = 901)]
     _help_all: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,

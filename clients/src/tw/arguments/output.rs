@@ -19,7 +19,7 @@ pub(crate) struct OutputArgs {
     /// Write payloads in Base64.
     #[arg(long, conflicts_with = "format")]
     pub(crate) base64: bool,
-    /// Write each message so, as '%t %p': %t topic, %p payload, %q QoS; --help-all has more.
+    /// Write each message like '%t %p %q', its topic, payload and QoS.
     ///
     /// The signs are mosquitto_sub's: %t topic; %p payload, %x and %X in hexadecimal digits, %b in Base64, %l its length; %q
     /// QoS; %r 1 when retained; %C content type; %D correlation data; %E expiry in seconds; %F 1 when the payload says that

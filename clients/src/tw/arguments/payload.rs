@@ -9,20 +9,20 @@ use tidewire_client::{Properties, Protocol};
 use super::UsageError;
 use super::values::{Pair, parse_duration};
 
-/// One payload. Where none of these is given it is standard input.
+/// One payload.
 #[derive(Args, Debug, Default)]
 #[group(multiple = false)]
 pub(crate) struct PayloadArgs {
-    /// The payload; without -m, -f, -l, -s or -n it is standard input, as one.
+    /// The payload; `pub` and `request` read standard input where there is none.
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) message: Option<String>,
-    /// A file with the payload, or with -l its lines.
+    /// A file with the payload.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Standard input is the payload, as one, as it is where no other is given.
     #[arg(short, long, hide_short_help = true)]
     pub(crate) stdin_file: bool,
-    /// An empty payload; with -r the broker forgets what it has retained.
+    /// An empty payload.
     #[arg(short, long)]
     pub(crate) null_message: bool,
 }

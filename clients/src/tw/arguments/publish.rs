@@ -19,13 +19,13 @@ pub(crate) struct PubArgs {
     pub(crate) topic: String,
     #[command(flatten)]
     pub(crate) payload: PayloadArgs,
-    /// Each line of standard input is a message; so is each line of -f FILE.
+    /// Each line of standard input, or of -f FILE, is a message.
     #[arg(short, long, conflicts_with_all = ["message", "stdin_file", "null_message"])]
     pub(crate) lines: bool,
     /// 0: at most once, 1: at least once, 2: exactly once.
     #[arg(short, long, default_value = "0", value_parser = parse_qos)]
     pub(crate) qos: Qos,
-    /// Let the broker keep the message for later subscribers.
+    /// Let the broker keep the message for later subscribers; with -n it forgets what it has kept.
     #[arg(short, long)]
     pub(crate) retain: bool,
     /// Publish the payload so many times.
@@ -36,7 +36,7 @@ pub(crate) struct PubArgs {
     pub(crate) repeat_delay: Option<Duration>,
     #[command(flatten)]
     pub(crate) properties: PropertyArgs,
-    /// Give up when the broker has not acknowledged everything by then (exit status 3).
+    /// How long the broker may take to acknowledge everything (exit status 3).
     #[arg(short = 'W', long, value_name = "TIME", value_parser = parse_timeout)]
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use super::values::{Pair, parse_count, parse_qos, parse_timeout};
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SubArgs {
-    /// What to subscribe to; may be given again. + is any one level, # at the end all that follow.
+    /// What to subscribe to; may be given again. + is any one level, # all that follow.
     #[arg(short, long = "topic", value_name = "FILTER", required = true, action = ArgAction::Append)]
     pub(crate) topics: Vec<String>,
     /// The highest QoS at which to receive [default: 0]. STOMP does not ask.

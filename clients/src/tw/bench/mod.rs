@@ -43,15 +43,19 @@ use super::arguments::{DEFAULT_URL, parse_version};
 use super::{Failure, progress};
 
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, next_display_order = 100)]
 pub(crate) struct BenchArgs {
-    /// The broker: ws://HOST:PORT/PATH, mqtt://HOST:PORT, stomp://HOST:PORT, or over TLS wss://, mqtts://, stomps://.
+    /// The broker: ws://HOST:PORT/PATH, mqtt://HOST:PORT or stomp://HOST:PORT; over TLS wss://.
+    ///
+    /// mqtts:// and stomps:// are spoken as well.
     #[arg(short, long, value_name = "URL", default_value = DEFAULT_URL, global = true)]
     pub(crate) url: Url,
     /// The version of MQTT: 3.1.1 or 5.
     #[arg(short = 'V', long = "mqtt-version", value_name = "VERSION", default_value = "5", value_parser = parse_version, global = true)]
     version: Version,
-    /// Speak STOMP 1.2 where the URL leaves it open. A topic a/b is /topic/a/b then.
+    /// Speak STOMP 1.2 where the URL leaves it open.
+    ///
+    /// A topic a/b is /topic/a/b then.
     #[arg(long, global = true)]
     stomp: bool,
     /// In STOMP, write topics with dots, and * for one level, as RabbitMQ has them.
@@ -72,7 +76,7 @@ pub(crate) struct BenchArgs {
     /// Over TLS, take up earlier sessions again, as clients that come back do [default: full handshakes].
     #[arg(long, global = true, hide_short_help = true)]
     resume: bool,
-    /// The broker's process on this machine: report the CPU time that each message takes it, and its memory.
+    /// The broker's process on this machine: report its CPU time and memory.
     #[arg(long, global = true)]
     pid: Option<u32>,
     /// Write one JSON object instead of a table.
