@@ -1,6 +1,5 @@
-//! The client library and the program `tw` against the release binary of the broker.
+//! The program `tw` against the release binary of the broker.
 //!
-//! * `library`: the library, over every transport
 //! * `program`: what `tw` promises to scripts; `sources`: what it publishes, and how it shows what comes
 //! * `requests`: questions and answers; `sessions`: what outlives a connection; `security`: users and TLS
 //! * `foreign`: `tw` against Debian's mosquitto and RabbitMQ
@@ -14,7 +13,7 @@ mod authority;
 #[allow(dead_code, reason = "shared with the foreign clients' test, which also asks for socket addresses")]
 mod broker;
 mod foreign;
-mod library;
+#[path = "../client/others.rs"]
 mod others;
 mod process;
 mod program;
