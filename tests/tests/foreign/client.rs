@@ -19,6 +19,8 @@ pub(crate) enum Library {
     Mosquitto,
     StompJs,
     StompPy,
+    /// Our own, among the others.
+    Tidewire,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,11 @@ impl Client {
     }
 
     pub(crate) fn protocol(self) -> Protocol {
-        self.library.protocol()
+        match (self.library, self.version) {
+            (Library::Tidewire, "1.2") => Protocol::Stomp,
+            (Library::Tidewire, _) => Protocol::Mqtt,
+            (library, _) => library.protocol(),
+        }
     }
 }
 
@@ -48,6 +54,7 @@ impl Library {
         match self {
             Self::MqttJs | Self::Paho | Self::Mosquitto => Protocol::Mqtt,
             Self::StompJs | Self::StompPy => Protocol::Stomp,
+            Self::Tidewire => unreachable!("it is not driven"),
         }
     }
 
@@ -59,6 +66,7 @@ impl Library {
             Self::Paho => (installed(".venv/bin/python"), "paho_driver.py"),
             Self::StompPy => (installed(".venv/bin/python"), "stomppy_driver.py"),
             Self::Mosquitto => unreachable!("mosquitto's programs are run as they are"),
+            Self::Tidewire => unreachable!("it is part of the test's own process"),
         };
         if interpreter == Path::new("node") {
             installed("node_modules/.installed-from");
@@ -70,7 +78,7 @@ impl Library {
 }
 
 /// Everybody who takes part in the matrix.
-pub(crate) const CLIENTS: [Client; 15] = [
+pub(crate) const CLIENTS: [Client; 19] = [
     MQTTJS_311,
     MQTTJS_5,
     PAHO_TCP_311,
@@ -86,6 +94,10 @@ pub(crate) const CLIENTS: [Client; 15] = [
     Client::new("stomp.py tcp 1.1", Library::StompPy, Transport::Tcp, "1.1"),
     STOMPPY_TCP,
     STOMPPY_WS,
+    Client::new("tidewire-client ws 5", Library::Tidewire, Transport::WebSocket, "5"),
+    Client::new("tidewire-client tcp 3.1.1", Library::Tidewire, Transport::Tcp, "3.1.1"),
+    Client::new("tidewire-client ws 1.2", Library::Tidewire, Transport::WebSocket, "1.2"),
+    Client::new("tidewire-client tcp 1.2", Library::Tidewire, Transport::Tcp, "1.2"),
 ];
 
 pub(crate) const MQTTJS_311: Client =

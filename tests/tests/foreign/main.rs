@@ -4,7 +4,7 @@
 //! line and answers with one JSON event per line. This test starts broker and drivers and conducts their
 //! conversations:
 //!
-//! * `matrix`: every client publishes to every client, at every QoS, small, large and empty payloads;
+//! * `matrix`: every client publishes to every client, our own library among them, at every QoS, small, large and empty payloads;
 //! * `message_space`: every row of the table that maps MQTT 5, MQTT 3.1.1 and STOMP messages onto each other;
 //! * `features`: every feature that a client has, each library by a script of its own;
 //! * `web`: clients and headless Chromium by ws and wss, compressed and not, and through nginx and HAProxy;
@@ -24,6 +24,7 @@ mod features;
 mod matrix;
 mod message_space;
 mod mosquitto;
+mod own;
 mod peer;
 mod stage;
 mod web;

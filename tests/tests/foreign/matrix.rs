@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::{CLIENTS, Client, Library};
 use crate::mosquitto::MosquittoPeer;
+use crate::own::OwnPeer;
 use crate::peer::{Message, Payload, Peer, Publication};
 use crate::stage::Stage;
 
@@ -35,6 +36,9 @@ fn every_client_reaches_every_client() {
 fn enter(stage: &Stage, client: Client) -> Box<dyn Peer> {
     if client.library == Library::Mosquitto {
         return Box::new(MosquittoPeer::subscribe(client, stage.broker.mqtt(), FILTER));
+    }
+    if client.library == Library::Tidewire {
+        return Box::new(OwnPeer::subscribe(client, &stage.url(client), FILTER));
     }
     // Where a library understands topic aliases, the broker is to use them.
     let options: Value = match client.library {

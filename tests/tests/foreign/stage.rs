@@ -70,7 +70,7 @@ impl Stage {
         Arc::clone(self.drivers.borrow_mut().entry(library).or_insert_with(|| Driver::start(library)))
     }
 
-    fn url(&self, client: Client) -> String {
+    pub(crate) fn url(&self, client: Client) -> String {
         match (client.transport, client.protocol()) {
             (Transport::WebSocket, _) => self.broker.websocket_url(),
             (Transport::Tcp, Protocol::Mqtt) => self.broker.mqtt_url(),
