@@ -37,7 +37,7 @@ impl Connection {
         let url = address.url;
         let tell = |text: String| {
             if args.debug {
-                say(&text)
+                say(&text);
             }
         };
         tell(format!("connecting to {url}"));
