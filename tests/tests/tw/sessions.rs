@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use crate::broker::Broker;
@@ -68,7 +69,7 @@ fn a_subscriber_comes_back_unless_it_is_told_not_to() {
 
 /// MQTT 3.1.1 by hand: a broker that can be told when to let go.
 struct FakeBroker {
-    listener: TcpListener,
+    clients: Receiver<TcpStream>,
     url: String,
 }
 
@@ -76,12 +77,16 @@ impl FakeBroker {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback address is free");
         let url = format!("mqtt://{}", listener.local_addr().expect("a listener has an address"));
-        Self { listener, url }
+        let (come, clients) = mpsc::channel();
+        thread::spawn(move || {
+            listener.incoming().map_while(Result::ok).try_for_each(|client| come.send(client))
+        });
+        Self { clients, url }
     }
 
     /// The next client, with its CONNECT answered.
     fn accept(&self) -> Peer {
-        let mut peer = Peer(self.listener.accept().expect("a client comes").0);
+        let mut peer = Peer(self.clients.recv_timeout(DEADLINE).expect("a client comes"));
         peer.0.set_read_timeout(Some(DEADLINE)).expect("a time limit can be set");
         assert_eq!(peer.packet()[0] >> 4, 1, "it begins with CONNECT");
         peer.write(&[0x20, 2, 0, 0]);
