@@ -49,10 +49,15 @@ impl Failure {
 
     /// Says it on standard error, and gives the status to end with.
     pub(super) fn report(&self) -> ExitCode {
-        say(&self.to_string());
+        let mut output = io::stderr().lock();
+        let (begin, end) = match output.is_terminal() && colour::is_wanted() {
+            true => (colour::ERROR, colour::PLAIN),
+            false => ("", ""),
+        };
+        // Where not even this can be said, the status says it.
+        let _ = writeln!(output, "{begin}tw:{end} {self}");
         if let Self::Advised { advice, .. } = self {
-            // Where not even this can be said, the status says it.
-            let _ = writeln!(io::stderr().lock(), "    try: {advice}");
+            let _ = writeln!(output, "    try: {advice}");
         }
         ExitCode::from(self.status())
     }
@@ -68,13 +73,8 @@ fn status_of(error: &Error) -> u8 {
 
 /// A line on standard error, behind the program's name.
 pub(super) fn say(text: &str) {
-    let error = io::stderr();
-    let (begin, end) = match error.is_terminal() && colour::is_wanted() {
-        true => (colour::ERROR, colour::PLAIN),
-        false => ("", ""),
-    };
     // Nobody is left to be told.
-    let _ = writeln!(error.lock(), "{begin}tw:{end} {text}");
+    let _ = writeln!(io::stderr().lock(), "tw: {text}");
 }
 
 /// The exit statuses, beside 0.
