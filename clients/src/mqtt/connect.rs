@@ -55,8 +55,13 @@ pub(super) fn encode(
     Ok(())
 }
 
+/// The keep alive that CONNECT asks for.
+pub(super) fn keep_alive(options: &Options) -> Duration {
+    Duration::from_secs(keep_alive_seconds(options.keep_alive).into())
+}
+
 /// A fraction of a second counts as a whole one, so that it does not become "none".
-pub(super) fn keep_alive_seconds(keep_alive: Duration) -> u16 {
+fn keep_alive_seconds(keep_alive: Duration) -> u16 {
     u16::try_from(seconds(keep_alive)).unwrap_or(u16::MAX)
 }
 
