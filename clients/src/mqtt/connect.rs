@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_told() {
         let long = "a".repeat(65_536);
-        for login in [Login::password(long.clone(), ""), Login::authentication("m", long.clone())] {
+        for login in [Login::password(long.clone(), ""), Login::authentication("m", long)] {
             let outcome = encode(Version::V5, &Options::default(), &login, "", true, &mut BytesMut::new());
             assert!(matches!(outcome, Err(Error::Invalid(_))), "{login:?}: {outcome:?}");
         }
