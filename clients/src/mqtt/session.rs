@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use tidewire_protocols::mqtt::{
-    Auth, Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, PropertiesBuf, Property, Qos, ReasonCode,
+    Auth, Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, PropertiesBuf, Property, ReasonCode,
     Version, decode,
 };
 
@@ -213,8 +213,8 @@ impl session::Session for Session {
         if let Proof::Authentication { method, data } = &login.proof {
             self.authenticate_again(method, data);
         } else if let Some(token) = login.token_text() {
+            // Of QoS 0: an old token is not to be sent again on the next connection.
             let message = Message::new(TOKEN_TOPIC, token.to_owned());
-            debug_assert_eq!(message.qos, Qos::AtMostOnce, "an old token is not sent again");
             let publication = Publication { message, done: None, transaction: None };
             self.outgoing.publish(publication, &mut self.output);
         }
