@@ -8,7 +8,7 @@ use tidewire_client::{
 };
 
 use super::Failure;
-use super::advice::advised;
+use super::advice::{advised, advised_at_first};
 use super::arguments::ConnectionArgs;
 use super::failure::say;
 use super::proof::Proof;
@@ -41,7 +41,7 @@ impl Connection {
             }
         };
         tell(format!("connecting to {url}"));
-        let client = connect(&url, options).await.map_err(|error| advised(error, &url))?;
+        let client = connect(&url, options).await.map_err(|error| advised_at_first(error, &url))?;
         tell(format!("connected to {url} as {:?}", client.client_id()));
         if stay == Stay::Long || args.debug {
             tokio::spawn(tell_of_changes(client.clone(), args.debug));

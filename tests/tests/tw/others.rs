@@ -30,7 +30,7 @@ impl OtherBroker {
             broker.tcp, broker.websocket
         );
         let file = broker.write("mosquitto.conf", &configuration);
-        let mut command = Command::new(program(&["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]));
+        let mut command = Command::new(program("/usr/sbin/mosquitto"));
         command.arg("-c").arg(file);
         broker.spawn(command);
         broker.await_ports();
@@ -55,7 +55,7 @@ impl OtherBroker {
         let mut name_service = Command::new("epmd");
         name_service.args(["-port", &names.to_string()]);
         broker.spawn(name_service);
-        let mut command = Command::new(program(&["/usr/lib/rabbitmq/bin/rabbitmq-server"]));
+        let mut command = Command::new(program("/usr/lib/rabbitmq/bin/rabbitmq-server"));
         for (variable, _) in std::env::vars().filter(|(variable, _)| variable.starts_with("RABBITMQ_")) {
             command.env_remove(variable);
         }
@@ -132,10 +132,11 @@ impl Drop for OtherBroker {
     }
 }
 
-/// The first that is there.
-fn program(paths: &[&'static str]) -> &'static Path {
-    let found = paths.iter().map(Path::new).find(|path| path.exists());
-    found.unwrap_or_else(|| panic!("{} is not installed: run `tests/foreign/install`", paths[0]))
+/// Where Debian has it.
+fn program(path: &'static str) -> &'static Path {
+    let path = Path::new(path);
+    assert!(path.exists(), "{} is not installed: run `tests/foreign/install`", path.display());
+    path
 }
 
 /// All are held until all are known: a port that is given back may be the next one that is given out.

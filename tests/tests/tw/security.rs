@@ -46,7 +46,7 @@ fn a_token_file_is_read() {
     let broker = Broker::configured(settings, &[secret.into()]);
     let url = broker.websocket_url();
     let claims = serde_json::json!({"sub": "ann", "exp": 4_102_444_800_u64});
-    let key = jsonwebtoken::EncodingKey::from_secret("k".repeat(32).as_bytes());
+    let key = jsonwebtoken::EncodingKey::from_secret("k".repeat(32).as_bytes()).unwrap();
     let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
     let file = write(&folder, "token", &format!("{token}\n"));
     tw_succeeds(&["pub", "-u", &url, "-t", "a", "-m", "x", "--token", &token]);
