@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -33,18 +33,16 @@ pub async fn connect(url: &Url, options: Options) -> Result<Client, Error> {
     let replies = Arc::new(Replies::default());
     let session = session(protocol, url, &options, &replies);
     let (state, seen) = watch::channel(State::Connecting { attempt: 1 });
-    let driver = Driver::new(url.clone(), options, Arc::clone(&mailbox), session, state);
+    let (accepted, is_accepted) = oneshot::channel();
+    let driver = Driver::new(url.clone(), options, Arc::clone(&mailbox), session, state, accepted);
     // Its drop ends the driver, too.
     let client = Client::new(mailbox, seen, replies);
     tokio::spawn(driver.run());
-    let mut state = client.state();
-    let is_decided = |state: &State| matches!(state, State::Connected { .. } | State::Ended(_));
-    match state.wait_for(is_decided).await.as_deref() {
-        Ok(State::Ended(error)) => return Err(error.clone().unwrap_or(Error::Disconnected)),
-        Ok(_) => {}
-        Err(_) => return Err(client.mailbox().ending()),
+    // Not by the state: it may have changed twice before anybody looks.
+    match is_accepted.await {
+        Ok(()) => Ok(client),
+        Err(_) => Err(client.ended().await.err().unwrap_or(Error::Disconnected)),
     }
-    Ok(client)
 }
 
 fn session(

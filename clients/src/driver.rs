@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use self::connected::Connected;
@@ -39,8 +39,8 @@ pub(crate) struct Driver {
     session: Box<dyn Session>,
     backoff: Backoff,
     state: watch::Sender<State>,
-    /// Whether there was ever a connection.
-    was_connected: bool,
+    /// Told of the first connection, once.
+    accepted: Option<oneshot::Sender<()>>,
     is_ended: bool,
 }
 
@@ -60,10 +60,11 @@ impl Driver {
         mailbox: Arc<Mailbox>,
         session: Box<dyn Session>,
         state: watch::Sender<State>,
+        accepted: oneshot::Sender<()>,
     ) -> Self {
         let (backoff, protocol) = (options.reconnect.backoff(), mailbox.protocol);
-        let (was_connected, is_ended) = (false, false);
-        Self { url, protocol, options, mailbox, session, backoff, state, was_connected, is_ended }
+        let accepted = Some(accepted);
+        Self { url, protocol, options, mailbox, session, backoff, state, accepted, is_ended: false }
     }
 
     /// Runs until the client has ended.
@@ -105,10 +106,13 @@ impl Driver {
             () = closed => return self.flushed(),
         };
         let session_present = opened.welcome.session_present;
-        self.was_connected = true;
         self.backoff.handle_connected(Instant::now().into_std());
         self.mailbox.handle_connected(&opened.welcome);
         self.state.send_replace(State::Connected { session_present });
+        if let Some(accepted) = self.accepted.take() {
+            // Whoever wanted the client may have stopped waiting.
+            let _ = accepted.send(());
+        }
         Connected::new(self, opened).run().await
     }
 
@@ -173,7 +177,7 @@ impl Driver {
     /// How long to wait for the next attempt; the error if there is to be none. Tells the application.
     fn retry_in(&mut self, error: Error) -> Result<Duration, Error> {
         let may_change = matches!(error, Error::BadCredentials(_)) && self.options.credentials.may_change();
-        let may_begin = self.was_connected || self.options.reconnect.is_first_retried();
+        let may_begin = self.accepted.is_none() || self.options.reconnect.is_first_retried();
         if !may_begin || !(error.is_transient() || may_change) {
             return Err(error);
         }
@@ -223,6 +227,7 @@ impl Driver {
         self.mailbox.end(error.clone());
         self.session.handle_end(error.as_ref());
         self.state.send_replace(State::Ended(error));
+        self.accepted = None;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidewire_client::{Client, MqttOptions};
-use tidewire_protocols::mqtt::Qos;
+use tidewire_protocols::mqtt::{Packet, Qos, ReasonCode};
 use tokio::task::JoinHandle;
 
 use super::mqtt_peer::{MqttPeer, number};
@@ -21,7 +21,8 @@ fn publisher(client: &Client) -> JoinHandle<Vec<u32>> {
         for burst in (0..MESSAGES).step_by(10) {
             let mut underway = Vec::new();
             for message in burst..burst + 10 {
-                underway.push((message, client.send(qos_1("a", &message.to_string())).await.unwrap()));
+                underway
+                    .push((message, client.send(qos_1("a", &message.to_string())).await.expect("it waits")));
             }
             for (message, acknowledgement) in underway {
                 if acknowledgement.await.is_ok() {
@@ -33,20 +34,32 @@ fn publisher(client: &Client) -> JoinHandle<Vec<u32>> {
     })
 }
 
-/// One connection, until chance ends it or everything has come. Notes what arrives.
-async fn serve(mut peer: MqttPeer, random: &mut fastrand::Rng, arrived: &mut Vec<u32>) -> Option<MqttPeer> {
-    let left = random.usize(1..60);
-    for _ in 0..left {
-        let heard = peer.hears().await;
+/// One connection, until chance ends it or everything has come. Notes what arrives; `unacknowledged` is what was not
+/// acknowledged on it.
+async fn serve(
+    mut peer: MqttPeer,
+    random: &mut fastrand::Rng,
+    arrived: &mut Vec<u32>,
+    unacknowledged: &mut Vec<u16>,
+) -> Option<MqttPeer> {
+    unacknowledged.clear();
+    // Pings count, or a client that waits for what is not acknowledged would wait for ever.
+    for _ in 0..random.usize(1..60) {
+        let heard = peer.hears_all().await;
+        if heard == "PINGREQ" {
+            peer.say(Packet::PingResp).await;
+            continue;
+        }
+        let id = number(&heard);
         if heard.starts_with("SUBSCRIBE") {
-            peer.sub_ack(number(&heard), tidewire_protocols::mqtt::ReasonCode::Success).await;
+            peer.sub_ack(id, ReasonCode::Success).await;
             continue;
         }
         let message: u32 = heard.rsplit_once(": ").and_then(|(_, text)| text.parse().ok()).expect("a number");
         arrived.push(message);
-        // Sometimes what has arrived is not acknowledged.
-        if random.u8(..) > 40 {
-            peer.pub_ack(number(&heard)).await;
+        match random.u8(..) > 40 {
+            true => peer.pub_ack(id).await,
+            false => unacknowledged.push(id),
         }
         if arrived.last() == Some(&(MESSAGES - 1)) {
             return Some(peer);
@@ -66,16 +79,19 @@ async fn what_is_acknowledged_has_arrived_in_order_wherever_connections_break() 
         let (messages, _) = tokio::join!(client.subscribe("news"), peer.confirms());
         let mut messages = messages.unwrap();
         let publishing = publisher(&client);
-        let mut arrived = Vec::new();
-        let mut last = serve(peer, &mut random, &mut arrived).await;
+        let (mut arrived, mut unacknowledged) = (Vec::new(), Vec::new());
+        let mut last = serve(peer, &mut random, &mut arrived, &mut unacknowledged).await;
         while last.is_none() {
             let mut peer = MqttPeer::new(broker.accept().await);
             peer.welcome(random.bool()).await;
-            last = serve(peer, &mut random, &mut arrived).await;
+            last = serve(peer, &mut random, &mut arrived, &mut unacknowledged).await;
         }
         let mut peer = last.unwrap();
-        // The last connection acknowledges what the broken ones did not.
+        // The last connection acknowledges everything.
         let rest = async {
+            for id in unacknowledged {
+                peer.pub_ack(id).await;
+            }
             loop {
                 let heard = peer.hears().await;
                 if heard.starts_with("PUBLISH") {

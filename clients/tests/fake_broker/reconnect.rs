@@ -52,7 +52,7 @@ async fn a_session_that_is_present_has_the_subscriptions_that_were_confirmed() {
     let mut peer = MqttPeer::new(broker.accept().await);
     assert_eq!(peer.welcome(true).await, "CONNECT me", "the session is gone on with");
     assert_eq!(peer.confirms().await, "SUBSCRIBE #3 b as Some(2)");
-    within(unconfirmed).await.unwrap().unwrap();
+    let _unconfirmed = within(unconfirmed).await.unwrap().unwrap();
     peer.publish("a", "one", Qos::AtMostOnce, 0, 1).await;
     assert_eq!(next(&mut confirmed).await.payload, "one");
     let state = client.state();
@@ -111,13 +111,13 @@ async fn attempts(policy: Reconnect) -> (Vec<Duration>, Error) {
     let connector = Connector::new({
         let tried = Arc::clone(&tried);
         move |_url| {
-            tried.lock().unwrap().push(start.elapsed());
+            tried.lock().expect("not poisoned").push(start.elapsed());
             async { Err::<DuplexStream, _>(io::Error::from(io::ErrorKind::ConnectionRefused)) }
         }
     });
     let options = Options::default().with_connector(connector).with_reconnect(policy);
-    let error = within(connect(&mqtt_url(), options)).await.unwrap_err();
-    let tried = tried.lock().unwrap().clone();
+    let error = within(connect(&mqtt_url(), options)).await.expect_err("nobody is there");
+    let tried = tried.lock().expect("not poisoned").clone();
     (tried, error)
 }
 
@@ -203,7 +203,7 @@ async fn what_another_attempt_cannot_mend_ends_the_client() {
     for (reason, ended) in [
         (ReasonCode::SessionTakenOver, "TakenOver"),
         (ReasonCode::NotAuthorized, "BadCredentials"),
-        (ReasonCode::Banned, "Refused"),
+        (ReasonCode::ServerMoved, "Refused"),
     ] {
         let mut broker = Broker::new();
         let options = options(&broker);

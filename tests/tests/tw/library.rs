@@ -183,11 +183,10 @@ async fn consumers_of_a_queue_acknowledge_by_hand() {
         let mut jobs = within(other.subscribe(wanted)).await.unwrap();
         for job in ["2", "3"] {
             let received = next(&mut jobs).await;
-            assert_eq!(
-                (&received.payload[..], received.is_redelivered()),
-                (job.as_bytes(), job == "2"),
-                "{way:?}"
-            );
+            // MQTT's DUP is of a packet, not of a message: another consumer sees none.
+            let is_redelivered = job == "2" && way.protocol == Protocol::Stomp;
+            let seen = (&received.payload[..], received.is_redelivered());
+            assert_eq!(seen, (job.as_bytes(), is_redelivered), "{way:?}");
             received.acknowledge();
         }
         within(jobs.unsubscribe()).await.unwrap();
