@@ -47,12 +47,6 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
-    /// The URL asks for TLS where there is none.
-    #[error("{}://: TLS is not available here: use {}:// on a trusted network", .0.scheme(), .0.scheme().plain())]
-    TlsUnavailable(
-        /// Where.
-        Url,
-    ),
     /// Something answers there, but in another protocol.
     #[error("{url} answers, but not in {protocol} ({detail}): check the port")]
     Foreign {
@@ -165,7 +159,6 @@ impl Error {
             Self::Handshake { .. }
             | Self::WrongScheme { .. }
             | Self::Tls { .. }
-            | Self::TlsUnavailable(_)
             | Self::Foreign { .. }
             | Self::Refused(_)
             | Self::BadCredentials(_)

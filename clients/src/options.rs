@@ -214,10 +214,11 @@ impl Options {
         Self { connect_timeout: timeout, ..self }
     }
 
-    /// How long [`Client::disconnect`](crate::Client::disconnect) waits for acknowledgements: 5 seconds by default.
+    /// How long [`Client::disconnect`](crate::Client::disconnect) waits for acknowledgements: 5 seconds by default, and a
+    /// day at most.
     #[must_use]
     pub fn with_disconnect_timeout(self, timeout: Duration) -> Self {
-        Self { disconnect_timeout: timeout, ..self }
+        Self { disconnect_timeout: timeout.min(DISCONNECT_TIMEOUT_MAX), ..self }
     }
 
     /// How many messages the broker may send before the application has done with any: 1,024 by default. MQTT 5's Receive
@@ -311,6 +312,8 @@ fn names(headers: &[(String, String)]) -> Vec<&str> {
     headers.iter().map(|(name, _)| name.as_str()).collect()
 }
 
+/// What can be added to any time.
+const DISCONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Enough to hide the way to the broker and back.
 const RECEIVE_MAXIMUM: NonZeroU16 = NonZeroU16::new(1024).unwrap();
 

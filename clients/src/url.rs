@@ -15,10 +15,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A broker's address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Url {
+pub struct Url(Arc<Parts>);
+
+/// Shared, so that errors which name their address stay small.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Parts {
     scheme: Scheme,
     /// Without the brackets of an IPv6 address.
     host: String,
@@ -32,27 +37,27 @@ pub struct Url {
 impl Url {
     /// What is spoken there.
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.0.scheme
     }
 
     /// The name or address, as the resolver takes it; `localhost` for a Unix socket.
     pub fn host(&self) -> &str {
-        &self.host
+        &self.0.host
     }
 
     /// The TCP port; 0 for a Unix socket.
     pub fn port(&self) -> u16 {
-        self.port
+        self.0.port
     }
 
     /// The Unix socket, if it is one.
     pub fn socket(&self) -> Option<&Path> {
-        self.socket.as_deref()
+        self.0.socket.as_deref()
     }
 
     /// The path of a `ws` or `wss` URL with its query; empty for the others.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 }
 
@@ -83,13 +88,14 @@ impl FromStr for Url {
             Some(digits) => parse_port(digits)?,
             None => scheme.default_port(),
         };
-        Ok(Self { scheme, host: host.to_owned(), port, path: check_path(scheme, path)?, socket: None })
+        let (host, path) = (host.to_owned(), check_path(scheme, path)?);
+        Ok(Self(Arc::new(Parts { scheme, host, port, path, socket: None })))
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, host, port, path, socket } = self;
+        let Parts { scheme, host, port, path, socket } = &*self.0;
         if let Some(socket) = socket {
             write!(f, "{scheme}+unix://{}", socket.display())?;
             return if path.is_empty() || path == "/" { Ok(()) } else { write!(f, ":{path}") };
@@ -225,7 +231,8 @@ fn parse_unix(scheme: Scheme, rest: &str) -> Result<Url, UrlError> {
         return Err(UrlError::NoSocket);
     }
     let path = check_path(scheme, path)?;
-    Ok(Url { scheme, host: "localhost".to_owned(), port: 0, path, socket: Some(socket.into()) })
+    let (host, socket) = ("localhost".to_owned(), Some(socket.into()));
+    Ok(Url(Arc::new(Parts { scheme, host, port: 0, path, socket })))
 }
 
 /// `host:port`, `[host]:port`, or either without the port.

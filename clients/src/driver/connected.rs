@@ -49,7 +49,9 @@ impl<'a> Connected<'a> {
         // it gives up, for the broker.
         self.driver.session.handle_turn_end();
         self.transmit();
-        let _ = close(self.transport).await;
+        if !matches!(outcome, Err(Error::Lost(_))) {
+            let _ = close(self.transport).await;
+        }
         outcome
     }
 
@@ -64,8 +66,9 @@ impl<'a> Connected<'a> {
                 session.handle_settlements(std::mem::take(&mut self.collected.settlements));
             }
             let count = self.collected.commands.len();
+            let now = now();
             for command in self.collected.commands.drain(..) {
-                session.handle_command(now(), command);
+                session.handle_command(now, command);
             }
             self.transmit();
             if count < BATCH_COMMANDS {

@@ -61,7 +61,7 @@ impl Renewal {
     fn plan(&mut self, login: &Login, now: Instant) {
         let renew_in = login.renew_in().filter(|_| self.credentials.may_change());
         // A provider whose logins have run out already is not asked without a pause.
-        self.at = renew_in.map(|renew_in| now + renew_in.max(PAUSE_MIN));
+        self.at = renew_in.and_then(|renew_in| now.checked_add(renew_in.max(PAUSE_MIN)));
     }
 }
 

@@ -55,8 +55,13 @@ pub(super) fn encode(
     Ok(())
 }
 
+/// The keep alive that CONNECT asks for.
+pub(super) fn keep_alive(options: &Options) -> Duration {
+    Duration::from_secs(keep_alive_seconds(options.keep_alive).into())
+}
+
 /// A fraction of a second counts as a whole one, so that it does not become "none".
-pub(super) fn keep_alive_seconds(keep_alive: Duration) -> u16 {
+fn keep_alive_seconds(keep_alive: Duration) -> u16 {
     u16::try_from(seconds(keep_alive)).unwrap_or(u16::MAX)
 }
 
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_told() {
         let long = "a".repeat(65_536);
-        for login in [Login::password(long.clone(), ""), Login::authentication("m", long.clone())] {
+        for login in [Login::password(long.clone(), ""), Login::authentication("m", long)] {
             let outcome = encode(Version::V5, &Options::default(), &login, "", true, &mut BytesMut::new());
             assert!(matches!(outcome, Err(Error::Invalid(_))), "{login:?}: {outcome:?}");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidewire_protocols::mqtt::{ConnAck, PACKET_SIZE_MAX, Property};
 
-use super::connect::keep_alive_seconds;
+use super::connect::keep_alive;
 use crate::options::Options;
 use crate::session::Limits;
 
@@ -26,7 +26,7 @@ impl Grant {
         let mut grant = Self {
             client_id: None,
             session_present: packet.session_present,
-            keep_alive: Duration::from_secs(keep_alive_seconds(options.keep_alive).into()),
+            keep_alive: keep_alive(options),
             receive_maximum: u16::MAX,
             subscription_identifiers: true,
             limits: Limits { packet_bytes_max: PACKET_SIZE_MAX, ..Limits::default() },

@@ -12,6 +12,7 @@
 
 mod incoming;
 mod outgoing;
+mod packets;
 mod requests;
 mod routes;
 
@@ -20,23 +21,21 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use tidewire_protocols::mqtt::{
-    Auth, ConnAck, Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, PropertiesBuf, Property,
-    Publish, Qos, ReasonCode, Version, decode,
+    Auth, Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, PropertiesBuf, Property, ReasonCode,
+    Version, decode,
 };
 
 use self::incoming::Incoming;
 use self::outgoing::Outgoing;
 use self::requests::Ending;
 use self::routes::Routes;
-use super::grant::Grant;
 use super::keep_alive::{Due, KeepAlive};
-use super::{attributes, connect, malformed, refusal};
-use crate::command::{Command, Publication, Settlement, Token, Verdict, settle};
+use super::{attributes, connect, malformed};
+use crate::command::{Command, Done, Publication, Settlement, SubscriptionId, Token, Verdict, settle};
 use crate::error::Error;
 use crate::message::Message;
 use crate::options::{Login, Options, Proof};
 use crate::session::{self, InboxBounds, Welcome};
-use crate::subscriptions::Arrival;
 use crate::transport::Chunk;
 
 /// See the module.
@@ -76,7 +75,7 @@ impl Session {
             phase: Phase::Away,
             is_begun: false,
             method: None,
-            keep_alive: KeepAlive::new(options.keep_alive, now),
+            keep_alive: KeepAlive::new(connect::keep_alive(&options), now),
             outgoing: Outgoing::new(version, options.mqtt.session_lost),
             incoming: Incoming::default(),
             routes: Routes::new(InboxBounds::new(options.inbox_messages_max)),
@@ -85,110 +84,6 @@ impl Session {
             welcome: None,
             options,
         }
-    }
-
-    fn handle_packet(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), Error> {
-        let name = packet.packet_type().name();
-        match (self.phase, packet) {
-            (Phase::Greeting, Packet::ConnAck(packet)) => return self.handle_conn_ack(now, packet),
-            (Phase::Greeting, Packet::Auth(_)) => {
-                return Err(Error::Refused("it asks for a second step of the authentication".to_owned()));
-            }
-            (_, Packet::Disconnect(packet)) if self.version.is_v5() => {
-                return Err(refusal(packet.reason, packet.properties, Error::EndedByBroker));
-            }
-            (Phase::Greeting, _) => return Err(Error::Protocol(format!("{name} before CONNACK"))),
-            _ => {}
-        }
-        match packet {
-            Packet::Publish(publish) => return self.handle_publish(publish),
-            Packet::PubAck(ack) | Packet::PubComp(ack) => {
-                self.outgoing.handle_pub_ack(ack, &mut self.output);
-            }
-            Packet::PubRec(ack) => self.outgoing.handle_pub_rec(ack, &mut self.output),
-            Packet::PubRel(ack) => {
-                let answer = Packet::PubComp(self.incoming.handle_pub_rel(ack.packet_id));
-                answer.encode(self.version, &mut self.output);
-            }
-            Packet::SubAck(ack) => match self.outgoing.handle_sub_ack(ack) {
-                Some((group, Ok(()))) => self.routes.subscriptions.confirm(group),
-                Some((group, Err(error))) => {
-                    self.routes.subscriptions.remove(group, Some(&error));
-                }
-                None => {}
-            },
-            Packet::UnsubAck(ack) => self.outgoing.handle_unsub_ack(ack),
-            // The end of a re-authentication.
-            Packet::PingResp | Packet::Auth(Auth { reason: ReasonCode::Success, .. }) => {}
-            _ => return Err(Error::Protocol(format!("{name} to a client"))),
-        }
-        Ok(())
-    }
-
-    fn handle_conn_ack(&mut self, now: Instant, packet: &ConnAck<'_>) -> Result<(), Error> {
-        if packet.reason != ReasonCode::Success {
-            return Err(refusal(packet.reason, packet.properties, Error::Refused));
-        }
-        let grant = Grant::read(packet, &self.options);
-        if let Some(client_id) = &grant.client_id {
-            self.client_id.clone_from(client_id);
-        }
-        self.keep_alive = KeepAlive::new(grant.keep_alive, now);
-        self.incoming.handle_connected(grant.session_present);
-        let by_identifier = self.version.is_v5() && grant.subscription_identifiers;
-        self.routes.handle_connected(
-            grant.session_present,
-            !self.is_begun,
-            by_identifier,
-            &mut self.incoming,
-        );
-        self.phase = Phase::Open;
-        self.is_begun = true;
-        for ending in std::mem::take(&mut self.endings) {
-            match grant.session_present {
-                true => self.outgoing.unsubscribe(ending, &mut self.output),
-                // The session went, and the subscription with it.
-                false => settle(ending.done, Ok(())),
-            }
-        }
-        for group in self.routes.subscriptions.unconfirmed() {
-            self.subscribe(group);
-        }
-        self.outgoing.handle_connected(&grant, &mut self.output);
-        self.welcome = Some(Welcome {
-            client_id: self.client_id.clone(),
-            session_present: grant.session_present,
-            limits: grant.limits,
-        });
-        Ok(())
-    }
-
-    fn handle_publish(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
-        // We have announced no Topic Alias Maximum [MQTT-3.1.2-26].
-        let topic =
-            publish.topic.ok_or_else(|| Error::Protocol("a topic alias, without asking".to_owned()))?;
-        let serial = match publish.packet_id {
-            None => None,
-            Some(packet_id) => match self.incoming.handle_publish(publish.qos, packet_id) {
-                // The application has it, or had it.
-                None => return Ok(()),
-                serial => serial,
-            },
-        };
-        let message = Message {
-            topic: topic.as_str().to_owned(),
-            payload: bytes::Bytes::copy_from_slice(publish.payload),
-            qos: publish.qos,
-            retain: publish.retain,
-            properties: attributes::read(publish.properties),
-        };
-        let arrival = Arrival { message, serial, is_redelivered: publish.dup };
-        match (self.routes.deliver(topic, arrival), serial) {
-            (Some(0), Some(serial)) => self.acknowledge(serial, ReasonCode::Success),
-            (Some(holders), Some(serial)) => self.incoming.share(serial, holders),
-            _ => {}
-        }
-        Ok(())
     }
 
     fn acknowledge(&mut self, serial: u64, reason: ReasonCode) {
@@ -200,7 +95,7 @@ impl Session {
     }
 
     /// Asks the broker for a group.
-    fn subscribe(&mut self, group_id: u32) {
+    fn subscribe(&mut self, group_id: SubscriptionId) {
         let Some(group) = self.routes.subscriptions.get(group_id) else { return };
         let identifier = self.routes.identifier(group_id);
         let subscription = Arc::clone(&group.subscription);
@@ -209,7 +104,7 @@ impl Session {
         }
     }
 
-    fn unsubscribe(&mut self, id: u32, unread: Vec<Token>, done: Option<crate::command::Done>) {
+    fn unsubscribe(&mut self, id: SubscriptionId, unread: Vec<Token>, done: Option<Done>) {
         // What is one of several consumers' goes to another of them; what is this client's alone nobody else wants.
         if !self.routes.is_competing(id) {
             unread.iter().for_each(|token| self.acknowledge(token.serial, ReasonCode::Success));
@@ -253,7 +148,7 @@ impl session::Session for Session {
             Proof::Authentication { method, .. } => Some(method.clone()),
             _ => None,
         };
-        self.keep_alive = KeepAlive::new(options.keep_alive, now);
+        self.keep_alive = KeepAlive::new(connect::keep_alive(options), now);
         self.phase = Phase::Greeting;
         Ok(())
     }
@@ -318,8 +213,8 @@ impl session::Session for Session {
         if let Proof::Authentication { method, data } = &login.proof {
             self.authenticate_again(method, data);
         } else if let Some(token) = login.token_text() {
+            // Of QoS 0: an old token is not to be sent again on the next connection.
             let message = Message::new(TOKEN_TOPIC, token.to_owned());
-            debug_assert_eq!(message.qos, Qos::AtMostOnce, "an old token is not sent again");
             let publication = Publication { message, done: None, transaction: None };
             self.outgoing.publish(publication, &mut self.output);
         }

@@ -129,7 +129,8 @@ impl Backoff {
             return None;
         }
         let wait = self.longest_wait().mul_f64(self.random.f64());
-        if self.policy.give_up_after.is_some_and(|time| now + wait > lost_at + time) {
+        let passed = now.duration_since(lost_at).saturating_add(wait);
+        if self.policy.give_up_after.is_some_and(|time| passed > time) {
             return None;
         }
         self.attempts += 1;

@@ -135,7 +135,8 @@ fn address(url: &Url) -> String {
 fn refused(url: &Url, response: &Response) -> Error {
     let detail = refusal(response);
     match response.status().as_u16() {
-        401 | 403 => Error::BadCredentials(detail),
+        401 => Error::BadCredentials(detail),
+        403 => Error::Refused(detail),
         429 | 500..=599 => Error::Busy(detail),
         _ => Error::Handshake { url: url.clone(), detail },
     }

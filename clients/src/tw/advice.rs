@@ -9,8 +9,18 @@ use super::Failure;
 /// The error with advice, where there is any.
 pub(super) fn advised(error: Error, url: &Url) -> Failure {
     match advice(&error, url) {
-        Some(advice) => Failure::Advised { error, advice },
+        Some(advice) => Failure::Advised { error: Box::new(error), advice },
         None => Failure::Client(error),
+    }
+}
+
+/// The same for a connection that did not come about: who hangs up at once may speak something else.
+pub(super) fn advised_at_first(error: Error, url: &Url) -> Failure {
+    match error {
+        Error::Lost(_) | Error::EndedByBroker(_) => {
+            Failure::Advised { error: Box::new(error), advice: other_ways(url) }
+        }
+        error => advised(error, url),
     }
 }
 
@@ -41,6 +51,9 @@ fn for_connect(kind: ErrorKind, url: &Url) -> String {
         ErrorKind::NotFound if url.socket().is_some() => {
             "the broker's socket: with Tidewire, what stands behind `unix:` in its configuration".to_owned()
         }
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset if url.scheme().is_tls() => {
+            format!("{}, if it speaks without TLS there", without_tls(url))
+        }
         ErrorKind::PermissionDenied => "as a user who may open the socket".to_owned(),
         _ => format!("whether {} is the right name, and can be reached from here", url.host()),
     }
@@ -63,15 +76,25 @@ fn for_handshake(detail: &str, url: &Url) -> String {
 
 /// By what the first bytes of the answer were.
 fn for_foreign(detail: &str, url: &Url) -> String {
-    let (host, port) = (url.host(), url.port());
-    let other = match url.scheme().plain() {
-        Scheme::Stomp => "mqtt",
-        _ => "stomp",
-    };
     match detail.contains("HTTP") {
-        true => format!("ws://{host}:{port}/, as it answers in HTTP"),
-        false => format!("ws://{host}:{port}/, {other}://{host}:{port} or {}", with_tls(url)),
+        true => format!("ws://{}:{}/, as it answers in HTTP", url.host(), url.port()),
+        false => other_ways(url),
     }
+}
+
+/// What else may be spoken at the same port.
+fn other_ways(url: &Url) -> String {
+    let at = format!("{}:{}", url.host(), url.port());
+    let ways = match url.scheme() {
+        Scheme::Ws => [format!("mqtt://{at}"), format!("stomp://{at}"), with_tls(url)],
+        Scheme::Mqtt => [format!("ws://{at}/"), format!("stomp://{at}"), with_tls(url)],
+        Scheme::Stomp => [format!("ws://{at}/"), format!("mqtt://{at}"), with_tls(url)],
+        Scheme::Wss => [without_tls(url), format!("mqtts://{at}"), format!("stomps://{at}")],
+        Scheme::Mqtts => [without_tls(url), format!("wss://{at}/"), format!("stomps://{at}")],
+        Scheme::Stomps => [without_tls(url), format!("wss://{at}/"), format!("mqtts://{at}")],
+    };
+    let [first, second, third] = ways;
+    format!("{first}, {second} or {third}")
 }
 
 fn for_tls(detail: &str, url: &Url) -> String {
@@ -152,6 +175,7 @@ mod tests {
             ("mqtt://b:8080", foreign("it begins with HTTP"), "ws://b:8080/, as it answers in HTTP"),
             ("mqtt://b:61613", foreign("malformed"), "stomp://b:61613"),
             ("stomp://b:1883", foreign("malformed"), "mqtt://b:1883"),
+            ("wss://b/", connect(ErrorKind::UnexpectedEof, "wss://b/"), "ws://b:443/"),
             ("wss://b/", tls("invalid peer certificate: UnknownIssuer"), "--cafile"),
             ("wss://b/", tls("certificate not valid for name \"b\""), "--server-name"),
             ("wss://b/", tls("received fatal alert: CertificateRequired"), "--cert and --key"),
@@ -165,6 +189,9 @@ mod tests {
             let Failure::Advised { advice: given, .. } = &said else { panic!("{said:?}") };
             assert!(given.contains(advice), "{said:?}: {given:?} is without {advice:?}");
         }
+        let at_first = advised_at_first(Error::Lost("closed".to_owned()), &ws());
+        assert!(matches!(&at_first, Failure::Advised { advice, .. } if advice.contains("mqtt://b:80")));
+        assert!(matches!(advised(Error::Lost("closed".to_owned()), &ws()), Failure::Client(_)));
         let plain = advised(Error::Refused("the server is full".to_owned()), &ws());
         assert!(matches!(plain, Failure::Client(_)), "{plain:?}");
     }

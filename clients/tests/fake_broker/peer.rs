@@ -55,7 +55,7 @@ impl Peer {
 
     pub(crate) async fn say(&mut self, bytes: &[u8]) {
         // A client that is gone hears nothing.
-        let _ = self.stream.write_all(bytes).await;
+        let _ = within(self.stream.write_all(bytes)).await;
     }
 
     /// Waits for more input; whether there will be any.
