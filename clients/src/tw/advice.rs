@@ -9,7 +9,7 @@ use super::Failure;
 /// The error with advice, where there is any.
 pub(super) fn advised(error: Error, url: &Url) -> Failure {
     match advice(&error, url) {
-        Some(advice) => Failure::Advised { error, advice },
+        Some(advice) => Failure::Advised { error: Box::new(error), advice },
         None => Failure::Client(error),
     }
 }
@@ -17,7 +17,9 @@ pub(super) fn advised(error: Error, url: &Url) -> Failure {
 /// The same for a connection that did not come about: who hangs up at once may speak something else.
 pub(super) fn advised_at_first(error: Error, url: &Url) -> Failure {
     match error {
-        Error::Lost(_) | Error::EndedByBroker(_) => Failure::Advised { error, advice: other_ways(url) },
+        Error::Lost(_) | Error::EndedByBroker(_) => {
+            Failure::Advised { error: Box::new(error), advice: other_ways(url) }
+        }
         error => advised(error, url),
     }
 }

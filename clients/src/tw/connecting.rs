@@ -6,6 +6,7 @@ use tidewire_client::{
     Client, Error, Message, MqttOptions, Options, Protocol, Qos, Reconnect, State, StompOptions, Tls, Url,
     Will, connect,
 };
+use tokio::sync::watch;
 
 use super::Failure;
 use super::advice::{advised, advised_at_first};
@@ -37,14 +38,14 @@ impl Connection {
         let url = address.url;
         let tell = |text: String| {
             if args.debug {
-                say(&text)
+                say(&text);
             }
         };
         tell(format!("connecting to {url}"));
         let client = connect(&url, options).await.map_err(|error| advised_at_first(error, &url))?;
         tell(format!("connected to {url} as {:?}", client.client_id()));
         if stay == Stay::Long || args.debug {
-            tokio::spawn(tell_of_changes(client.clone(), args.debug));
+            tokio::spawn(tell_of_changes(client.state(), args.debug));
         }
         Ok(Self { client, url, is_told: args.debug })
     }
@@ -70,10 +71,7 @@ impl Connection {
 }
 
 /// Says when the connection is lost and when it is back; with `is_each`, of each attempt as well.
-async fn tell_of_changes(client: Client, is_each: bool) {
-    let mut states = client.state();
-    // It would keep the connection alive when everybody else has let it go.
-    drop(client);
+async fn tell_of_changes(mut states: watch::Receiver<State>, is_each: bool) {
     let mut is_away = false;
     while states.changed().await.is_ok() {
         let state = states.borrow_and_update().clone();

@@ -16,8 +16,8 @@ pub(crate) enum Failure {
     /// The same, with what to try.
     #[error("{error}")]
     Advised {
-        error: Error,
-        /// The beginning of a sentence such as `begin the URL with ws://`.
+        error: Box<Error>,
+        /// What may follow `try:`, such as `another port`.
         advice: String,
     },
     #[error("cannot read {what}: {error}")]
@@ -40,11 +40,8 @@ impl Failure {
     /// 2 where the user has asked for what cannot be, 3 where too little came in time, 1 for everything else.
     pub(super) fn status(&self) -> u8 {
         match self {
-            Self::Client(error) | Self::Advised { error, .. } => match error {
-                Error::Invalid(_) | Error::Unsupported(_) | Error::WrongScheme { .. } => WRONG_USAGE,
-                Error::NoReply(_) => TOO_LITTLE,
-                _ => FAILED,
-            },
+            Self::Client(error) => status_of(error),
+            Self::Advised { error, .. } => status_of(error),
             Self::TooFew { .. } | Self::Nothing(_) | Self::NotAcknowledged(_) => TOO_LITTLE,
             Self::Input { .. } | Self::Output(_) | Self::Interrupted | Self::Other(_) => FAILED,
         }
@@ -52,24 +49,32 @@ impl Failure {
 
     /// Says it on standard error, and gives the status to end with.
     pub(super) fn report(&self) -> ExitCode {
-        say(&self.to_string());
+        let mut output = io::stderr().lock();
+        let (begin, end) = match output.is_terminal() && colour::is_wanted() {
+            true => (colour::ERROR, colour::PLAIN),
+            false => ("", ""),
+        };
+        // Where not even this can be said, the status says it.
+        let _ = writeln!(output, "{begin}tw:{end} {self}");
         if let Self::Advised { advice, .. } = self {
-            // Where not even this can be said, the status says it.
-            let _ = writeln!(io::stderr().lock(), "    try: {advice}");
+            let _ = writeln!(output, "    try: {advice}");
         }
         ExitCode::from(self.status())
     }
 }
 
+fn status_of(error: &Error) -> u8 {
+    match error {
+        Error::Invalid(_) | Error::Unsupported(_) | Error::WrongScheme { .. } => WRONG_USAGE,
+        Error::NoReply(_) => TOO_LITTLE,
+        _ => FAILED,
+    }
+}
+
 /// A line on standard error, behind the program's name.
 pub(super) fn say(text: &str) {
-    let error = io::stderr();
-    let (begin, end) = match error.is_terminal() && colour::is_wanted() {
-        true => (colour::ERROR, colour::PLAIN),
-        false => ("", ""),
-    };
     // Nobody is left to be told.
-    let _ = writeln!(error.lock(), "{begin}tw:{end} {text}");
+    let _ = writeln!(io::stderr().lock(), "tw: {text}");
 }
 
 /// The exit statuses, beside 0.
@@ -88,7 +93,13 @@ mod tests {
             (Failure::Client(Error::Invalid("no topic".to_owned())), 2),
             (Failure::Client(Error::Unsupported("transactions")), 2),
             (Failure::Client(Error::NoReply(Duration::from_secs(1))), 3),
-            (Failure::Advised { error: Error::NoReply(Duration::from_secs(1)), advice: String::new() }, 3),
+            (
+                Failure::Advised {
+                    error: Box::new(Error::NoReply(Duration::from_secs(1))),
+                    advice: String::new(),
+                },
+                3,
+            ),
             (Failure::TooFew { received: 1, wanted: 2 }, 3),
             (Failure::Nothing(Duration::from_secs(1)), 3),
             (Failure::NotAcknowledged(Duration::from_secs(1)), 3),

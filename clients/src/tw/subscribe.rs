@@ -30,7 +30,7 @@ pub(super) fn run(args: &SubArgs) -> Result<(), Failure> {
             Err(end) => return judge(args, end, 0),
         };
         let end = tokio::select! {
-            end = writer.write_all(args, &mut messages) => end?,
+            end = writer.write_all(args, &connection, &mut messages) => end?,
             () = &mut timed_out => End::TimedOut,
             _ = &mut interrupted => End::Interrupted,
             () = reader_gone() => End::ReaderGone,
@@ -101,11 +101,16 @@ struct Writer {
 
 impl Writer {
     /// Writes a batch at a time: all that has arrived, then one flush, and only then the acknowledgements.
-    async fn write_all(&mut self, args: &SubArgs, messages: &mut Messages) -> Result<End, Failure> {
+    async fn write_all(
+        &mut self,
+        args: &SubArgs,
+        connection: &Connection,
+        messages: &mut Messages,
+    ) -> Result<End, Failure> {
         let wanted = args.count.map_or(u64::MAX, u64::from);
         while self.received < wanted {
             let Some(message) = messages.next().await else {
-                let failure = messages.failure().map(Failure::Client);
+                let failure = messages.failure().map(|error| connection.failure(error));
                 return Ok(End::Over(failure));
             };
             let written = self.gather(message, messages, wanted);

@@ -126,17 +126,19 @@ fn is_advised(ended: &Ended, advice: &str) {
 /// A file of users: ann, whose password is pencil.
 fn users(folder: &TempDir) -> PathBuf {
     let file = folder.path().join("users");
-    let mut process =
-        Command::new(binary()).arg("passwd").arg(&file).arg("ann").stdin(Stdio::piped()).spawn().unwrap();
-    process.stdin.take().unwrap().write_all(b"pencil\n").unwrap();
-    assert!(process.wait().unwrap().success());
+    let process = Command::new(binary()).arg("passwd").arg(&file).arg("ann").stdin(Stdio::piped()).spawn();
+    let mut process = process.expect("the binary can be run");
+    let mut input = process.stdin.take().expect("the pipe was asked for");
+    input.write_all(b"pencil\n").expect("the password is taken");
+    drop(input);
+    assert!(process.wait().is_ok_and(|status| status.success()));
     file
 }
 
 fn write(folder: &TempDir, name: &str, text: &str) -> String {
     let path: &Path = &folder.path().join(name);
-    fs::write(path, text).unwrap();
-    path.to_str().unwrap().to_owned()
+    fs::write(path, text).expect("a temporary directory can be written to");
+    path.to_str().expect("its name is text").to_owned()
 }
 
 const TLS: &str = r#"

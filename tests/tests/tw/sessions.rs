@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use crate::broker::Broker;
@@ -68,23 +69,27 @@ fn a_subscriber_comes_back_unless_it_is_told_not_to() {
 
 /// MQTT 3.1.1 by hand: a broker that can be told when to let go.
 struct FakeBroker {
-    listener: TcpListener,
+    clients: Receiver<TcpStream>,
     url: String,
 }
 
 impl FakeBroker {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("mqtt://{}", listener.local_addr().unwrap());
-        Self { listener, url }
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback address is free");
+        let url = format!("mqtt://{}", listener.local_addr().expect("a listener has an address"));
+        let (come, clients) = mpsc::channel();
+        thread::spawn(move || {
+            listener.incoming().map_while(Result::ok).try_for_each(|client| come.send(client))
+        });
+        Self { clients, url }
     }
 
     /// The next client, with its CONNECT answered.
     fn accept(&self) -> Peer {
-        let mut peer = Peer(self.listener.accept().unwrap().0);
-        peer.0.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut peer = Peer(self.clients.recv_timeout(DEADLINE).expect("a client comes"));
+        peer.0.set_read_timeout(Some(DEADLINE)).expect("a time limit can be set");
         assert_eq!(peer.packet()[0] >> 4, 1, "it begins with CONNECT");
-        peer.0.write_all(&[0x20, 2, 0, 0]).unwrap();
+        peer.write(&[0x20, 2, 0, 0]);
         peer
     }
 }
@@ -96,23 +101,27 @@ impl Peer {
     /// A packet of fewer than 128 bytes.
     fn packet(&mut self) -> Vec<u8> {
         let mut head = [0; 2];
-        self.0.read_exact(&mut head).unwrap();
+        self.0.read_exact(&mut head).expect("a packet comes");
         let mut packet = head.to_vec();
         packet.resize(2 + usize::from(head[1]), 0);
-        self.0.read_exact(&mut packet[2..]).unwrap();
+        self.0.read_exact(&mut packet[2..]).expect("the rest of it comes");
         packet
+    }
+
+    fn write(&mut self, packet: &[u8]) {
+        self.0.write_all(packet).expect("the client is there");
     }
 
     fn subscribed(&mut self) {
         let packet = self.packet();
         assert_eq!(packet[0], 0x82, "SUBSCRIBE follows");
-        self.0.write_all(&[0x90, 3, packet[2], packet[3], 0]).unwrap();
+        self.write(&[0x90, 3, packet[2], packet[3], 0]);
     }
 
     /// To topic `a`, and until it is said goodbye.
     fn publish(mut self, payload: &str) {
-        let length = u8::try_from(3 + payload.len()).unwrap();
-        self.0.write_all(&[&[0x30, length, 0, 1, b'a'], payload.as_bytes()].concat()).unwrap();
+        let length = u8::try_from(3 + payload.len()).expect("the payload is short");
+        self.write(&[&[0x30, length, 0, 1, b'a'], payload.as_bytes()].concat());
         // The goodbye, or that it has not waited for an answer to it.
         thread::spawn(move || self.0.read_to_end(&mut Vec::new()));
     }

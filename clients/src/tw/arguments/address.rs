@@ -89,7 +89,7 @@ impl AddressArgs {
                 }
             } else if is_bare_address(given) {
                 return UsageError::new(format!(
-                    "-u {given}: a URL begins with ws://, mqtt:// or stomp://; a user's name with a colon goes to --username"
+                    "-u {given}: a URL begins with ws://, mqtt:// or stomp://; for a name with a colon: --username"
                 ));
             } else if user_name.replace(given.clone()).is_some() {
                 return UsageError::new("-u: one user name is enough");

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// Answer requests, each by the same text or by what a command makes of it.
     Reply(Box<ReplyArgs>),
     /// Measure a broker.
-    Bench(BenchArgs),
+    Bench(Box<BenchArgs>),
     #[command(flatten)]
     Manual(Action),
 }

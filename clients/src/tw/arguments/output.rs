@@ -23,7 +23,7 @@ pub(crate) struct OutputArgs {
     ///
     /// The signs are mosquitto_sub's: %t topic; %p payload, %x and %X in hexadecimal digits, %b in Base64, %l its length; %q
     /// QoS; %r 1 when retained; %C content type; %D correlation data; %E expiry in seconds; %F 1 when the payload says that
-    /// it is text; %R response topic; %P user properties; %S subscription identifiers; %I the time in UTC; %U the seconds
+    /// it is text; %R response topic; %P user properties; %I the time in UTC; %U the seconds
     /// since 1970; %j the JSON object of --json; %J the same with the payload as the JSON that it is; %% a percent sign; \n
     /// \t \r \0 \a \e \v \\.
     #[arg(short = 'F', long, value_name = "FORMAT", conflicts_with = "verbose")]

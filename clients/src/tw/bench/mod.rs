@@ -45,9 +45,9 @@ use super::{Failure, progress};
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, next_display_order = 100)]
 pub(crate) struct BenchArgs {
-    /// The broker: ws://HOST:PORT/PATH, mqtt://HOST:PORT or stomp://HOST:PORT; over TLS wss://.
+    /// The broker's URL.
     ///
-    /// mqtts:// and stomps:// are spoken as well.
+    /// ws://HOST:PORT/PATH, mqtt://HOST:PORT or stomp://HOST:PORT, and over TLS wss://, mqtts:// and stomps://.
     #[arg(short, long, value_name = "URL", default_value = DEFAULT_URL, global = true)]
     pub(crate) url: Url,
     /// The version of MQTT: 3.1.1 or 5.
@@ -76,7 +76,7 @@ pub(crate) struct BenchArgs {
     /// Over TLS, take up earlier sessions again, as clients that come back do [default: full handshakes].
     #[arg(long, global = true, hide_short_help = true)]
     resume: bool,
-    /// The broker's process on this machine: report its CPU time and memory.
+    /// The broker's process, here: report its CPU time and memory.
     #[arg(long, global = true)]
     pid: Option<u32>,
     /// Write one JSON object instead of a table.

@@ -28,10 +28,12 @@ pub(super) struct PublishingArgs {
     /// Seconds at the begin that are not measured.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=3600))]
     warm_up: u64,
-    /// QoS of publishers and subscribers: 0, 1 or 2. In STOMP, 1 asks for a receipt of each message.
+    /// QoS of publishers and subscribers; 1 in STOMP: with receipts.
     #[arg(short, long, default_value = "0", value_parser = parse_qos)]
     pub(super) qos: Qos,
-    /// Bytes of each payload; the first 8 are the message's number, the next 8 its time. In STOMP, 16 each.
+    /// Bytes of each payload.
+    ///
+    /// The first 8 are the message's number, the next 8 its time. In STOMP, 16 each.
     #[arg(long, default_value = "64", value_parser = clap::value_parser!(u32).range(8..=16_777_216))]
     pub(super) payload: u32,
     #[command(flatten)]

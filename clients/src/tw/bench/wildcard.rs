@@ -28,20 +28,24 @@ pub(super) struct WildcardArgs {
     /// Subscriptions in all.
     #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     filters: u32,
-    /// Connections that share them, by turns. By default a prime number: where every tenth filter is published to, a round
+    /// Connections that share them, by turns.
+    ///
+    /// By default a prime number: where every tenth filter is published to, a round
     /// one would let few connections receive, and much travel together.
     #[arg(long, default_value = "101", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     subscribers: u32,
     /// What they look like.
     #[arg(long, value_enum, default_value = "mixed")]
     kind: Kind,
-    /// Different topics that are published to, each of which matches one subscription.
+    /// Topics that are published to; each matches one subscription.
     #[arg(long, default_value = "10000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     topics: u32,
     /// Connections that publish.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     publishers: u32,
-    /// Filters in each SUBSCRIBE; one connection has up to ten of those on the way.
+    /// Filters in each SUBSCRIBE.
+    ///
+    /// One connection has up to ten of those on the way.
     #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     together: u32,
     #[command(flatten)]

@@ -42,7 +42,8 @@ fn properties(properties: &Properties) -> Value {
         response_topic,
         correlation_data,
         user,
-        subscription_identifiers,
+        // The library's own, by which it finds the stream that a message is for.
+        subscription_identifiers: _,
     } = properties;
     let mut object = Map::new();
     let mut insert = |name: &str, value: Option<Value>| {
@@ -55,8 +56,6 @@ fn properties(properties: &Properties) -> Value {
     insert("content_type", content_type.as_deref().map(Value::from));
     insert("response_topic", response_topic.as_deref().map(Value::from));
     insert("user", (!user.is_empty()).then(|| json!(user)));
-    let identifiers = subscription_identifiers;
-    insert("subscription_identifiers", (!identifiers.is_empty()).then(|| json!(identifiers)));
     if let Some(data) = correlation_data {
         insert_bytes("correlation_data", data, &mut object);
     }
@@ -93,6 +92,7 @@ mod tests {
     fn bytes_that_are_no_text_are_base64_in_json() {
         let mut received = Message::new("a", vec![0xFF, 0x00]);
         received.properties.correlation_data = Some(vec![0xFE].into());
+        received.properties.subscription_identifiers = vec![1];
         received.properties.user = vec![("k".to_owned(), "1".to_owned()), ("k".to_owned(), "2".to_owned())];
         let expected = json!({
             "topic": "a", "payload": "/wA=", "payload_encoding": "base64", "qos": 0, "retain": false,

@@ -43,7 +43,6 @@ enum Field {
     PayloadIsText,
     ResponseTopic,
     UserProperties,
-    SubscriptionIdentifiers,
     Time,
     UnixTime,
     Json,
@@ -121,7 +120,6 @@ impl Field {
             'F' => Self::PayloadIsText,
             'R' => Self::ResponseTopic,
             'P' => Self::UserProperties,
-            'S' => Self::SubscriptionIdentifiers,
             'I' => Self::Time,
             'U' => Self::UnixTime,
             'j' => Self::Json,
@@ -155,10 +153,6 @@ impl Field {
             Self::Retain => u8::from(*retain).to_string(),
             Self::Expiry => properties.expiry.map(|expiry| expiry.as_secs().to_string()).unwrap_or_default(),
             Self::PayloadIsText => u8::from(properties.payload_is_text).to_string(),
-            Self::SubscriptionIdentifiers => {
-                let identifiers = properties.subscription_identifiers.iter().map(u32::to_string);
-                identifiers.collect::<Vec<_>>().join(" ")
-            }
             Self::Time => point_in_time(now),
             Self::UnixTime => {
                 let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -202,7 +196,7 @@ fn unknown(sign: char, letter: Option<char>) -> String {
     format!("{sign}{letter} means nothing: there are {FIELDS} and \\n \\t \\r \\0 \\a \\e \\v \\\\")
 }
 
-const FIELDS: &str = "%t %p %x %X %b %l %q %r %C %D %E %F %R %P %S %I %U %j %J %%";
+const FIELDS: &str = "%t %p %x %X %b %l %q %r %C %D %E %F %R %P %I %U %j %J %%";
 
 #[cfg(test)]
 mod tests {
@@ -219,7 +213,6 @@ mod tests {
         message.properties.correlation_data = Some("7".into());
         message.properties.expiry = Some(Duration::from_secs(60));
         message.properties.payload_is_text = true;
-        message.properties.subscription_identifiers = vec![3, 4];
         message.properties.user = vec![("k".to_owned(), "1".to_owned()), ("k".to_owned(), "2".to_owned())];
         let template: Template = format.parse().unwrap();
         let mut out = Vec::new();
@@ -237,7 +230,7 @@ mod tests {
             ("%b", "eyJuIjoxfQ=="),
             ("%l %q %r", "7 1 1"),
             ("%C %R %D %E %F", "application/json answers 7 60 1"),
-            ("%P|%S", "k:1 k:2|3 4"),
+            ("%P", "k:1 k:2"),
             ("%I %U", "2023-11-14T22:13:20Z 1700000000.000000005"),
             ("100 %%\\t%q\\n\\\\", "100 %\t1\n\\"),
             ("", ""),
