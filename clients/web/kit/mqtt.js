@@ -89,7 +89,7 @@ export function connectMqtt({ clientId, sessionSeconds = 0, properties, credenti
  * Subscribes at each connection. That costs little, and no subscription is lost where the broker has forgotten the session or
  * the connection broke before it had answered. `options` are those of MQTT.js.
  */
-export function subscribeAlways(client, filters, options = { qos: 1, rap: true }) {
+export function subscribeAlways(client, filters, options = { qos: 1 }) {
   client.options.resubscribe = false;
   // Should the connection end before the answer, the next one asks again.
   client.on('connect', () => client.subscribe(filters, options, () => {}));
