@@ -28,7 +28,7 @@ export function connectMqtt({ clientId, sessionSeconds = 0, properties, credenti
     reconnectOnConnackError: true,
     // MQTT.js's own timers live in a worker made of a string, which a page with a Content-Security-Policy forbids.
     timerVariant: 'native',
-    // Connects below, with credentials.
+    // The first try is below, with credentials.
     manualConnect: true,
     ...options,
   });
@@ -81,7 +81,11 @@ export function connectMqtt({ clientId, sessionSeconds = 0, properties, credenti
     connection.enter('waiting', { until: Date.now() + client.options.reconnectPeriod, reason });
     takeCredentials().catch(() => {});
   });
-  takeCredentials().catch(() => {}).then(() => client.connect());
+  takeCredentials().catch(() => {}).then(() => {
+    // From here on MQTT.js minds the connection; left as it is, an `end` during a try would not be the end.
+    client.options.manualConnect = false;
+    client.connect();
+  });
   return { client, connection };
 }
 
