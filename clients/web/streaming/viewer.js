@@ -69,7 +69,6 @@ export class Viewer {
     const [sequence, taken] = [Number(userProperties.sequence), Number(userProperties.taken)];
     // One that is older than what is shown: the streamer sent it again, not knowing whether it had arrived.
     if (!Number.isSafeInteger(sequence) || !taken || sequence <= this.last) return;
-    // A streamer that starts anew counts anew.
     this.first ??= sequence;
     this.last = sequence;
     this.show({ payload, type: contentType, taken });
