@@ -154,7 +154,7 @@ export class SharedText {
   #keepSoon(delay) {
     this.#stateTimer ??= setTimeout(() => {
       this.#stateTimer = null;
-      if (!this.connection.isOpen || this.text.length === 0 && this.doc.store.clients.size === 0) return;
+      if (!this.connection.isOpen || this.doc.store.clients.size === 0) return;
       this.client.publish(`${this.root}/state`, Y.encodeStateAsUpdate(this.doc), { qos: 1, retain: true });
     }, delay);
   }
