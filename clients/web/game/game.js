@@ -4,8 +4,8 @@
 //  2. One subscription with wildcards, /topic/demo/game/+/+, brings all tables, and keeps them up to date.
 //  3. A move is that message sent again with one column more. The broker keeps the last one, so whoever loads the page, comes
 //     back after a loss of the network, or only looks on, has the whole game with the first two messages.
-//  4. Nobody is the referee. A move counts when it is its seat's turn, and as the other player has seen it first; everybody
-//     works that out from the two messages (rules.js). Cheating changes what one says, and not what is played.
+//  4. Nobody is the referee. A move counts when it is its seat's turn, and the other player does not contradict; everybody works
+//     that out from the two messages (rules.js). Cheating changes what one says, and not what is played.
 //  5. A seat is told of again every half minute, and expires (`ttl`) when its page is gone for longer than two.
 //
 // tables.js speaks with the broker, rules.js knows the game; this file shows it.
@@ -26,9 +26,8 @@ const { connection } = tables;
 /** All that is shown follows from the table: who sits, whose turn it is, and whether it is ours. */
 function look() {
   const seats = tables.seatsOf(room);
-  const game = agree(seats) ?? { moves: [], cells: new Map(), heights: Array(COLUMNS).fill(0), line: null, isOver: false };
-  const round = Math.min(...seats.filter(Boolean).map(seat => seat.round), Infinity);
-  const turn = moverOf(game.moves.length, Number.isFinite(round) ? round : 0);
+  const game = agree(seats) ?? { round: 0, moves: [], cells: new Map(), heights: Array(COLUMNS).fill(0), line: null, isOver: false };
+  const turn = moverOf(game.moves.length, game.round);
   const own = tables.own?.room === room ? tables.own.seat : null;
   const isSet = seats[0] && seats[1] && seats[0].round === seats[1].round;
   return { seats, game, turn, own, isSet, isOurs: isSet && !game.isOver && own === turn && connection.isOpen };

@@ -47,28 +47,32 @@ function lineThrough(cells, column, row) {
 }
 
 /**
- * The game that two seats agree on, from what each says of it: `{ round, moves }`, or null where nobody sits.
+ * The game that two seats agree on, from what each says of it, as `play` gives it; null where nobody sits.
  *
- * A move counts when the seat whose turn it was claims it, and it is the one that the other seat has seen: each is the referee
- * of the other's moves. The last move may be one that the other seat has not seen yet. So a second move at once, a move in the
- * place of another, one taken back, or one claimed for the other seat change nothing, whoever looks, in whichever order.
+ * A move counts when the seat whose turn it was claims it, and the other seat says nothing else. The last move may be one that
+ * the other seat has not seen yet. So a second move at once, one taken back, or one claimed for the other seat change nothing,
+ * whoever looks, in whichever order.
  */
-export function agree(seats) {
-  const [one, other] = seats;
-  if (!one || !other) return one ?? other ? play((one ?? other).moves, (one ?? other).round) : null;
+export function agree([one, other]) {
+  if (!one || !other) return one ?? other ? accountOf(one ?? other) : null;
   // One of them has begun anew already: the other still has the game as it was.
-  if (one.round !== other.round) {
-    const later = one.round < other.round ? one : other;
-    return play(later.moves, later.round);
-  }
+  if (one.round !== other.round) return accountOf(one.round < other.round ? one : other);
   const moves = [];
   for (;;) {
-    const mover = moverOf(moves.length, one.round);
-    const claimed = seats[mover].moves[moves.length];
-    const seen = seats[1 - mover].moves[moves.length];
-    if (claimed === undefined) break;
-    moves.push(seen ?? claimed);
+    const isOnes = moverOf(moves.length, one.round) === 0;
+    const claimed = (isOnes ? one : other).moves[moves.length];
+    const seen = (isOnes ? other : one).moves[moves.length];
+    if (claimed === undefined || (seen !== undefined && seen !== claimed)) break;
+    moves.push(claimed);
     if (seen === undefined) break;
   }
-  return play(moves, one.round);
+  return accountOf({ round: one.round, moves });
+}
+
+const accountOf = ({ round, moves }) => ({ round, ...play(moves, round) });
+
+/** Whether an account may follow on a game that was agreed on: it may know less of it, or more, yet nothing else. */
+export function fits(game, { round, moves }) {
+  if (!game || round > game.round) return true;
+  return round === game.round && moves.every((column, number) => number >= game.moves.length || column === game.moves[number]);
 }
