@@ -34,7 +34,7 @@ export class Talk {
     this.onChange = onChange;
     const here = `${ROOT}/here/${self.id}`;
     const { client, connection } = connectMqtt({
-      clientId: `chat-${self.id}`,
+      clientId: self.id,
       sessionSeconds: SESSION,
       will: { topic: here, payload: '', qos: 1, retain: true, properties: { willDelayInterval: GRACE } },
     });

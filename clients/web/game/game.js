@@ -60,7 +60,13 @@ function show() {
   find('#stand').hidden = at.own === null;
 }
 
+let seatsShown = '';
+
+/** Made anew only when something has changed: a button that is looked at by keyboard stays. */
 function showSeats({ seats, turn, own, isSet, game }) {
+  const key = JSON.stringify([room, seats.map(seat => seat && [seat.id, seat.name]), turn, own, isSet, game.isOver, connection.isOpen]);
+  if (key === seatsShown) return;
+  seatsShown = key;
   find('#seats').replaceChildren(...seats.map((person, seat) => element('div', {
     class: `seat disc-${seat}${isSet && !game.isOver && turn === seat ? ' turn' : ''}`,
   },
