@@ -59,11 +59,11 @@ const isLow = unit => unit >= '\udc00' && unit <= '\udfff';
 
 text.observe((event, { origin }) => {
   if (origin !== TYPED) {
-    const start = moved(area.selectionStart, event.delta);
-    const end = moved(area.selectionEnd, event.delta);
-    const direction = area.selectionDirection;
+    const { selectionStart, selectionEnd, selectionDirection } = area;
     area.value = text.toString();
-    area.setSelectionRange(start, end, direction);
+    // What is undone or done again is where one goes on.
+    if (origin === undo) area.setSelectionRange(endOf(event.delta), endOf(event.delta));
+    else area.setSelectionRange(moved(selectionStart, event.delta), moved(selectionEnd, event.delta), selectionDirection);
   }
   showCarets();
 });
@@ -72,14 +72,16 @@ text.observe((event, { origin }) => {
 function moved(index, delta) {
   let at = 0;
   for (const { retain = 0, insert = '', delete: deleted = 0 } of delta) {
-    if (at + retain >= index && !(deleted || insert)) break;
     at += retain;
-    if (insert && at < index) index += insert.length;
-    if (deleted && at < index) index -= Math.min(deleted, index - at);
+    if (at >= index) break;
+    index += insert.length - Math.min(deleted, index - at);
     at += insert.length;
   }
   return index;
 }
+
+/** Where a change ends. */
+const endOf = delta => delta.reduce((at, { retain = 0, insert = '' }) => at + retain + insert.length, 0);
 
 document.addEventListener('selectionchange', () => {
   if (document.activeElement === area) shared.moveTo(area.selectionStart, area.selectionEnd);
