@@ -44,6 +44,7 @@ function show(conversation) {
   open = conversation;
   unread.delete(conversation);
   showNavigation();
+  find('#messages').replaceChildren();
   showMessages();
   find('#say').text.focus();
 }
@@ -88,18 +89,32 @@ function showMessages() {
   find('#subtitle').textContent = isRoom ? 'Everybody who has the page open reads along.' : 'Between the two of you.';
   find('#say').text.placeholder = `Write to ${name}`;
   const list = find('#messages');
+  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 48;
   const messages = talk.conversations.get(open) ?? [];
-  list.replaceChildren(...(messages.length ? messages.map(line) : [element('li', { class: 'empty' },
-    element('strong', {}, 'Nothing has been said here yet'),
-    'Open this page in a second window, and talk with yourself.')]));
-  list.scrollTop = list.scrollHeight;
+  // Only what has changed is made anew: a screen reader reads that, and nothing twice.
+  for (const [index, message] of messages.entries()) {
+    const held = list.children[index];
+    const isNext = follows(message, messages[index - 1]);
+    const key = `${message.id} ${message.isWaiting === true} ${isNext}`;
+    if (held?.dataset.key === key) continue;
+    const made = line(message, isNext);
+    made.dataset.key = key;
+    if (held) held.replaceWith(made);
+    else list.append(made);
+  }
+  while (list.children.length > messages.length) list.lastElementChild.remove();
+  if (messages.length === 0) {
+    list.append(element('li', { class: 'empty' }, element('strong', {}, 'Nothing has been said here yet'),
+      'Open this page in a second window, and talk with yourself.'));
+  }
+  if (isAtEnd || messages.at(-1)?.isWaiting) list.scrollTop = list.scrollHeight;
 }
 
-/** A message. One that follows another by the same writer within five minutes has no head of its own. */
-function line(message, index, all) {
+/** Whether a message follows another by the same writer within five minutes: then it has no head of its own. */
+const follows = (message, before) => before?.from === message.from && message.at - before.at < 300_000;
+
+function line(message, isNext) {
   const isOwn = message.from === self.id;
-  const before = all[index - 1];
-  const isNext = before?.from === message.from && message.at - before.at < 300_000;
   return element('li', {
     class: `${colourOf(message.from)}${isOwn ? ' own' : ''}${message.isWaiting ? ' waiting' : ''}${isNext ? ' next' : ''}`,
   },

@@ -7,6 +7,7 @@
 // Everybody writes to topics of their own only. A broker with access rules can hold them to that: allow `publish` on
 // `demo/chat/here/%c`, `demo/chat/room/+/%c/+` and `demo/chat/to/+/%c/+`, `subscribe` on `demo/chat/to/%c/#`, and so on.
 
+import { isTime } from '../kit/dom.js';
 import { remember } from '../kit/identity.js';
 import { connectMqtt, parse, subscribeAlways } from '../kit/mqtt.js';
 
@@ -34,7 +35,7 @@ export class Talk {
     this.onChange = onChange;
     const here = `${ROOT}/here/${self.id}`;
     const { client, connection } = connectMqtt({
-      clientId: `chat-${self.id}`,
+      clientId: self.id,
       sessionSeconds: SESSION,
       will: { topic: here, payload: '', qos: 1, retain: true, properties: { willDelayInterval: GRACE } },
     });
@@ -85,7 +86,7 @@ export class Talk {
       return;
     }
     const [to, from] = levels;
-    if (levels.length !== 3 || typeof said?.text !== 'string' || !Number.isFinite(said.at)) return;
+    if (levels.length !== 3 || typeof said?.text !== 'string' || !isTime(said.at)) return;
     const conversation = kind === 'room' ? `room/${to}` : `to/${from === this.self.id ? to : from}`;
     const { id, name, text, at } = said;
     this.#add(conversation, {

@@ -34,7 +34,7 @@ export class Chart {
     shown.forEach((_, index) => { this.values[index].textContent = texts[index]; });
     const now = shown.map(({ name }, index) => `${name} ${texts[index]}`).join(', ');
     this.place.setAttribute('aria-label', `${this.title} ${this.unit}, now ${now}`);
-    this.plot.setData(shown.length ? uPlot.join(shown.map(({ name }) => lines.bySource.get(name))) : [[]]);
+    this.plot.setData(uPlot.join(shown.map(({ name }) => lines.bySource.get(name))));
   }
 
   /** Other sources or other colours need another plot. */
@@ -48,7 +48,7 @@ export class Chart {
       return entry;
     }));
     this.plot?.destroy();
-    this.plot = new uPlot(this.options(shown), [[]], this.place);
+    this.plot = new uPlot(this.options(shown), [[], ...shown.map(() => [])], this.place);
   }
 
   options(shown) {

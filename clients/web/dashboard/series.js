@@ -12,24 +12,22 @@ const METRICS_MAX = 12;
 const NAME_MAX = 40;
 
 export class Series {
+  /** By its name: `{ name, colour, heard }`; `heard` is when it was, in seconds. */
   sources = new Map();
   /** By its name, "memory (%)": by the name of a source its `[times, values]`. */
   metrics = new Map();
-  /** Messages that were understood. */
-  messages = 0;
 
   /**
-   * Takes what a source has sent: an object of numbers, as JSON. `isRetained` is what it had sent before this page came: its
-   * time is the one that it has itself, in `at`.
+   * Takes what a source has sent: an object of numbers, as JSON. The time is that of its arrival, which asks nothing of the
+   * source's clock; but what was retained, `isRetained`, is from the time that it gives itself, in `at`.
    */
   add(name, payload, isRetained, now) {
     const measured = read(payload);
     const source = measured && this.source(name);
     if (!source) return;
     const { at, ...values } = measured;
-    const time = isRetained && at > now - KEPT_SECS && at <= now ? at : now;
+    const time = isRetained && at <= now ? at : now;
     source.heard = time;
-    this.messages += 1;
     for (const [metric, value] of Object.entries(values)) this.lines(metric)?.add(name, time, value);
   }
 
@@ -52,6 +50,7 @@ export class Series {
     if (known || this.sources.size >= SOURCES_MAX || name.length > NAME_MAX) return known;
     const taken = new Set([...this.sources.values()].map(({ colour }) => colour));
     const colour = Array.from({ length: SOURCES_MAX }, (_, index) => index + 1).find(free => !taken.has(free));
+    const source = { name, colour, heard: 0 };
     this.sources.set(name, source);
     return source;
   }

@@ -17,6 +17,9 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+/** Whether a number that somebody has sent is a time, in milliseconds since the epoch. */
+export const isTime = at => Number.isInteger(at) && !Number.isNaN(new Date(at).getTime());
+
 /** `14:03`, as the reader writes it. */
 export const clock = at => new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 

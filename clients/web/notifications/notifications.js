@@ -11,7 +11,7 @@
 //
 // The sender is a second connection, which keeps nothing: one window is enough to try it.
 
-import { clock, element, find } from '../kit/dom.js';
+import { clock, element, find, isTime } from '../kit/dom.js';
 import { newId, reserve } from '../kit/identity.js';
 import { connectMqtt, parse, subscribeAlways } from '../kit/mqtt.js';
 import { showStatus } from '../kit/status.js';
@@ -56,7 +56,7 @@ client.on('connect', () => {
 client.on('message', (topic, payload) => {
   const kind = topic.split('/').at(-1);
   const said = parse(payload);
-  if (!(kind in KINDS) || typeof said?.text !== 'string' || !Number.isFinite(said.at)) return;
+  if (!(kind in KINDS) || typeof said?.text !== 'string' || !isTime(said.at)) return;
   if (held.some(({ id }) => id === said.id)) return;
   const wasMissed = said.at < openedAt;
   if (wasMissed) missed += 1;

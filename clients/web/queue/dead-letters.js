@@ -6,11 +6,11 @@ import { DEAD, jobOf, frameOf } from './jobs.js';
 const PATIENCE = 5000;
 
 /**
- * Sends the job to the workers again. That and the letter's end take effect together, by a transaction: a broker that stops
- * in between leaves the letter where it is, and nothing is done twice.
+ * Sends the job with this id to the workers again. That and the letter's end take effect together, by a transaction: a broker
+ * that stops in between leaves the letter where it is, and nothing is done twice.
  */
-export function retry(client, key, done) {
-  takeOne(client, key, message => {
+export function retry(client, id, done) {
+  takeOne(client, id, message => {
     const transaction = client.begin();
     const job = jobOf(message);
     if (job) {
@@ -24,11 +24,11 @@ export function retry(client, key, done) {
 }
 
 /** Throws it away. */
-export function discard(client, key, done) {
-  takeOne(client, key, message => message.ack(), done);
+export function discard(client, id, done) {
+  takeOne(client, id, message => message.ack(), done);
 }
 
-function takeOne(client, key, act, done) {
+function takeOne(client, id, act, done) {
   const end = () => {
     clearTimeout(late);
     if (client.connected) subscription.unsubscribe();
@@ -41,7 +41,7 @@ function takeOne(client, key, act, done) {
     ack: 'client-individual',
     'prefetch-count': '1',
     // SQL's way to write a quote in a text.
-    selector: `job = '${key.replaceAll("'", "''")}'`,
+    selector: `job = '${id.replaceAll("'", "''")}'`,
   });
   const late = setTimeout(end, PATIENCE);
 }

@@ -10,8 +10,9 @@ export const DEAD = '/queue/dead.demo.jobs';
 export const EVENTS = '/topic/demo/queue/events';
 
 const TITLES = [
-  'Resize the cover photo', 'Send the welcome letter', 'Index chapter 7', 'Render the trailer', 'Check the invoice', 'Translate the menu',
-  'Print the tickets', 'Tag the holiday pictures', 'Count the votes', 'Sign the release', 'Mix the second verse', 'Back up the shop',
+  'Resize the cover photo', 'Send the welcome letter', 'Index chapter 7', 'Render the trailer', 'Check the invoice',
+  'Translate the menu', 'Print the tickets', 'Tag the holiday pictures', 'Count the votes', 'Sign the release',
+  'Mix the second verse', 'Back up the shop',
 ];
 
 /** A job with a title, or one that is made up. A job that fails does so whoever tries it. */
@@ -19,7 +20,7 @@ export function makeJob({ title = '', fails = false, isUrgent = false } = {}) {
   return {
     id: newId(),
     title: title || TITLES[Math.floor(Math.random() * TITLES.length)],
-    seconds: 2 + Math.floor(Math.random() * 4),
+    seconds: fails ? 1 : 2 + Math.floor(Math.random() * 4),
     fails,
     isUrgent,
   };

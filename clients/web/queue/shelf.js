@@ -1,12 +1,13 @@
 // What lies in a queue, without taking it: a subscription with `browser:true` shows what waits, and ends with an empty MESSAGE
 // that has `browser:end`. What comes later is for the next look.
 
-import { jobOf, triesOf } from './jobs.js';
+import { jobOf } from './jobs.js';
 
 /** More than these are not asked for. */
 export const SHOWN_MAX = 100;
 
 export class Shelf {
+  /** `{ job, headers }` of each message; `job` is null if it is none of ours. */
   entries = [];
   /** Whether there is more than is shown. */
   isMore = false;
@@ -30,7 +31,7 @@ export class Shelf {
       if (!this.isLooking) return;
       if (message.headers.browser === 'end') end(false);
       else if (entries.length >= SHOWN_MAX) end(true);
-      else entries.push({ job: jobOf(message), key: message.headers.job, headers: message.headers, tries: triesOf(message) });
+      else entries.push({ job: jobOf(message), headers: message.headers });
     }, { browser: 'true' });
   }
 

@@ -14,9 +14,9 @@ export class QueueWorker {
   isAutomatic = true;
   done = 0;
 
-  /** `changed` is called when there is something new to say. */
+  /** `changed(worker)` is called when there is something new to say. */
   constructor(name, changed) {
-    Object.assign(this, { name, changed });
+    Object.assign(this, { name, changed: () => changed(this) });
     const { client, connection } = connectStomp({
       onConnect: () => {
         client.subscribe(JOBS, message => this.take(message), { ack: 'client-individual', 'prefetch-count': '1' });
@@ -26,7 +26,7 @@ export class QueueWorker {
     connection.watch(({ isOpen }) => {
       // The right to answer is gone with the connection: the job is the queue's again.
       if (!isOpen) this.drop();
-      changed();
+      this.changed();
     });
   }
 

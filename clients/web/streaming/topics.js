@@ -18,7 +18,7 @@ export const topics = {
 export const filters = { about: topics.about('+'), viewers: topics.viewer('+', '+') };
 
 /** What a topic is about: the stream's id, and the viewer's name if there is one. */
-export function parse(topic) {
+export function readTopic(topic) {
   const [id, kind, name] = topic.slice(ROOT.length + 1).split('/');
   return { id, kind, name };
 }

@@ -5,6 +5,7 @@
 // frames for this one viewer, each until it has waited for its second (Message Expiry Interval), and no longer than
 // session.outbox_messages_max and outbox_bytes_max allow. Nobody else waits for it: neither who streams nor other viewers.
 
+import { newId } from '../kit/identity.js';
 import { connectMqtt } from '../kit/mqtt.js';
 import { every } from '../kit/ticker.js';
 import { RemoteClock, now } from './clock.js';
@@ -20,13 +21,16 @@ const RATE_WINDOW = 2000;
 const WEIGHT = 0.1;
 
 export class Viewer {
-  /** The frames of stream `id` are drawn on `canvas`; `changed` is called when there is something new to say. */
-  constructor({ id, name, isSlow, canvas, changed }) {
-    Object.assign(this, { id, name, isSlow, canvas, changed });
+  /**
+   * The frames of stream `id` are drawn on `canvas`; `changed(viewer)` is called when there is something new to say. Others see
+   * it as `label`.
+   */
+  constructor({ id, label, isSlow, canvas, changed }) {
+    Object.assign(this, { id, label, isSlow, canvas, name: newId(), changed: () => changed(this) });
     this.clock = new RemoteClock();
     this.forgetFrames();
     const { client, connection } = connectMqtt({
-      clientId: `streaming-viewer-${name}`,
+      clientId: `streaming-viewer-${this.name}`,
       properties: isSlow ? { receiveMaximum: 1 } : {},
       resubscribe: false,
     });
@@ -35,7 +39,7 @@ export class Viewer {
     if (isSlow) client.handleMessage = (packet, done) => setTimeout(done, packet.qos ? SLOW_FRAME : 0);
     client.on('connect', () => this.begin());
     client.on('message', (topic, payload, packet) => this.hear(topic, payload, packet));
-    connection.watch(changed);
+    connection.watch(this.changed);
     this.stopReports = every(REPORT_PERIOD, () => this.report());
   }
 
@@ -65,7 +69,6 @@ export class Viewer {
     const [sequence, taken] = [Number(userProperties.sequence), Number(userProperties.taken)];
     // One that is older than what is shown: the streamer sent it again, not knowing whether it had arrived.
     if (!Number.isSafeInteger(sequence) || !taken || sequence <= this.last) return;
-    // A streamer that starts anew counts anew.
     this.first ??= sequence;
     this.last = sequence;
     this.show({ payload, type: contentType, taken });
@@ -126,8 +129,8 @@ export class Viewer {
     this.changed();
     if (!this.client.connected) return;
     this.ask();
-    const { isSlow, rate, latency, dropped } = this;
-    this.client.publish(topics.viewer(this.id, this.name), JSON.stringify({ isSlow, rate, latency, dropped }));
+    const { label, isSlow, rate, latency, dropped } = this;
+    this.client.publish(topics.viewer(this.id, this.name), JSON.stringify({ label, isSlow, rate, latency, dropped }));
   }
 
   stop() {

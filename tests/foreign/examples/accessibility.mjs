@@ -1,0 +1,57 @@
+// Every example in both colour schemes and on a phone: axe finds nothing serious, and nothing is wider than the screen.
+
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const EXAMPLES = ['chat', 'notifications', 'editor', 'game', 'dashboard', 'streaming', 'queue'];
+const SCREENS = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
+};
+const GRAVE = ['serious', 'critical'];
+
+export async function play(stage) {
+  const axe = await readFile(fileURLToPath(new URL('../node_modules/axe-core/axe.min.js', import.meta.url)), 'utf8');
+  const found = [];
+  let looked = 0;
+  const look = async (page, name) => {
+    const { violations } = await page.evaluate(`${axe}; axe.run()`);
+    const grave = violations.filter(({ impact }) => GRAVE.includes(impact));
+    found.push(...grave.map(({ id, nodes }) => `${name}: ${id}: ${nodes[0].html}`));
+    const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (excess > 0) found.push(`${name}: ${excess} pixels too wide`);
+    looked += 1;
+  };
+  for (const [screen, options] of Object.entries(SCREENS)) {
+    for (const example of EXAMPLES) {
+      const page = await stage.open(example, options);
+      await BUSY[example]?.(page);
+      await look(page, `${screen} ${example}`);
+      await page.locator('.status summary').click();
+      await look(page, `${screen} ${example}, state opened`);
+      await page.context().close();
+    }
+    const page = await stage.open('chat', options);
+    await page.getByRole('link', { name: 'Tidewire' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Examples' }).waitFor();
+    await look(page, `${screen} gallery`);
+    await page.context().close();
+  }
+  return { looked, found };
+}
+
+/** What gives an example something to show. */
+const BUSY = {
+  chat: async page => {
+    await page.getByLabel('Message', { exact: true }).fill('Hello');
+    await page.keyboard.press('Enter');
+    await page.getByRole('log').locator('.own:not(.waiting)').first().waitFor();
+  },
+  notifications: async page => {
+    await page.getByRole('button', { name: 'Send five' }).click();
+    await page.getByText('5 new').waitFor();
+  },
+  editor: async page => page.getByRole('textbox').fill('A text'),
+  game: async page => page.getByRole('button', { name: 'Sit here' }).first().click(),
+};

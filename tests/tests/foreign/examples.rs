@@ -1,0 +1,63 @@
+//! The browser examples in headless Chromium, used by two people and more: `tests/foreign/examples/` has what they do.
+//! Whatever a page says on the browser's console, and a request to anybody but its site and the broker, fails each of them.
+//!
+//! All of them live through a restart: the broker is killed with SIGKILL, and started again on its port and data.
+
+mod stand;
+
+use serde_json::json;
+
+use self::stand::Stand;
+
+#[test]
+fn people_chat_in_rooms_and_one_to_one() {
+    let said = json!(["The tide is in", "Is anybody there?", "You have gone quiet"]);
+    assert_eq!(
+        Stand::open().play("chat"),
+        json!({ "ann": said, "ben": said, "cara": said, "people": ["Ann", "Ben", "Cara"] })
+    );
+}
+
+/// What arrives is in the list with the newest first.
+#[test]
+fn notifications_wait_for_those_who_are_away() {
+    let mut seen = Stand::open().play("notifications");
+    let live = seen["live"].take();
+    let live = live.as_str().expect("it is shown");
+    assert!(live.starts_with("Alarm\nFire in the lighthouse") && !live.contains("missed"), "{live}");
+    assert_eq!(
+        seen,
+        json!({ "live": null, "unread": "1 new", "missed": ["One anchor", "The ferry is late"], "all": 8 })
+    );
+}
+
+/// By wss, as the scenario of the game is by ws: the examples take the page's own scheme.
+#[test]
+fn two_people_write_into_one_text_at_once() {
+    assert_eq!(
+        Stand::open().play_securely("editor"),
+        json!({ "places": ["A tale of ".len(), "A tale of The harbour xx\n\nThe end, and more".len()], "isCalm": true })
+    );
+}
+
+#[test]
+fn a_game_is_played_to_its_end_and_cheating_changes_nothing() {
+    let board = "Row 1 from below: free, free, Ann, Ann, free, free, free. \
+                 Row 2 from below: free, free, free, Ben, free, free, free.";
+    let later = format!("{board} Row 3 from below: free, free, free, Ben, free, free, free.");
+    assert_eq!(
+        Stand::open().play("game"),
+        json!({ "isFair": [board, later], "tables": ["harbour\nfree", "quay\nAnn"] })
+    );
+}
+
+#[test]
+fn the_gallery_leads_to_every_example() {
+    let names = ["Chat", "Notifications", "Editor", "Four in a row", "Dashboard", "Streaming", "Work queue"];
+    assert_eq!(Stand::open().play("gallery"), json!({ "names": names, "pictures": names.len() }));
+}
+
+#[test]
+fn every_example_is_accessible_in_both_colour_schemes_and_on_a_phone() {
+    assert_eq!(Stand::open().play("accessibility"), json!({ "looked": 3 * (2 * 7 + 1), "found": [] }));
+}
