@@ -87,7 +87,16 @@ mod tests {
 
     #[test]
     fn nothing_else_is_there() {
-        for path in ["", "/web/app.js", "/../Cargo.toml", "/vendor", "/vendor/", "/vendor/fetch", "/style.css/", "/chat/"] {
+        for path in [
+            "",
+            "/web/app.js",
+            "/../Cargo.toml",
+            "/vendor",
+            "/vendor/",
+            "/vendor/fetch",
+            "/style.css/",
+            "/chat/",
+        ] {
             assert!(file_at(path).is_none(), "{path}");
         }
     }

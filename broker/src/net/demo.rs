@@ -52,7 +52,10 @@ pub(super) fn page<B>(request: &Request<B>) -> Option<Result<Page, Refusal>> {
     let (path, is_read) = (request.uri().path(), is_read(request.method()));
     let content = match path.strip_prefix(PATH) {
         Some(_) if !is_read => {
-            return Some(Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a page is there for GET and HEAD")));
+            return Some(Err(Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "a page is there for GET and HEAD",
+            )));
         }
         Some(name) => match EXAMPLES.find(name) {
             Some(file) => Content::File(file),
@@ -169,7 +172,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_wants_to_upgrade_gets_no_page() {
-        for (method, path) in [("GET", "/"), ("GET", "/demo/"), ("GET", "/demo/nowhere"), ("POST", "/demo/")] {
+        for (method, path) in [("GET", "/"), ("GET", "/demo/"), ("GET", "/demo/nowhere"), ("POST", "/demo/")]
+        {
             assert_eq!(ask(method, path, true).await, None, "{method} {path}");
         }
         assert_eq!(ask("CONNECT", "/demo/", false).await, None);

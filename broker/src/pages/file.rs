@@ -239,7 +239,10 @@ mod tests {
     #[test]
     fn a_page_may_run_its_import_map() {
         let page = b"<script type=\"importmap\">{}</script>";
-        assert_eq!(Prepared::new(HTML, page).inline, inline::sources("<script type=\"importmap\">{}</script>"));
+        assert_eq!(
+            Prepared::new(HTML, page).inline,
+            inline::sources("<script type=\"importmap\">{}</script>")
+        );
         assert_ne!(Prepared::new(HTML, page).inline, "");
         assert_eq!(Prepared::new("text/plain", page).inline, "");
     }

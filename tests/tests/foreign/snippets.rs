@@ -34,9 +34,8 @@ impl Site {
         let authority = Authority::new();
         let [certificate, key] = authority.server();
         let ports = [free_port(), free_port()];
-        let configuration = CONFIGURATION
-            .replace("WSS", &ports[0].to_string())
-            .replace("MQTTS", &ports[1].to_string());
+        let configuration =
+            CONFIGURATION.replace("WSS", &ports[0].to_string()).replace("MQTTS", &ports[1].to_string());
         for (name, text) in [
             ("tidewire.toml", configuration),
             ("ca.pem", authority.pem()),
@@ -73,7 +72,9 @@ impl Site {
             _ => format!("exec stdbuf -oL bash {name}"),
         };
         let mut bash = Command::new("bash");
-        bash.args(["-c", &format!("exec >&2; {command}")]).current_dir(self.folder.path()).stdin(Stdio::null());
+        bash.args(["-c", &format!("exec >&2; {command}")])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
         bash.process_group(0);
         Program(Daemon::start_with(bash))
     }
@@ -132,7 +133,9 @@ fn block(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/clients.md");
     let text = fs::read_to_string(path).expect("the document is there");
     let blocks = text.split("\n```").skip(1).step_by(2).filter_map(|block| Some(block.split_once('\n')?.1));
-    let is_named = |block: &&str| block.lines().next().and_then(|line| line.split_once(' ')).map(|(_, found)| found) == Some(name);
+    let is_named = |block: &&str| {
+        block.lines().next().and_then(|line| line.split_once(' ')).map(|(_, found)| found) == Some(name)
+    };
     let found: Vec<_> = blocks.filter(is_named).collect();
     assert_eq!(found.len(), 1, "{name} is in the document once");
     format!("{}\n", found[0])
@@ -213,9 +216,9 @@ fn springs_settings_have_the_names_of_its_reference() {
         "setCacheLimit",
     ];
     let text = block("WebSocketConfiguration.java");
-    let called: Vec<_> =
-        text.split('.').skip(1).filter_map(|rest| Some(rest.split_once('(')?.0)).collect();
-    let set: Vec<_> = called.iter().filter(|name| name.starts_with("set") || name.starts_with("enable")).collect();
+    let called: Vec<_> = text.split('.').skip(1).filter_map(|rest| Some(rest.split_once('(')?.0)).collect();
+    let set: Vec<_> =
+        called.iter().filter(|name| name.starts_with("set") || name.starts_with("enable")).collect();
     assert!(set.len() > 10, "{called:?}");
     for name in set {
         assert!(KNOWN.contains(name), "{name}");

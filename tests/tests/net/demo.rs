@@ -90,13 +90,17 @@ async fn every_page_has_what_it_names_and_may_run_its_import_maps() {
             let hash = format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
             assert!(policy.contains(&hash), "{folder} may not run {text}");
         }
-        let named = ["src=\"", "href=\""].into_iter().flat_map(|attribute| body(&page).split(attribute).skip(1));
+        let named =
+            ["src=\"", "href=\""].into_iter().flat_map(|attribute| body(&page).split(attribute).skip(1));
         for name in named.filter_map(|rest| rest.split('"').next()).filter(|name| !name.contains(':')) {
             let path = format!("/demo/{}", resolved(folder, name));
             let answer = gets_page(&site, &path).await;
             assert!(answer.starts_with("HTTP/1.1 200 "), "{folder} names {name}: {path}: {answer:.100}");
         }
-        assert!(!body(&page).contains("style=\""), "{folder} has a style that its policy does not let it have");
+        assert!(
+            !body(&page).contains("style=\""),
+            "{folder} has a style that its policy does not let it have"
+        );
     }
 }
 
@@ -204,10 +208,15 @@ async fn whole(answer: h2::client::ResponseFuture) -> (Response<()>, Bytes) {
 #[tokio::test]
 async fn the_daemon_says_where_to_look() {
     let folder = Folder::new();
-    let listener = "listeners=[{ name = \"ws\", bind = \"127.0.0.1:0\", transport = \"ws\", protocols = [\"mqtt\"] }]";
+    let listener =
+        "listeners=[{ name = \"ws\", bind = \"127.0.0.1:0\", transport = \"ws\", protocols = [\"mqtt\"] }]";
     for (flags, status) in [(&["--demo"][..], 200), (&[], 426)] {
         let mut command = Command::new(binary());
-        command.args(["serve", "--set", listener]).args(flags).current_dir(folder.path("")).envs(WITHOUT_ADMIN);
+        command
+            .args(["serve", "--set", listener])
+            .args(flags)
+            .current_dir(folder.path(""))
+            .envs(WITHOUT_ADMIN);
         let mut daemon = Daemon::start_with({
             let written = std::fs::File::create(folder.path("said")).expect("the folder can be written to");
             command.stdin(Stdio::null()).stdout(written);
