@@ -17,7 +17,7 @@ use crate::auth::token::{SECRET, Token};
 use crate::authority::Authority;
 
 /// A token that ends soon enough for a client to be told at once, and one that outlasts a test.
-const SHORT: Duration = Duration::from_secs(14);
+const SHORT: Duration = Duration::from_secs(20);
 const LONG: Duration = Duration::from_secs(3600);
 
 /// The document's broker, `broker.example`, and beside it what its programs find in their folder.
@@ -248,7 +248,7 @@ key = "server.key"
 
 [auth]
 anonymous = false
-expiry_notice = "11s"
+expiry_notice = "12s"
 [auth.jwt]
 secret_file = "secret"
 algorithms = ["HS256"]
