@@ -1,11 +1,14 @@
 //! The commands `completions` and `man`: what a shell and a reader of manuals are told of a program's commands. Both are
 //! made from the command line's own definition, so that they cannot say anything else. `tw` takes this file as well.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use clap::builder::Resettable;
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
+use clap_mangen::roff::{Roff, roman};
 
 /// The two commands.
 #[derive(Debug, Subcommand)]
@@ -64,8 +67,35 @@ fn write_pages(command: Command, source: &str, directory: &Path) -> io::Result<(
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         write_pages(inner.clone(), source, directory)?;
     }
+    // What stands behind the options has sections of its own here; clap_mangen would fill its lines into a paragraph.
+    let behind = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let command = command.after_help(Resettable::Reset);
     // The same version makes the same page on every day. A date that is empty would be left out of the heading's fields,
     // and those behind it taken for it.
     let page = clap_mangen::Man::new(command).date(" ").source(source).manual("Tidewire");
-    page.generate_to(directory).map(drop)
+    let mut file = File::create(directory.join(page.get_filename()))?;
+    page.render(&mut file)?;
+    match behind.is_empty() {
+        true => Ok(()),
+        false => sections(&behind).to_writer(&mut file),
+    }
+}
+
+/// A line that begins at the margin, as `Examples:`, is a section's heading. Indented lines stay as they are.
+fn sections(text: &str) -> Roff {
+    let mut page = Roff::new();
+    for line in text.lines() {
+        match line.split_once(':') {
+            Some((heading, rest)) if !line.starts_with(' ') => {
+                page.control("SH", [heading.to_uppercase().as_str()]);
+                if !rest.is_empty() {
+                    page.text([roman(rest.trim_start())]);
+                }
+            }
+            _ => {
+                page.control("nf", []).text([roman(line)]).control("fi", []);
+            }
+        }
+    }
+    page
 }

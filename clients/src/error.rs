@@ -7,7 +7,11 @@ use std::time::Duration;
 use crate::url::Url;
 
 /// Why something was not done. It can be cloned because one lost connection fails everything that waits for it.
+///
+/// What is transient ([`is_transient`](Self::is_transient)) lets a client connect again, if its
+/// [`Reconnect`](crate::Reconnect) says so; the rest ends it.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// Nothing accepts connections there.
     #[error("cannot connect to {url}: {source}; check that the broker runs and listens there")]
@@ -35,8 +39,16 @@ pub enum Error {
         /// The scheme for it.
         protocol_scheme: &'static str,
     },
-    /// The URL asks for TLS.
-    #[error("{}://: TLS is not available yet: use {}:// on a trusted network", .0.scheme(), .0.scheme().plain())]
+    /// TLS cannot be had: a file cannot be read, or the two sides do not trust each other.
+    #[error("no TLS with {url}: {detail}")]
+    Tls {
+        /// Where.
+        url: Url,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The URL asks for TLS where there is none.
+    #[error("{}://: TLS is not available here: use {}:// on a trusted network", .0.scheme(), .0.scheme().plain())]
     TlsUnavailable(
         /// Where.
         Url,
@@ -51,7 +63,7 @@ pub enum Error {
         /// What is wrong with the answer.
         detail: String,
     },
-    /// The connection stands, but the broker's welcome did not come.
+    /// The broker was not reached, or its welcome did not come.
     #[error("{url} did not answer within {} s; check that it speaks this protocol", timeout.as_secs_f32())]
     TimedOut {
         /// Where.
@@ -62,7 +74,16 @@ pub enum Error {
     /// The broker does not want this client.
     #[error("the broker refused the connection: {0}")]
     Refused(String),
-    /// The broker refused one request; the connection goes on.
+    /// The broker does not believe this client, or lets it in no longer.
+    #[error("the broker refused the credentials: {0}")]
+    BadCredentials(String),
+    /// The broker does not take the connection at this moment.
+    #[error("the broker takes no connection now: {0}")]
+    Busy(String),
+    /// The application's own provider of credentials failed.
+    #[error("no credentials could be had: {0}")]
+    Provider(Arc<dyn std::error::Error + Send + Sync>),
+    /// The broker refused one request; the client goes on.
     #[error("the broker refused {what}: {reason}")]
     Rejected {
         /// What was asked for, such as `to subscribe to a/#`.
@@ -70,6 +91,9 @@ pub enum Error {
         /// The broker's reason.
         reason: String,
     },
+    /// Another client has connected with this one's identifier. To connect again would throw that one out.
+    #[error("another client has connected with the same client id: give each its own")]
+    TakenOver,
     /// The broker ended the connection and said why.
     #[error("the broker ended the connection: {0}")]
     EndedByBroker(String),
@@ -84,6 +108,39 @@ pub enum Error {
     /// What the caller asked for cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// The protocol of this connection has no such thing.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// There is no connection, and as much is waiting for one as may:
+    /// [`with_offline_bound`](crate::Options::with_offline_bound).
+    #[error("there is no connection, and no more may wait for one")]
+    OfflineFull,
+    /// The connection or the session went while the broker had this; nobody can tell whether it took effect.
+    #[error("the connection was lost while the broker had it, and whether it took effect is not known")]
+    FateUnknown,
+    /// The connection went, and the transaction with it: nothing of it took effect.
+    #[error("the connection was lost, and the transaction with it: begin a new one")]
+    TransactionLost,
+    /// Nobody answered the request.
+    #[error("no reply came within {} s", .0.as_secs_f32())]
+    NoReply(
+        /// How long was waited.
+        Duration,
+    ),
+    /// The client has disconnected before the broker had acknowledged everything.
+    #[error("disconnected with {0} messages unacknowledged")]
+    NotFlushed(
+        /// How many messages.
+        usize,
+    ),
+    /// As often or as long was tried as [`Reconnect`](crate::Reconnect) allows.
+    #[error("gave up after {attempts} attempts: {last}")]
+    GaveUp {
+        /// Attempts in a row.
+        attempts: u32,
+        /// Why the last one failed.
+        last: Arc<Self>,
+    },
     /// The client has already disconnected.
     #[error("this client has disconnected: connect a new one")]
     Disconnected,
@@ -92,5 +149,37 @@ pub enum Error {
 impl Error {
     pub(crate) fn lost(error: &io::Error) -> Self {
         Self::Lost(error.to_string())
+    }
+
+    /// Whether another attempt may fare better with nothing changed. [`BadCredentials`](Self::BadCredentials) is not
+    /// transient, but a client whose credentials come from a provider asks that again.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::TimedOut { .. }
+            | Self::Busy(_)
+            | Self::Provider(_)
+            | Self::EndedByBroker(_)
+            | Self::Lost(_)
+            | Self::Protocol(_) => true,
+            Self::Handshake { .. }
+            | Self::WrongScheme { .. }
+            | Self::Tls { .. }
+            | Self::TlsUnavailable(_)
+            | Self::Foreign { .. }
+            | Self::Refused(_)
+            | Self::BadCredentials(_)
+            | Self::Rejected { .. }
+            | Self::TakenOver
+            | Self::Invalid(_)
+            | Self::Unsupported(_)
+            | Self::OfflineFull
+            | Self::FateUnknown
+            | Self::TransactionLost
+            | Self::NoReply(_)
+            | Self::NotFlushed(_)
+            | Self::GaveUp { .. }
+            | Self::Disconnected => false,
+        }
     }
 }

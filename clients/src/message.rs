@@ -1,4 +1,4 @@
-//! Messages and subscriptions, the same for both protocols.
+//! Messages, the same for both protocols.
 
 use std::time::Duration;
 
@@ -44,6 +44,27 @@ impl Message {
     pub fn with_retain(self, retain: bool) -> Self {
         Self { retain, ..self }
     }
+
+    /// The same, saying what the payload is, such as `application/json`.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.properties.content_type = Some(content_type.into());
+        self
+    }
+
+    /// The same, of use for so long from now on.
+    #[must_use]
+    pub fn with_expiry(mut self, expiry: Duration) -> Self {
+        self.properties.expiry = Some(expiry);
+        self
+    }
+
+    /// The same with one more property of the application's own; over STOMP a header.
+    #[must_use]
+    pub fn with_user_property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.properties.user.push((name.into(), value.into()));
+        self
+    }
 }
 
 /// What travels with a message from end to end.
@@ -66,18 +87,15 @@ pub struct Properties {
     pub subscription_identifiers: Vec<u32>,
 }
 
-/// What a client asks to receive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    /// A topic filter, wildcards included; over STOMP a destination as in [`Message::topic`].
-    pub filter: String,
-    /// The highest QoS. STOMP does not ask.
-    pub qos: Qos,
-}
-
-impl Subscription {
-    /// A subscription.
-    pub fn new(filter: impl Into<String>, qos: Qos) -> Self {
-        Self { filter: filter.into(), qos }
+impl Properties {
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { payload_is_text, expiry, content_type, response_topic, correlation_data, user, .. } = self;
+        !payload_is_text
+            && expiry.is_none()
+            && content_type.is_none()
+            && response_topic.is_none()
+            && correlation_data.is_none()
+            && user.is_empty()
     }
 }

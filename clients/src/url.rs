@@ -2,44 +2,62 @@
 //!
 //! ```text
 //! url    = scheme "://" host [ ":" port ] [ path ]       path only with ws and wss; it may have a query
-//! scheme = "ws" | "mqtt" | "stomp"                       default ports 80, 1883 and 61613
-//!        | "wss" | "mqtts" | "stomps"                    over TLS: 443, 8883 and 61614; `tw bench` only
+//!        | plain "+unix://" socket [ ":" path ]          a Unix socket; path only with ws
+//! scheme = plain                                         default ports 80, 1883 and 61613
+//!        | "wss" | "mqtts" | "stomps"                    over TLS: 443, 8883 and 61614
+//! plain  = "ws" | "mqtt" | "stomp"
 //! host   = name | IPv4 address | "[" IPv6 address "]"
+//! socket = "/" file path without a colon
 //! ```
+//!
+//! The form of Unix sockets is that of the npm package `ws`.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A broker's address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Url {
+pub struct Url(Arc<Parts>);
+
+/// Shared, so that errors which name their address stay small.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Parts {
     scheme: Scheme,
     /// Without the brackets of an IPv6 address.
     host: String,
     port: u16,
     /// Begins with a slash; empty where the scheme has none.
     path: String,
+    /// Instead of host and port.
+    socket: Option<PathBuf>,
 }
 
 impl Url {
     /// What is spoken there.
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.0.scheme
     }
 
-    /// The name or address, as the resolver takes it.
+    /// The name or address, as the resolver takes it; `localhost` for a Unix socket.
     pub fn host(&self) -> &str {
-        &self.host
+        &self.0.host
     }
 
-    /// The TCP port.
+    /// The TCP port; 0 for a Unix socket.
     pub fn port(&self) -> u16 {
-        self.port
+        self.0.port
+    }
+
+    /// The Unix socket, if it is one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.0.socket.as_deref()
     }
 
     /// The path of a `ws` or `wss` URL with its query; empty for the others.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 }
 
@@ -48,9 +66,15 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
-        let scheme = Scheme::parse(scheme)?;
+        let (scheme, is_unix) = match scheme.to_ascii_lowercase().strip_suffix("+unix") {
+            Some(plain) => (Scheme::parse(plain)?, true),
+            None => (Scheme::parse(scheme)?, false),
+        };
         if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
             return Err(UrlError::Space);
+        }
+        if is_unix {
+            return parse_unix(scheme, rest);
         }
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
@@ -64,13 +88,18 @@ impl FromStr for Url {
             Some(digits) => parse_port(digits)?,
             None => scheme.default_port(),
         };
-        Ok(Self { scheme, host: host.to_owned(), port, path: check_path(scheme, path)? })
+        let (host, path) = (host.to_owned(), check_path(scheme, path)?);
+        Ok(Self(Arc::new(Parts { scheme, host, port, path, socket: None })))
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, host, port, path } = self;
+        let Parts { scheme, host, port, path, socket } = &*self.0;
+        if let Some(socket) = socket {
+            write!(f, "{scheme}+unix://{}", socket.display())?;
+            return if path.is_empty() || path == "/" { Ok(()) } else { write!(f, ":{path}") };
+        }
         if host.contains(':') {
             write!(f, "{scheme}://[{host}]:{port}{path}")
         } else {
@@ -158,7 +187,7 @@ impl fmt::Display for Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// There is no `://`.
-    #[error("a URL begins with ws://, mqtt:// or stomp://")]
+    #[error("a URL begins with ws://, mqtt:// or stomp://, or with wss://, mqtts:// or stomps:// for TLS")]
     NoScheme,
     /// The scheme is none of ours.
     #[error("{0}:// is not spoken here: use ws://, mqtt:// or stomp://")]
@@ -181,9 +210,29 @@ pub enum UrlError {
     /// `#…` means nothing to a broker.
     #[error("the URL contains a #: leave out what begins there")]
     Fragment,
+    /// `+unix://` and no path from the root behind it.
+    #[error("a Unix socket is named by its whole path, as in mqtt+unix:///run/tidewire/mqtt.sock")]
+    NoSocket,
+    /// TLS over a Unix socket.
+    #[error("{0}+unix: there is no TLS over a Unix socket: use {plain}+unix", plain = .0.plain())]
+    UnixTls(Scheme),
     /// A space or a control character.
     #[error("the URL contains a space or a control character: write spaces as %20")]
     Space,
+}
+
+/// What stands behind `+unix://`.
+fn parse_unix(scheme: Scheme, rest: &str) -> Result<Url, UrlError> {
+    if scheme.is_tls() {
+        return Err(UrlError::UnixTls(scheme));
+    }
+    let (socket, path) = rest.split_once(':').unwrap_or((rest, ""));
+    if !socket.starts_with('/') || socket.ends_with('/') {
+        return Err(UrlError::NoSocket);
+    }
+    let path = check_path(scheme, path)?;
+    let (host, socket) = ("localhost".to_owned(), Some(socket.into()));
+    Ok(Url(Arc::new(Parts { scheme, host, port: 0, path, socket })))
 }
 
 /// `host:port`, `[host]:port`, or either without the port.
@@ -241,6 +290,9 @@ mod tests {
             ("mqtts://broker", "mqtts://broker:8883"),
             ("stomps://broker", "stomps://broker:61614"),
             ("ws://[::1]:8080/x", "ws://[::1]:8080/x"),
+            ("mqtt+unix:///run/m.sock", "mqtt+unix:///run/m.sock"),
+            ("ws+unix:///run/w.sock", "ws+unix:///run/w.sock"),
+            ("WS+UNIX:///run/w.sock:/mqtt?a=b", "ws+unix:///run/w.sock:/mqtt?a=b"),
         ] {
             assert_eq!(text.parse::<Url>().map(|url| url.to_string()).as_deref(), Ok(full), "{text}");
         }
@@ -250,6 +302,14 @@ mod tests {
     fn an_ipv6_host_has_no_brackets() {
         let url: Url = "mqtt://[::1]:1884".parse().unwrap();
         assert_eq!((url.host(), url.port()), ("::1", 1884));
+    }
+
+    #[test]
+    fn a_unix_socket_has_neither_host_nor_port() {
+        let url: Url = "ws+unix:///run/w.sock:/mqtt".parse().unwrap();
+        assert_eq!(url.socket(), Some(Path::new("/run/w.sock")));
+        assert_eq!((url.scheme(), url.host(), url.port(), url.path()), (Scheme::Ws, "localhost", 0, "/mqtt"));
+        assert_eq!("mqtt://broker".parse::<Url>().unwrap().socket(), None);
     }
 
     #[test]
@@ -272,6 +332,11 @@ mod tests {
             ("mqtts://broker/path", UrlError::Path(Scheme::Mqtts)),
             ("ws://broker/#here", UrlError::Fragment),
             ("ws://broker/a b", UrlError::Space),
+            ("mqtt+unix://run/m.sock", UrlError::NoSocket),
+            ("mqtt+unix://", UrlError::NoSocket),
+            ("mqtts+unix:///run/m.sock", UrlError::UnixTls(Scheme::Mqtts)),
+            ("mqtt+unix:///run/m.sock:/path", UrlError::Path(Scheme::Mqtt)),
+            ("http+unix:///run/m.sock", UrlError::UnknownScheme("http".to_owned())),
         ] {
             assert_eq!(text.parse::<Url>(), Err(error), "{text}");
         }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use tidewire_protocols::mqtt::{self, PropertiesBuf, Property};
 use tidewire_protocols::topic::TopicName;
 
-use super::options::seconds;
 use crate::message::Properties;
 
 /// Appends what a PUBLISH or a will says about its message; `None` if MQTT cannot say it: a text or correlation data
@@ -27,7 +26,7 @@ pub(super) fn write(properties: &Properties, out: &mut PropertiesBuf) -> Option<
         out.push(Property::ResponseTopic(TopicName::parse(response_topic).ok()?));
     }
     if let Some(data) = correlation_data {
-        (data.len() <= FIELD_BYTES_MAX).then(|| out.push(Property::CorrelationData(data)))?;
+        out.push(Property::CorrelationData(binary(data)?));
     }
     for (name, value) in user {
         out.push(Property::UserProperty(text(name)?, text(value)?));
@@ -57,8 +56,20 @@ pub(super) fn read(properties: mqtt::Properties<'_>) -> Properties {
     read
 }
 
-fn text(text: &str) -> Option<&str> {
+/// Whole seconds, rounded up. The highest number is MQTT's word for "for ever" where it has one.
+pub(super) fn seconds(duration: Duration) -> u32 {
+    let whole = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    u32::try_from(whole).unwrap_or(u32::MAX)
+}
+
+/// A text, if MQTT can say it.
+pub(super) fn text(text: &str) -> Option<&str> {
     (text.len() <= FIELD_BYTES_MAX && !text.contains('\0')).then_some(text)
+}
+
+/// Data, if MQTT can say it.
+pub(super) fn binary(data: &[u8]) -> Option<&[u8]> {
+    (data.len() <= FIELD_BYTES_MAX).then_some(data)
 }
 
 /// What a length of two bytes can say.

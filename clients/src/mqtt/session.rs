@@ -1,4 +1,4 @@
-//! MQTT's side of a connection.
+//! MQTT's side of a client.
 //!
 //! ```text
 //! QoS 1   PUBLISH ->  <- PUBACK
@@ -6,116 +6,161 @@
 //!                                                           PUBREC wait until the application has done
 //! ```
 //!
-//! What is here and neither limit nor clock of the connection would survive it: whoever adds reconnecting keeps the
-//! packets of `outgoing` to send them again.
+//! What a new connection finds depends on the broker's answer. Session present: what was in flight is sent again with
+//! DUP, and the broker still has the subscriptions. Not present: they are made again, QoS 1 is published anew, and QoS 2
+//! as [`SessionLost`](crate::SessionLost) says.
 
 mod incoming;
 mod outgoing;
+mod packets;
+mod requests;
+mod routes;
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use tidewire_protocols::mqtt::{
-    Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, Publish, ReasonCode, Version, decode,
+    Auth, Decoded, Disconnect, PACKET_SIZE_MAX, Packet, Properties, PropertiesBuf, Property, Qos, ReasonCode,
+    Version, decode,
 };
 
 use self::incoming::Incoming;
 use self::outgoing::Outgoing;
-use super::grant::Grant;
+use self::requests::Ending;
+use self::routes::Routes;
 use super::keep_alive::{Due, KeepAlive};
-use super::{attributes, explain, malformed};
-use crate::connection::{self, Command, Delivery, Token};
+use super::{attributes, connect, malformed};
+use crate::command::{Command, Done, Publication, Settlement, SubscriptionId, Token, Verdict, settle};
 use crate::error::Error;
 use crate::message::Message;
+use crate::options::{Login, Options, Proof};
+use crate::session::{self, InboxBounds, Welcome};
 use crate::transport::Chunk;
 
-pub(super) struct Session {
+/// See the module.
+pub(crate) struct Session {
     version: Version,
+    options: Arc<Options>,
+    client_id: String,
+    phase: Phase,
+    /// Whether a session was begun that a reconnect can go on with.
+    is_begun: bool,
+    /// Of the enhanced authentication that the connection began with.
+    method: Option<String>,
     keep_alive: KeepAlive,
     outgoing: Outgoing,
     incoming: Incoming,
+    routes: Routes,
+    /// Subscriptions that were to end when the connection was lost.
+    endings: Vec<Ending>,
     output: BytesMut,
-    deliveries: VecDeque<Delivery>,
-    is_finished: bool,
+    welcome: Option<Welcome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Away,
+    /// CONNECT has been sent.
+    Greeting,
+    Open,
+    Finished,
 }
 
 impl Session {
-    pub(super) fn new(version: Version, grant: Grant, now: Instant) -> Self {
+    pub(crate) fn new(version: Version, options: Arc<Options>, now: Instant) -> Self {
         Self {
             version,
-            keep_alive: KeepAlive::new(grant.keep_alive, now),
-            outgoing: Outgoing::new(version, grant),
+            client_id: options.client_id.clone(),
+            phase: Phase::Away,
+            is_begun: false,
+            method: None,
+            keep_alive: KeepAlive::new(connect::keep_alive(&options), now),
+            outgoing: Outgoing::new(version, options.mqtt.session_lost),
             incoming: Incoming::default(),
+            routes: Routes::new(InboxBounds::new(options.inbox_messages_max)),
+            endings: Vec::new(),
             output: BytesMut::new(),
-            deliveries: VecDeque::new(),
-            is_finished: false,
+            welcome: None,
+            options,
         }
     }
 
-    fn handle_packet(&mut self, packet: &Packet<'_>) -> Result<(), Error> {
-        let unexpected = || Error::Protocol(format!("{} to a client", packet.packet_type().name()));
-        match packet {
-            Packet::Publish(publish) => return self.handle_publish(publish),
-            Packet::PubAck(ack) => self.outgoing.handle_pub_ack(ack),
-            Packet::PubRec(ack) => self.outgoing.handle_pub_rec(ack, &mut self.output),
-            Packet::PubComp(ack) => self.outgoing.handle_pub_comp(ack),
-            Packet::PubRel(ack) => {
-                let answer = Packet::PubComp(self.incoming.handle_pub_rel(ack.packet_id));
-                answer.encode(self.version, &mut self.output);
-            }
-            Packet::SubAck(ack) => self.outgoing.handle_sub_ack(ack),
-            Packet::UnsubAck(ack) => self.outgoing.handle_unsub_ack(ack),
-            Packet::PingResp => {}
-            Packet::Disconnect(packet) if self.version.is_v5() => {
-                return Err(Error::EndedByBroker(explain(packet.reason, packet.properties)));
-            }
-            _ => return Err(unexpected()),
+    fn acknowledge(&mut self, serial: u64, reason: ReasonCode) {
+        if let Some(packet) = self.incoming.handle_settled(serial, reason)
+            && self.phase == Phase::Open
+        {
+            packet.encode(self.version, &mut self.output);
         }
-        Ok(())
     }
 
-    fn handle_publish(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
-        // We have announced no Topic Alias Maximum [MQTT-3.1.2-26].
-        let topic =
-            publish.topic.ok_or_else(|| Error::Protocol("a topic alias, without asking".to_owned()))?;
-        let is_new = match publish.packet_id {
-            None => true,
-            Some(packet_id) => self.incoming.handle_publish(publish.qos, packet_id),
-        };
-        if !is_new {
-            return Ok(());
+    /// Asks the broker for a group.
+    fn subscribe(&mut self, group_id: SubscriptionId) {
+        let Some(group) = self.routes.subscriptions.get(group_id) else { return };
+        let identifier = self.routes.identifier(group_id);
+        let subscription = Arc::clone(&group.subscription);
+        if let Err(error) = self.outgoing.subscribe(group_id, &subscription, identifier, &mut self.output) {
+            self.routes.subscriptions.remove(group_id, Some(&error));
         }
-        let message = Message {
-            topic: topic.as_str().to_owned(),
-            payload: publish.payload.to_vec().into(),
-            qos: publish.qos,
-            retain: publish.retain,
-            properties: attributes::read(publish.properties),
-        };
-        let token = publish.packet_id.map(|packet_id| Token(packet_id.get()));
-        self.deliveries.push_back(Delivery { message, token });
-        Ok(())
     }
 
-    /// MQTT 5 tells the broker why a client gives up.
-    fn give_up(&mut self, reason: ReasonCode) {
-        if self.version.is_v5() {
+    fn unsubscribe(&mut self, id: SubscriptionId, unread: Vec<Token>, done: Option<Done>) {
+        // What is one of several consumers' goes to another of them; what is this client's alone nobody else wants.
+        if !self.routes.is_competing(id) {
+            unread.iter().for_each(|token| self.acknowledge(token.serial, ReasonCode::Success));
+        }
+        match self.routes.leave(id) {
+            Some(filter) => self.outgoing.unsubscribe(Ending { filter, done }, &mut self.output),
+            None => settle(done, Ok(())),
+        }
+    }
+
+    /// MQTT 5 tells the broker why a client goes.
+    fn say_goodbye(&mut self, reason: ReasonCode) {
+        if self.version.is_v5() || reason == ReasonCode::Success {
             Packet::Disconnect(Disconnect { reason, properties: Properties::EMPTY })
                 .encode(self.version, &mut self.output);
         }
     }
+
+    /// AUTH with Re-authenticate, by the method that the connection began with [MQTT-4.12.1-1].
+    fn authenticate_again(&mut self, method: &str, data: &[u8]) {
+        let is_same = self.method.as_deref() == Some(method);
+        let (Some(method), Some(data)) = (attributes::text(method), attributes::binary(data)) else { return };
+        if is_same {
+            let mut properties = PropertiesBuf::default();
+            properties.push(Property::AuthenticationMethod(method));
+            properties.push(Property::AuthenticationData(data));
+            let auth = Auth { reason: ReasonCode::ReAuthenticate, properties: properties.as_properties() };
+            Packet::Auth(auth).encode(self.version, &mut self.output);
+        }
+    }
 }
 
-impl connection::Session for Session {
+impl session::Session for Session {
+    fn handle_open(&mut self, now: Instant, login: &Login) -> Result<(), Error> {
+        self.output.clear();
+        let outlives = !self.options.mqtt.session_expiry.is_zero() && self.version.is_v5();
+        let clean_start = self.options.mqtt.clean_start && !(self.is_begun && outlives);
+        let Self { version, options, client_id, output, .. } = self;
+        connect::encode(*version, options, login, client_id, clean_start, output)?;
+        self.method = match &login.proof {
+            Proof::Authentication { method, .. } => Some(method.clone()),
+            _ => None,
+        };
+        self.keep_alive = KeepAlive::new(connect::keep_alive(options), now);
+        self.phase = Phase::Greeting;
+        Ok(())
+    }
+
     fn handle_input(&mut self, now: Instant, input: &mut BytesMut) -> Result<(), Error> {
         self.keep_alive.handle_received(now);
         loop {
             match decode(self.version, PACKET_SIZE_MAX, input) {
                 Ok(Decoded::Packet { packet, size }) => {
-                    if let Err(error) = self.handle_packet(&packet) {
+                    if let Err(error) = self.handle_packet(now, &packet) {
                         if matches!(error, Error::Protocol(_)) {
-                            self.give_up(ReasonCode::ProtocolError);
+                            self.say_goodbye(ReasonCode::ProtocolError);
                         }
                         return Err(error);
                     }
@@ -123,7 +168,7 @@ impl connection::Session for Session {
                 }
                 Ok(Decoded::Incomplete { .. }) => return Ok(()),
                 Err(error) => {
-                    self.give_up(error.reason_code());
+                    self.say_goodbye(error.reason_code());
                     return Err(malformed(&error));
                 }
             }
@@ -132,31 +177,51 @@ impl connection::Session for Session {
 
     fn handle_command(&mut self, _now: Instant, command: Command) {
         match command {
-            Command::Publish(message, done) => self.outgoing.publish(&message, done, &mut self.output),
-            Command::Subscribe(subscriptions, done) => {
-                self.outgoing.subscribe(&subscriptions, done, &mut self.output);
+            Command::Publish(publication) => self.outgoing.publish(publication, &mut self.output),
+            Command::Subscribe { id, subscription, sink, done } => {
+                let group = self.routes.subscriptions.add(id, subscription, sink, done, true);
+                self.subscribe(group);
+                for serial in self.routes.claim(group, &mut self.incoming) {
+                    self.acknowledge(serial, ReasonCode::Success);
+                }
             }
-            Command::Unsubscribe(filters, done) => {
-                self.outgoing.unsubscribe(&filters, done, &mut self.output);
+            Command::Unsubscribe { id, unread, done, .. } => self.unsubscribe(id, unread, done),
+            Command::UnsubscribeFilter { filter, done } => {
+                for group in self.routes.subscriptions.with_filter(&filter) {
+                    self.routes.subscriptions.remove(group, None);
+                }
+                self.outgoing.unsubscribe(Ending { filter, done: Some(done) }, &mut self.output);
             }
-            Command::Disconnect => {
-                Packet::Disconnect(Disconnect { reason: ReasonCode::Success, properties: Properties::EMPTY })
-                    .encode(self.version, &mut self.output);
-                self.is_finished = true;
+            Command::Begin { done, .. } | Command::Commit { done, .. } => {
+                settle([done], Err(Error::Unsupported("MQTT has no transactions: use STOMP")));
             }
+            Command::Abort { done, .. } => settle(done, Ok(())),
         }
     }
 
-    fn handle_acknowledged(&mut self, _now: Instant, tokens: &[Token]) {
-        for token in tokens {
-            if let Some(packet) = self.incoming.handle_acknowledged(*token) {
-                packet.encode(self.version, &mut self.output);
-            }
+    fn handle_settlements(&mut self, settlements: Vec<Settlement>) {
+        for Settlement { token, verdict, .. } in settlements {
+            let reason = match verdict {
+                Verdict::DoneUpTo | Verdict::Done => ReasonCode::Success,
+                Verdict::Rejected | Verdict::Discarded => ReasonCode::ImplementationSpecificError,
+            };
+            self.acknowledge(token.serial, reason);
+        }
+    }
+
+    fn handle_renewal(&mut self, login: &Login) {
+        if let Proof::Authentication { method, data } = &login.proof {
+            self.authenticate_again(method, data);
+        } else if let Some(token) = login.token_text() {
+            let message = Message::new(TOKEN_TOPIC, token.to_owned());
+            debug_assert_eq!(message.qos, Qos::AtMostOnce, "an old token is not sent again");
+            let publication = Publication { message, done: None, transaction: None };
+            self.outgoing.publish(publication, &mut self.output);
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
-        match self.keep_alive.handle_timeout(now, self.deliveries.is_empty()) {
+        match self.keep_alive.handle_timeout(now, !self.routes.is_paused) {
             Due::Nothing => Ok(()),
             Due::Ping => {
                 Packet::PingReq.encode(self.version, &mut self.output);
@@ -168,8 +233,41 @@ impl connection::Session for Session {
         }
     }
 
+    fn handle_turn_end(&mut self) -> bool {
+        let is_full = self.routes.subscriptions.handle_turn_end();
+        self.routes.is_paused = is_full && !self.is_waiting();
+        self.routes.is_paused
+    }
+
+    fn handle_disconnect(&mut self) {
+        if self.phase == Phase::Open {
+            self.say_goodbye(ReasonCode::Success);
+        }
+        self.phase = Phase::Finished;
+    }
+
+    fn handle_lost(&mut self) {
+        self.phase = Phase::Away;
+        self.welcome = None;
+        self.outgoing.handle_lost();
+        self.endings.extend(self.outgoing.take_endings());
+    }
+
+    fn handle_end(&mut self, error: Option<&Error>) {
+        let reason = error.cloned().unwrap_or(Error::Disconnected);
+        self.outgoing.handle_end(&reason);
+        for ending in self.outgoing.take_endings().into_iter().chain(std::mem::take(&mut self.endings)) {
+            settle(ending.done, Err(reason.clone()));
+        }
+        self.routes.subscriptions.end(error);
+    }
+
+    fn poll_welcome(&mut self) -> Option<Welcome> {
+        self.welcome.take()
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
-        self.keep_alive.poll_timeout()
+        self.keep_alive.poll_timeout().filter(|_| self.phase == Phase::Open)
     }
 
     /// All that has gathered, as one chunk: packets and WebSocket messages are unrelated [MQTT-6.0.0-2].
@@ -181,19 +279,22 @@ impl connection::Session for Session {
         Some(Chunk::binary(self.output.split()))
     }
 
-    fn poll_delivery(&mut self) -> Option<Delivery> {
-        self.deliveries.pop_front()
+    fn room(&self) -> usize {
+        if self.phase == Phase::Open { self.outgoing.room() } else { 0 }
     }
 
-    fn has_delivery(&self) -> bool {
-        !self.deliveries.is_empty()
+    fn unacknowledged(&self) -> usize {
+        self.outgoing.messages.len()
     }
 
-    fn may_accept(&self) -> bool {
-        !self.is_finished && self.outgoing.has_room()
+    fn is_waiting(&self) -> bool {
+        !self.outgoing.messages.is_empty() || !self.outgoing.requests.is_empty()
     }
 
     fn is_finished(&self) -> bool {
-        self.is_finished
+        self.phase == Phase::Finished
     }
 }
+
+/// Where Tidewire takes new tokens.
+const TOKEN_TOPIC: &str = "$auth/token";

@@ -1,178 +1,191 @@
-//! STOMP's side of a connection.
+//! STOMP's side of a client.
 //!
-//! Every request asks for a receipt, and the receipt is its outcome. The broker refuses with ERROR, after which the
-//! connection ends. Subscriptions are of ack mode auto: what has been delivered is settled.
+//! Every SEND asks for a receipt, and the receipt is its outcome. The broker refuses with ERROR, after which the
+//! connection ends. A new connection begins with all subscriptions, then what has no receipt yet is sent again.
+//! Transactions end with their connection.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::{Instant, SystemTime};
+mod frames;
+mod output;
+mod receipts;
+mod settling;
+mod unsettled;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tidewire_protocols::stomp::{self, Decoded, Decoder, Frame, FrameWriter, Version};
+use tidewire_protocols::stomp::{self, Decoded, Decoder};
 
+use self::frames::handle_frame;
+use self::output::Output;
+use self::receipts::{Receipts, Request};
+use self::unsettled::Unsettled;
 use super::heart_beat::{Beats, Due};
-use super::{complaint, destination, headers, malformed};
-use crate::connection::{self, Command, Delivery, Done, Token};
+use super::{LIMITS, connect, malformed};
+use crate::command::{Command, Done, Publication, Settlement, SubscriptionId, TransactionId, settle};
 use crate::error::Error;
-use crate::message::{Message, Subscription};
+use crate::message::Message;
+use crate::options::{Login, Options};
+use crate::replies::Replies;
+use crate::session::{self, InboxBounds, Limits, Welcome};
+use crate::subscriptions::{Left, Subscriptions};
 use crate::transport::Chunk;
 
-pub(super) struct Session {
+/// See the module.
+pub(crate) struct Session {
+    options: Arc<Options>,
+    /// The URL's.
+    host: String,
+    phase: Phase,
     decoder: Decoder,
     beats: Beats,
-    receipts: HashMap<u64, Receipt>,
-    last_receipt: u64,
-    /// Subscription ids by filter.
-    subscriptions: HashMap<String, u64>,
-    last_subscription: u64,
-    output: VecDeque<Chunk>,
-    deliveries: VecDeque<Delivery>,
-    state: State,
+    receipts: Receipts,
+    subscriptions: Subscriptions,
+    unsettled: Unsettled,
+    /// Begun on this connection.
+    transactions: HashSet<TransactionId>,
+    replies: Arc<Replies>,
+    is_paused: bool,
+    output: Output,
+    welcome: Option<Welcome>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Phase {
+    Away,
+    /// CONNECT has been sent.
+    Greeting,
     Open,
     /// DISCONNECT has been sent, and its receipt is awaited.
     Ending,
     Finished,
 }
 
-/// What a receipt confirms.
-enum Receipt {
-    Request(Done),
-    /// One of several frames of a request; the last one tells.
-    Part,
-    Disconnect,
-}
-
 impl Session {
-    pub(super) fn new(decoder: Decoder, beats: Beats) -> Self {
+    pub(crate) fn new(options: Arc<Options>, host: &str, replies: Arc<Replies>, now: Instant) -> Self {
         Self {
-            decoder,
-            beats,
-            receipts: HashMap::new(),
-            last_receipt: 0,
-            subscriptions: HashMap::new(),
-            last_subscription: 0,
-            output: VecDeque::new(),
-            deliveries: VecDeque::new(),
-            state: State::Open,
+            host: host.to_owned(),
+            phase: Phase::Away,
+            decoder: Decoder::new(LIMITS),
+            beats: Beats::new(0, 0, now),
+            receipts: Receipts::default(),
+            subscriptions: Subscriptions::new(InboxBounds::new(options.inbox_messages_max)),
+            unsettled: Unsettled::default(),
+            transactions: HashSet::new(),
+            replies,
+            is_paused: false,
+            output: Output::default(),
+            welcome: None,
+            options,
         }
     }
 
-    fn publish(&mut self, message: &Message, done: Done) {
-        if message.topic.is_empty() {
-            let _ = done.send(Err(Error::Invalid("the topic is empty: name one".to_owned())));
-            return;
+    fn handle_connected(&mut self, beats: Beats) {
+        self.beats = beats;
+        self.phase = Phase::Open;
+        self.subscriptions.unconfirm();
+        for group in self.subscriptions.unconfirmed() {
+            self.subscribe(group);
         }
-        let receipt = self.receipt(Receipt::Request(done));
-        let mut out = BytesMut::with_capacity(message.payload.len() + 256);
-        let mut writer = FrameWriter::new(&mut out, Version::V12, stomp::Command::Send);
-        headers::write(message, &mut writer);
-        writer.header_number("receipt", receipt);
-        writer.finish_with_body(&message.payload);
-        let is_text = message.properties.payload_is_text;
-        self.output.push_back(Chunk { bytes: out.freeze(), is_text });
-    }
-
-    fn subscribe(&mut self, subscriptions: Vec<Subscription>, done: Done) {
-        let filters = subscriptions.into_iter().map(|subscription| subscription.filter);
-        let new: Vec<_> = filters.filter(|filter| !self.subscriptions.contains_key(filter)).collect();
-        self.for_each(new, done, |session, filter, receipt| {
-            session.last_subscription += 1;
-            let id = session.last_subscription;
-            session.send(stomp::Command::Subscribe, |writer| {
-                writer.header_number("id", id);
-                writer.header("destination", &destination::of_topic(&filter));
-                writer.header("ack", "auto");
-                writer.header_number("receipt", receipt);
-            });
-            session.subscriptions.insert(filter, id);
+        let Self { receipts, output, .. } = self;
+        for (receipt, publication) in receipts.messages() {
+            output.send_message(publication, Some(receipt));
+        }
+        self.welcome = Some(Welcome {
+            client_id: self.options.client_id.clone(),
+            session_present: false,
+            limits: Limits::default(),
         });
     }
 
-    fn unsubscribe(&mut self, filters: Vec<String>, done: Done) {
-        let known: Vec<_> =
-            filters.into_iter().filter_map(|filter| self.subscriptions.remove(&filter)).collect();
-        self.for_each(known, done, |session, id, receipt| {
-            session.send(stomp::Command::Unsubscribe, |writer| {
-                writer.header_number("id", id);
-                writer.header_number("receipt", receipt);
-            });
-        });
-    }
-
-    /// Sends a frame for each item. Receipts come in the order of their frames, so the last one is the outcome.
-    fn for_each<T>(&mut self, items: Vec<T>, done: Done, mut send: impl FnMut(&mut Self, T, u64)) {
-        let mut done = Some(done);
-        let count = items.len();
-        for (index, item) in items.into_iter().enumerate() {
-            let done = if index + 1 == count { done.take() } else { None };
-            let receipt = self.receipt(done.map_or(Receipt::Part, Receipt::Request));
-            send(self, item, receipt);
-        }
-        // There was nothing to do.
-        if let Some(done) = done {
-            let _ = done.send(Ok(()));
+    fn publish(&mut self, publication: Publication) {
+        match publication.transaction {
+            None => {
+                let Self { receipts, output, .. } = self;
+                receipts.ask_with(|receipt| {
+                    output.send_message(&publication, Some(receipt));
+                    Request::Send(publication)
+                });
+            }
+            Some(transaction) if self.transactions.contains(&transaction) => {
+                self.output.send_message(&publication, None);
+            }
+            // COMMIT tells.
+            Some(_) => {}
         }
     }
 
-    fn disconnect(&mut self) {
-        let receipt = self.receipt(Receipt::Disconnect);
-        self.send(stomp::Command::Disconnect, |writer| {
+    fn subscribe(&mut self, group_id: SubscriptionId) {
+        let Some(group) = self.subscriptions.get(group_id) else { return };
+        let subscription = Arc::clone(&group.subscription);
+        let prefetch = subscription.prefetch.unwrap_or(self.options.receive_maximum);
+        let receipt = self.receipts.ask(Request::Subscribe(group_id));
+        self.output.send(stomp::Command::Subscribe, |writer| {
+            output::write_subscription(writer, group_id, &subscription, prefetch.get());
             writer.header_number("receipt", receipt);
         });
-        self.state = State::Ending;
     }
 
-    fn send(&mut self, command: stomp::Command, write_headers: impl FnOnce(&mut FrameWriter<'_>)) {
-        let mut out = BytesMut::new();
-        let mut writer = FrameWriter::new(&mut out, Version::V12, command);
-        write_headers(&mut writer);
-        writer.finish();
-        self.output.push_back(Chunk { bytes: out.freeze(), is_text: true });
-    }
-
-    fn receipt(&mut self, receipt: Receipt) -> u64 {
-        self.last_receipt += 1;
-        self.receipts.insert(self.last_receipt, receipt);
-        self.last_receipt
-    }
-}
-
-/// Apart from the session's methods, because the frame borrows from the decoder's input while it is handled.
-fn handle_frame(session: &mut Session, frame: &Frame<'_>) -> Result<(), Error> {
-    match frame.command {
-        stomp::Command::Message => {
-            let message = headers::read(frame, SystemTime::now());
-            session.deliveries.push_back(Delivery { message, token: None });
+    fn unsubscribe(&mut self, id: SubscriptionId, is_for_good: bool, done: Option<Done>) {
+        match self.subscriptions.leave(id) {
+            Left::Last(group) => self.end_group(group, is_for_good, done),
+            Left::Member | Left::Unknown => settle(done, Ok(())),
         }
-        stomp::Command::Receipt => {
-            let id = frame.headers.get("receipt-id").and_then(|id| id.parse::<u64>().ok());
-            match id.and_then(|id| session.receipts.remove(&id)) {
-                Some(Receipt::Request(done)) => {
-                    // Whoever asked may have stopped waiting.
-                    let _ = done.send(Ok(()));
-                }
-                Some(Receipt::Part) => {}
-                Some(Receipt::Disconnect) => session.state = State::Finished,
-                None => return Err(Error::Protocol("RECEIPT that nobody asked for".to_owned())),
+    }
+
+    fn unsubscribe_filter(&mut self, filter: &str, done: Done) {
+        let mut done = Some(done);
+        let groups = self.subscriptions.with_filter(filter);
+        let last = groups.last().copied();
+        for group in groups {
+            // Receipts come in the order of their frames, so the last one is the outcome.
+            let done = if Some(group) == last { done.take() } else { None };
+            self.end_group(group, true, done);
+        }
+        settle(done, Ok(()));
+    }
+
+    fn end_group(&mut self, group_id: SubscriptionId, is_for_good: bool, done: Option<Done>) {
+        let Some(group) = self.subscriptions.remove(group_id, None) else { return settle(done, Ok(())) };
+        self.unsettled.forget(group_id);
+        let receipt = self.receipts.ask(Request::Unsubscribe(done));
+        self.output.send(stomp::Command::Unsubscribe, |writer| {
+            writer.header("id", &output::wire_id(group_id, &group.subscription));
+            if is_for_good && group.subscription.durable.is_some() {
+                writer.header("durable", "true");
             }
-        }
-        stomp::Command::Error => return Err(Error::EndedByBroker(complaint(frame))),
-        other => return Err(Error::Protocol(format!("{other} to a client"))),
+            writer.header_number("receipt", receipt);
+        });
     }
-    Ok(())
+
+    /// BEGIN, COMMIT or ABORT.
+    fn send_transaction(&mut self, command: stomp::Command, transaction: TransactionId, request: Request) {
+        let receipt = self.receipts.ask(request);
+        self.output.send(command, |writer| {
+            writer.header_number("transaction", transaction);
+            writer.header_number("receipt", receipt);
+        });
+    }
 }
 
-impl connection::Session for Session {
+impl session::Session for Session {
+    fn handle_open(&mut self, now: Instant, login: &Login) -> Result<(), Error> {
+        self.decoder = Decoder::new(LIMITS);
+        self.beats = Beats::new(0, 0, now);
+        self.output.clear();
+        self.output.push(connect::frame(&self.options, login, &self.host), true);
+        self.phase = Phase::Greeting;
+        Ok(())
+    }
+
     fn handle_input(&mut self, now: Instant, input: &mut BytesMut) -> Result<(), Error> {
         self.beats.handle_received(now);
         // Nothing of what follows the last receipt is for us.
-        while self.state != State::Finished {
+        while self.phase != Phase::Finished {
             let size = match self.decoder.decode(input).map_err(|error| malformed(&error))? {
                 Decoded::Frame { frame, size } => {
-                    handle_frame(self, &frame)?;
+                    handle_frame(self, now, &frame)?;
                     size
                 }
                 Decoded::HeartBeat { size } => size,
@@ -185,22 +198,45 @@ impl connection::Session for Session {
 
     fn handle_command(&mut self, _now: Instant, command: Command) {
         match command {
-            Command::Publish(message, done) => self.publish(&message, done),
-            Command::Subscribe(subscriptions, done) => self.subscribe(subscriptions, done),
-            Command::Unsubscribe(filters, done) => self.unsubscribe(filters, done),
-            Command::Disconnect => self.disconnect(),
+            Command::Publish(publication) => self.publish(publication),
+            Command::Subscribe { id, subscription, sink, done } => {
+                let group = self.subscriptions.add(id, subscription, sink, done, false);
+                self.subscribe(group);
+            }
+            Command::Unsubscribe { id, is_for_good, done, .. } => self.unsubscribe(id, is_for_good, done),
+            Command::UnsubscribeFilter { filter, done } => self.unsubscribe_filter(&filter, done),
+            Command::Begin { transaction, done } => {
+                self.transactions.insert(transaction);
+                self.send_transaction(stomp::Command::Begin, transaction, Request::Begin(done));
+            }
+            Command::Commit { transaction, done } => match self.transactions.remove(&transaction) {
+                true => self.send_transaction(stomp::Command::Commit, transaction, Request::Commit(done)),
+                false => settle([done], Err(Error::TransactionLost)),
+            },
+            Command::Abort { transaction, done } => match self.transactions.remove(&transaction) {
+                true => self.send_transaction(stomp::Command::Abort, transaction, Request::Abort(done)),
+                false => settle(done, Ok(())),
+            },
         }
     }
 
-    /// Ack mode auto: delivered is settled.
-    fn handle_acknowledged(&mut self, _now: Instant, _tokens: &[Token]) {}
+    fn handle_settlements(&mut self, settlements: Vec<Settlement>) {
+        if self.phase == Phase::Open {
+            settling::settle_all(&settlements, &mut self.unsettled, &self.transactions, &mut self.output);
+        }
+    }
+
+    fn handle_renewal(&mut self, login: &Login) {
+        if let Some(token) = login.token_text() {
+            let message = Message::new(TOKEN_DESTINATION, token.to_owned());
+            self.output.send_message(&Publication { message, done: None, transaction: None }, None);
+        }
+    }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
-        match self.beats.handle_timeout(now, self.deliveries.is_empty()) {
+        match self.beats.handle_timeout(now, !self.is_paused) {
             Due::Nothing => {}
-            Due::HeartBeat => {
-                self.output.push_back(Chunk { bytes: Bytes::from_static(b"\n"), is_text: true });
-            }
+            Due::HeartBeat => self.output.push(Bytes::from_static(b"\n"), true),
             Due::Lost(silence) => {
                 let seconds = silence.as_secs_f32();
                 return Err(Error::Lost(format!("nothing came for {seconds} s, heart-beats were agreed")));
@@ -209,33 +245,71 @@ impl connection::Session for Session {
         Ok(())
     }
 
+    fn handle_turn_end(&mut self) -> bool {
+        let is_full = self.subscriptions.handle_turn_end();
+        self.is_paused = is_full && !self.is_waiting();
+        self.is_paused
+    }
+
+    fn handle_disconnect(&mut self) {
+        if self.phase != Phase::Open {
+            self.phase = Phase::Finished;
+            return;
+        }
+        let receipt = self.receipts.ask(Request::Disconnect);
+        self.output.send(stomp::Command::Disconnect, |writer| {
+            writer.header_number("receipt", receipt);
+        });
+        self.phase = Phase::Ending;
+    }
+
+    fn handle_lost(&mut self) {
+        self.phase = Phase::Away;
+        self.is_paused = false;
+        self.welcome = None;
+        self.receipts.handle_lost();
+        self.unsettled.clear();
+        self.transactions.clear();
+    }
+
+    fn handle_end(&mut self, error: Option<&Error>) {
+        self.receipts.handle_end(error.unwrap_or(&Error::Disconnected));
+        self.subscriptions.end(error);
+    }
+
+    fn poll_welcome(&mut self) -> Option<Welcome> {
+        self.welcome.take()
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         self.beats.poll_timeout()
     }
 
     /// One frame: over WebSocket each is a message of its own.
     fn poll_transmit(&mut self, now: Instant) -> Option<Chunk> {
-        let chunk = self.output.pop_front()?;
+        let chunk = self.output.pop()?;
         self.beats.handle_sent(now);
         Some(chunk)
     }
 
-    fn poll_delivery(&mut self) -> Option<Delivery> {
-        self.deliveries.pop_front()
+    fn room(&self) -> usize {
+        if self.phase == Phase::Open { RECEIPTS_MAX.saturating_sub(self.receipts.len()) } else { 0 }
     }
 
-    fn has_delivery(&self) -> bool {
-        !self.deliveries.is_empty()
+    fn unacknowledged(&self) -> usize {
+        self.receipts.messages().count()
     }
 
-    fn may_accept(&self) -> bool {
-        self.state == State::Open && self.receipts.len() < RECEIPTS_MAX
+    fn is_waiting(&self) -> bool {
+        self.receipts.len() > 0
     }
 
     fn is_finished(&self) -> bool {
-        self.state == State::Finished
+        self.phase == Phase::Finished
     }
 }
 
 /// Requests that wait for their receipt.
 const RECEIPTS_MAX: usize = 10_000;
+/// Where Tidewire takes new tokens.
+const TOKEN_DESTINATION: &str = "/auth/token";

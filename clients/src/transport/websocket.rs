@@ -1,4 +1,4 @@
-//! WebSocket over TCP.
+//! WebSocket, over any byte stream.
 
 use std::io;
 use std::pin::Pin;
@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
@@ -15,13 +14,14 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::{Chunk, Driven, Protocol};
+use super::connector::{Stream as ByteStream, not_connected};
+use super::{Chunk, Driven};
 use crate::error::Error;
+use crate::options::Protocol;
 use crate::url::Url;
 
-#[derive(Debug)]
 pub(super) struct WebSocket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<ByteStream>,
     /// Told by the next flush: queueing itself does not fail.
     failure: Option<io::Error>,
     /// How the connection ended, behind what was received with it.
@@ -29,16 +29,26 @@ pub(super) struct WebSocket {
 }
 
 impl WebSocket {
-    pub(super) async fn upgrade(stream: TcpStream, url: &Url, protocol: Protocol) -> Result<Self, Error> {
+    pub(super) async fn upgrade(
+        stream: ByteStream,
+        url: &Url,
+        protocol: Protocol,
+        headers: &[(String, String)],
+    ) -> Result<Self, Error> {
         let failed = |detail: String| Error::Handshake { url: url.clone(), detail };
-        let uri: Uri = url.to_string().parse().map_err(|error| failed(format!("{error}")))?;
-        let request = ClientRequestBuilder::new(uri).with_sub_protocol(protocol.subprotocol());
+        let uri: Uri = address(url).parse().map_err(|error| failed(format!("{error}")))?;
+        let mut request = ClientRequestBuilder::new(uri).with_sub_protocol(protocol.subprotocol());
+        for (name, value) in headers {
+            request = request.with_header(name, value);
+        }
         let mut config = WebSocketConfig::default();
         config.max_message_size = Some(MESSAGE_BYTES_MAX);
         config.max_frame_size = Some(MESSAGE_BYTES_MAX);
         match client_async_with_config(request, stream, Some(config)).await {
             Ok((stream, _response)) => Ok(Self { stream, failure: None, end: None }),
-            Err(tungstenite::Error::Http(response)) => Err(failed(refusal(&response))),
+            Err(tungstenite::Error::Http(response)) => Err(refused(url, &response)),
+            // The broker may be on its way down, or up.
+            Err(tungstenite::Error::Io(error)) => Err(not_connected(url, error)),
             Err(error) => Err(failed(error.to_string())),
         }
     }
@@ -114,6 +124,24 @@ impl WebSocket {
     }
 }
 
+/// What the request line and Host are made of: a Unix socket has neither.
+fn address(url: &Url) -> String {
+    match url.socket() {
+        Some(_) => format!("ws://{}{}", url.host(), url.path()),
+        None => url.to_string(),
+    }
+}
+
+fn refused(url: &Url, response: &Response) -> Error {
+    let detail = refusal(response);
+    match response.status().as_u16() {
+        401 => Error::BadCredentials(detail),
+        403 => Error::Refused(detail),
+        429 | 500..=599 => Error::Busy(detail),
+        _ => Error::Handshake { url: url.clone(), detail },
+    }
+}
+
 /// The status of a refused upgrade, and the first line of its body, which says why.
 fn refusal(response: &Response) -> String {
     let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
@@ -149,7 +177,7 @@ const MESSAGE_BYTES_MAX: usize = 257 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::accept_hdr_async;
     use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
@@ -181,7 +209,7 @@ mod tests {
             let url: Url = format!("ws://{address}/").parse().unwrap();
             let broker = tokio::spawn(speak(listener));
             let stream = TcpStream::connect(address).await.unwrap();
-            let mut client = WebSocket::upgrade(stream, &url, Protocol::Stomp).await.unwrap();
+            let mut client = WebSocket::upgrade(Box::new(stream), &url, Protocol::Stomp, &[]).await.unwrap();
             let mut input = BytesMut::new();
             while input.len() < 6 {
                 let received = std::future::poll_fn(|cx| client.poll_receive(cx, &mut input)).await;

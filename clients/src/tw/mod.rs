@@ -1,66 +1,44 @@
 //! The commands of `tw`.
 //!
-//! Exit status: 0, 1 with one line on standard error when something failed, 2 for wrong usage.
+//! Exit status: 0, or as [`Failure::status`] says, with a line on standard error.
 
+mod advice;
 mod arguments;
 mod bench;
+mod colour;
+mod connecting;
+mod failure;
+mod input;
+mod interrupt;
 #[path = "../../../broker/src/manual.rs"]
 mod manual;
+mod progress;
+mod proof;
 mod publish;
 mod render;
+mod reply;
+mod request;
 mod subscribe;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
-use tidewire_client::{Client, Error, Messages, mqtt, stomp};
+use clap::CommandFactory;
 
-use self::arguments::{Cli, Command, ConnectionArgs, Spoken, UsageError};
+use self::arguments::{Cli, Command};
+pub(crate) use self::failure::Failure;
 
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if let Err(UsageError(wrong)) = cli.check() {
-        Cli::command().error(ErrorKind::ArgumentConflict, wrong).exit();
-    }
-    let outcome = match cli.command {
-        Command::Pub(args) => publish::run(args),
-        Command::Sub(args) => subscribe::run(args),
+    let outcome = match Cli::read().command {
+        Command::Pub(args) => publish::run(&args),
+        Command::Sub(args) => subscribe::run(&args),
+        Command::Request(args) => request::run(&args),
+        Command::Reply(args) => reply::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Manual(action) => action.run(Cli::command()).map_err(Failure::Other),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Where not even this can be said, the status says it.
-            let _ = writeln!(io::stderr().lock(), "tw: {failure}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Why a command did not succeed: one line for a person.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error(transparent)]
-    Client(#[from] Error),
-    #[error("cannot read standard input: {0}")]
-    Input(io::Error),
-    #[error("cannot write to standard output: {0}")]
-    Output(io::Error),
-    #[error("{0}")]
-    Other(String),
-}
-
-/// Connects as the arguments say.
-async fn connect(args: &ConnectionArgs) -> Result<(Client, Messages), Error> {
-    let client_id = args.client_id.clone().unwrap_or_default();
-    match args.spoken() {
-        Spoken::Mqtt(version) => {
-            mqtt::connect(&args.url, mqtt::Options { version, client_id, ..Default::default() }).await
-        }
-        Spoken::Stomp => stomp::connect(&args.url, stomp::Options { client_id, ..Default::default() }).await,
+        Err(failure) => failure.report(),
     }
 }
 

@@ -1,110 +1,154 @@
 //! `tw sub`.
 
-use std::future::pending;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
-use std::process;
 use std::time::Duration;
 
-use tidewire_client::{Messages, Qos, Subscription};
-use tokio::io::Interest;
-use tokio::net::unix::pipe::Sender;
-use tokio::signal::ctrl_c;
-use tokio::sync::oneshot;
+use tidewire_client::{Messages, Received};
 use tokio::time::sleep;
 
 use super::arguments::SubArgs;
-use super::render::{self, Format};
-use super::{Failure, connect, runtime};
+use super::connecting::{Connection, Stay};
+use super::failure::{TOO_LITTLE, say};
+use super::interrupt::{interruption, reader_gone};
+use super::render::Style;
+use super::{Failure, runtime};
 
-pub(super) fn run(args: SubArgs) -> Result<(), Failure> {
-    let qos = args.qos.unwrap_or(Qos::AtMostOnce);
-    let subscriptions = args.topics.iter().map(|filter| Subscription::new(filter.as_str(), qos)).collect();
-    let format = match (args.json, args.verbose) {
-        (true, _) => Format::Json,
-        (false, true) => Format::TopicAndPayload,
-        (false, false) => Format::Payload,
-    };
-    runtime()?.block_on(subscribe(&args, subscriptions, format))
+pub(super) fn run(args: &SubArgs) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        // Being interrupted is how a subscriber ends that has no count.
+        let mut interrupted = interruption(if args.count.is_some() { TOO_LITTLE } else { 0 });
+        let mut writer = Writer { style: Style::new(&args.output), received: 0, batch: Vec::new() };
+        let timed_out = sleep_at_most(args.timeout);
+        tokio::pin!(timed_out);
+        let subscribed = tokio::select! {
+            subscribed = subscribe(args) => Ok(subscribed?),
+            () = &mut timed_out => Err(End::TimedOut),
+            _ = &mut interrupted => Err(End::Interrupted),
+        };
+        let (connection, mut messages) = match subscribed {
+            Ok(subscribed) => subscribed,
+            Err(end) => return judge(args, end, 0),
+        };
+        let end = tokio::select! {
+            end = writer.write_all(args, &mut messages) => end?,
+            () = &mut timed_out => End::TimedOut,
+            _ = &mut interrupted => End::Interrupted,
+            () = reader_gone() => End::ReaderGone,
+        };
+        if messages.missed() > 0 {
+            say(&format!(
+                "{} messages were left out: they came faster than they could be written",
+                messages.missed()
+            ));
+        }
+        leave(&connection, messages, &end).await?;
+        judge(args, end, writer.received)
+    })
 }
 
-async fn subscribe(args: &SubArgs, subscriptions: Vec<Subscription>, format: Format) -> Result<(), Failure> {
-    // Being interrupted is how a subscriber ends that has no count.
-    let mut interrupted = interruption();
-    let subscribed = async {
-        let (client, messages) = connect(&args.connection).await?;
-        client.subscribe(subscriptions).await?;
-        Ok::<_, Failure>((client, messages))
+/// Why a subscriber ends.
+enum End {
+    /// All that it was to receive is there.
+    Complete,
+    TimedOut,
+    Interrupted,
+    ReaderGone,
+    /// The subscription has ended; an error says why.
+    Over(Option<Failure>),
+}
+
+async fn subscribe(args: &SubArgs) -> Result<(Connection, Messages), Failure> {
+    let connection = Connection::open(&args.connection, Stay::Long).await?;
+    let subscribed = connection.client.subscribe_all(args.subscriptions()).await;
+    let messages = subscribed.map_err(|error| connection.failure(error))?;
+    connection.tell(|| format!("subscribed to {}", args.topics.join(", ")));
+    Ok((connection, messages))
+}
+
+/// Says goodbye while the subscription still stands: a session that persists keeps it, and goes on collecting.
+async fn leave(connection: &Connection, messages: Messages, end: &End) -> Result<(), Failure> {
+    let closed = match end {
+        // There is nobody to say it to.
+        End::Over(_) => Ok(()),
+        _ => connection.close().await,
     };
-    let (client, mut messages) = tokio::select! {
-        subscribed = subscribed => subscribed?,
-        _ = &mut interrupted => return Ok(()),
-    };
-    let written = tokio::select! {
-        written = write_messages(&mut messages, format, args.count) => written,
-        _ = &mut interrupted => Ok(()),
-        () = reader_gone() => Ok(()),
-    };
-    match written {
-        Ok(()) => {}
-        // Whoever read has seen enough.
-        Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {}
-        Err(failure) => return Err(failure),
-    }
-    // What still arrives is let go and not acknowledged.
     drop(messages);
-    Ok(client.disconnect().await?)
+    match end {
+        End::Complete | End::TimedOut => closed,
+        // Nobody waits for what it comes to.
+        End::Interrupted | End::ReaderGone | End::Over(_) => Ok(()),
+    }
 }
 
-/// Writes a batch at a time: all that has arrived, then one flush, and only then the acknowledgements.
-async fn write_messages(messages: &mut Messages, format: Format, count: Option<u64>) -> Result<(), Failure> {
-    let mut left = count.unwrap_or(u64::MAX);
-    let mut batch = Vec::new();
-    while left > 0
-        && let Some(message) = messages.next().await?
-    {
+/// Whether it has ended well.
+fn judge(args: &SubArgs, end: End, received: u64) -> Result<(), Failure> {
+    let wanted = args.count.map(u64::from);
+    match (end, wanted, args.timeout) {
+        (End::Over(Some(failure)), ..) => Err(failure),
+        (End::Complete | End::ReaderGone | End::Over(None), ..) | (End::Interrupted, None, _) => Ok(()),
+        (End::TimedOut | End::Interrupted, Some(wanted), _) => Err(Failure::TooFew { received, wanted }),
+        (End::TimedOut, None, Some(limit)) if received == 0 => Err(Failure::Nothing(limit)),
+        (End::TimedOut, None, _) => Ok(()),
+    }
+}
+
+/// Writes what arrives.
+struct Writer {
+    style: Style,
+    received: u64,
+    batch: Vec<u8>,
+}
+
+impl Writer {
+    /// Writes a batch at a time: all that has arrived, then one flush, and only then the acknowledgements.
+    async fn write_all(&mut self, args: &SubArgs, messages: &mut Messages) -> Result<End, Failure> {
+        let wanted = args.count.map_or(u64::MAX, u64::from);
+        while self.received < wanted {
+            let Some(message) = messages.next().await else {
+                let failure = messages.failure().map(Failure::Client);
+                return Ok(End::Over(failure));
+            };
+            let written = self.gather(message, messages, wanted);
+            match self.flush() {
+                Ok(()) => written.into_iter().for_each(Received::acknowledge),
+                // Whoever read has seen enough.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(End::ReaderGone),
+                Err(error) => return Err(Failure::Output(error)),
+            }
+        }
+        messages.acknowledge();
+        Ok(End::Complete)
+    }
+
+    /// Takes what else is there already, within bounds.
+    fn gather(&mut self, message: Received, messages: &mut Messages, wanted: u64) -> Vec<Received> {
+        let mut gathered = Vec::new();
         let mut next = Some(message);
         while let Some(message) = next {
-            render::message(&message, format, &mut batch);
-            left -= 1;
-            next = if left > 0 && batch.len() < BATCH_BYTES { messages.try_next() } else { None };
+            self.style.write(&message, &mut self.batch);
+            self.received += 1;
+            gathered.push(message);
+            let has_room = self.received < wanted && self.batch.len() < BATCH_BYTES;
+            next = if has_room { messages.try_next() } else { None };
         }
+        gathered
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         let mut output = io::stdout().lock();
-        output.write_all(&batch).and_then(|()| output.flush()).map_err(Failure::Output)?;
-        batch.clear();
-    }
-    messages.acknowledge();
-    Ok(())
-}
-
-/// Resolves when nobody reads standard output any more, so that a subscriber in `tw sub … | head -1` does not wait for
-/// one more message to find out.
-async fn reader_gone() {
-    // Unchecked, because the check would make the pipe non-blocking for everybody who shares it. What is no pipe, such
-    // as a file, cannot be watched and has no reader that could go.
-    let output = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
-    match output {
-        Ok(output) if output.ready(Interest::ERROR).await.is_ok() => {}
-        _ => pending().await,
+        output.write_all(&self.batch).and_then(|()| output.flush())?;
+        self.batch.clear();
+        Ok(())
     }
 }
 
-/// Resolves at SIGINT. A program that has not ended soon after, because it blocks on its output or the broker does not
-/// answer, is ended all the same.
-fn interruption() -> oneshot::Receiver<()> {
-    let (sender, interrupted) = oneshot::channel();
-    tokio::spawn(async move {
-        if ctrl_c().await.is_ok() {
-            // Whoever waited for it may have finished already.
-            let _ = sender.send(());
-            sleep(INTERRUPTED_GRACE).await;
-            process::exit(0);
-        }
-    });
-    interrupted
+/// Resolves after the time, or never.
+async fn sleep_at_most(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => sleep(limit).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Written at once at most; a reader sees the first message before the last has come.
 const BATCH_BYTES: usize = 256 * 1024;
-/// For the goodbye to the broker.
-const INTERRUPTED_GRACE: Duration = Duration::from_secs(2);

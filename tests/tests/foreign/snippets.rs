@@ -67,6 +67,7 @@ impl Site {
         let command = match name.rsplit_once('.') {
             Some((_, "mjs")) => format!("exec node {name}"),
             Some((_, "py")) => format!("exec {} {name}", foreign(".venv/bin/python").display()),
+            Some((_, "rs")) => format!("exec {} wss://localhost:{wss}/", example().display()),
             Some((_, "c")) => "gcc -Wall -Werror -o hall hall.c -l paho-mqtt3as && exec ./hall".to_owned(),
             // Into a pipe mosquitto_sub writes only when 4 KiB have gathered, but for stdbuf.
             _ => format!("exec stdbuf -oL bash {name}"),
@@ -128,6 +129,13 @@ fn foreign(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign").join(name)
 }
 
+/// The program in Rust, which is built with the broker.
+fn example() -> PathBuf {
+    let path = binary().with_file_name("examples").join("hall");
+    assert!(path.is_file(), "there is no {}: run `cargo build --release --workspace --examples`", path.display());
+    path
+}
+
 /// The block of the document whose first line, a comment, is this name.
 fn block(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/clients.md");
@@ -187,6 +195,16 @@ programs! {
     paho_python: "hall.py", renews: true;
     paho_c: "hall.c", renews: true;
     mosquitto: "hall.sh", renews: false;
+    rust: "hall.rs", renews: false;
+}
+
+#[test]
+fn the_program_in_rust_is_the_example() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/examples/hall.rs");
+    let example = fs::read_to_string(path).expect("the example is there");
+    let block = block("hall.rs");
+    let program = block.split_once('\n').expect("its first line is its name").1;
+    assert!(example.ends_with(&format!("\n{program}")), "they differ");
 }
 
 /// What Spring's reference lists of `StompBrokerRelayRegistration` and `MessageBrokerRegistry`, which no package has that the

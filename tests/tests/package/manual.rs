@@ -62,9 +62,14 @@ fn pages(directory: &Path) -> Vec<String> {
 fn every_command_has_a_page() {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let pages = pages(directory.path());
-    for page in
-        ["tidewire.1", "tidewire-serve.1", "tidewire-store-export.1", "tw.1", "tw-pub.1", "tw-bench-pairs.1"]
-    {
+    for page in [
+        "tidewire.1",
+        "tidewire-serve.1",
+        "tidewire-store-export.1",
+        "tw.1",
+        "tw-reply.1",
+        "tw-bench-pairs.1",
+    ] {
         assert!(pages.iter().any(|name| name == page), "{page} is not among {pages:?}");
     }
     assert!(!pages.iter().any(|name| name.contains("help")), "{pages:?}");
@@ -75,6 +80,10 @@ fn every_command_has_a_page() {
     assert!(page.contains(&heading), "{page}");
     assert!(page.contains("Where to; standard output where it is left out"), "{page}");
     assert!(read("tidewire-store.1").contains("tidewire\\-store\\-export(1)"), "a list leads on");
+    let page = read("tw-sub.1");
+    for part in ["\n.SH EXAMPLES\n", "  tw sub \\-t", "\n.SH \"EXIT STATUS\"\n0 fine", "\\-\\-selector"] {
+        assert!(page.contains(part), "{part:?} is not in {page}");
+    }
 }
 
 #[test]

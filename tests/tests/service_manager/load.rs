@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tidewire_client::{Client, Error, Message, Messages, Qos, Subscription, Url, mqtt, stomp};
+use tidewire_client::{
+    Client, Error, Message, Messages, MqttOptions, Options, Protocol, Qos, Reconnect, Url, connect,
+};
 use tidewire_tests::daemon::DEADLINE;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -46,8 +48,8 @@ impl Load {
         let first = collect_once(&tcp, &seen).await.expect("the broker is there");
         clients.spawn(collect(tcp.clone(), Arc::clone(&seen), first));
         for (name, protocol, url) in [
-            ("mqtt-ws", Protocol::Mqtt, ws.clone()),
-            ("mqtt-tcp", Protocol::Mqtt, tcp),
+            ("mqtt-ws", Protocol::Mqtt5, ws.clone()),
+            ("mqtt-tcp", Protocol::Mqtt5, tcp),
             ("stomp-ws", Protocol::Stomp, ws),
             ("stomp-tcp", Protocol::Stomp, bare),
         ] {
@@ -99,14 +101,8 @@ impl Load {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Protocol {
-    Mqtt,
-    Stomp,
-}
-
 impl Seen {
-    async fn note(&self, connected: &Result<(Client, Messages), Error>) {
+    async fn note(&self, connected: &Result<Client, Error>) {
         match connected {
             Ok(_) => {
                 self.connections.fetch_add(1, Ordering::Relaxed);
@@ -122,12 +118,9 @@ impl Seen {
 async fn publish(name: &'static str, protocol: Protocol, url: Url, seen: Arc<Seen>) {
     let mut number = 0;
     while !seen.is_over.load(Ordering::Relaxed) {
-        let connected = match protocol {
-            Protocol::Mqtt => mqtt::connect(&url, mqtt::Options::default()).await,
-            Protocol::Stomp => stomp::connect(&url, stomp::Options::default()).await,
-        };
+        let connected = connect(&url, once().with_protocol(protocol)).await;
         seen.note(&connected).await;
-        let Ok((client, _messages)) = connected else { continue };
+        let Ok(client) = connected else { continue };
         while !seen.is_over.load(Ordering::Relaxed) {
             number += 1;
             let text = format!("{name}-{number}");
@@ -144,10 +137,9 @@ async fn publish(name: &'static str, protocol: Protocol, url: Url, seen: Arc<See
 /// Receives everything, over as many connections as that takes: the session outlives them.
 async fn collect(url: Url, seen: Arc<Seen>, mut messages: (Client, Messages)) {
     loop {
-        while let Ok(Some(message)) = messages.1.next().await {
+        while let Some(message) = messages.1.next().await {
             let text = String::from_utf8_lossy(&message.payload).into_owned();
             seen.received.lock().await.insert(text);
-            messages.1.acknowledge();
         }
         messages = loop {
             if let Ok(again) = collect_once(&url, &seen).await {
@@ -158,20 +150,21 @@ async fn collect(url: Url, seen: Arc<Seen>, mut messages: (Client, Messages)) {
 }
 
 async fn collect_once(url: &Url, seen: &Seen) -> Result<(Client, Messages), Error> {
-    let connected = mqtt::connect(
-        url,
-        mqtt::Options {
-            client_id: "collector".to_owned(),
-            clean_start: false,
-            session_expiry: Duration::from_secs(3_600),
-            ..mqtt::Options::default()
-        },
-    )
-    .await;
+    let mqtt = MqttOptions {
+        clean_start: false,
+        session_expiry: Duration::from_secs(3_600),
+        ..MqttOptions::default()
+    };
+    let connected = connect(url, once().with_client_id("collector").with_mqtt(mqtt)).await;
     seen.note(&connected).await;
-    let (client, messages) = connected?;
-    client.subscribe(vec![Subscription::new("load", Qos::AtLeastOnce)]).await?;
+    let client = connected?;
+    let messages = client.subscribe("load").await?;
     Ok((client, messages))
+}
+
+/// A connection that does not come back by itself: each one is to be counted.
+fn once() -> Options {
+    Options::default().with_reconnect(Reconnect::never())
 }
 
 async fn probe(address: SocketAddr, seen: Arc<Seen>) {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tidewire_client::{Qos, Url};
-use tidewire_protocols::mqtt::Version;
+use tidewire_client::{Protocol, Qos, Url};
 use tidewire_protocols::websocket::deflate::{TRAILER, deflate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -51,13 +50,13 @@ where
     let is_over = Arc::<AtomicBool>::default();
     let arrived = Arc::<AtomicU64>::default();
     let mut control = JoinSet::new();
-    for (name, url, version) in
-        [("tcp", broker.mqtt_url(), Version::V5), ("ws", broker.websocket_url(), Version::V311)]
+    for (name, url, protocol) in
+        [("tcp", broker.mqtt_url(), Protocol::Mqtt5), ("ws", broker.websocket_url(), Protocol::Mqtt311)]
     {
         let url: Url = url.parse().expect("the broker has an address");
         let (is_over, arrived) = (Arc::clone(&is_over), Arc::clone(&arrived));
         control.spawn(async move {
-            pair(&is_over, name, &url, version, Qos::AtLeastOnce, &arrived).await;
+            pair(&is_over, name, &url, protocol, Qos::AtLeastOnce, &arrived).await;
         });
     }
     while arrived.load(Ordering::Relaxed) == 0 {

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidewire_client::mqtt::{Options, connect};
-use tidewire_client::{Client, Message, Messages, Qos, Subscription, Url};
-use tidewire_protocols::mqtt::Version;
+use tidewire_client::{
+    Client, Message, Messages, Options, Protocol, Qos, Received, Reconnect, Subscription, Url, connect,
+};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How long anything may take.
@@ -20,14 +20,14 @@ pub(crate) async fn pair(
     is_over: &AtomicBool,
     name: &str,
     url: &Url,
-    version: Version,
+    protocol: Protocol,
     qos: Qos,
     arrived: &AtomicU64,
 ) {
-    let (subscriber, mut messages) = enter(url, version, &format!("control-{name}-subscriber")).await;
-    let (publisher, _) = enter(url, version, &format!("control-{name}-publisher")).await;
+    let subscriber = enter(url, protocol, &format!("control-{name}-subscriber")).await;
+    let publisher = enter(url, protocol, &format!("control-{name}-publisher")).await;
     let topic = format!("control/{name}");
-    in_time(name, subscriber.subscribe(vec![Subscription::new(&*topic, qos)])).await;
+    let mut messages = in_time(name, subscriber.subscribe(Subscription::new(&*topic, qos))).await;
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = 0;
@@ -55,7 +55,7 @@ pub(crate) async fn pair(
     in_time(name, publisher.disconnect()).await;
     in_time(name, subscriber.disconnect()).await;
     let late = timeout(DEADLINE, messages.next()).await.expect("the connection has ended");
-    assert!(matches!(late, Ok(None)), "{name}: a message came twice: {late:?}");
+    assert!(late.is_none(), "{name}: a message came twice: {late:?}");
 }
 
 /// Comes, speaks to itself and goes, again and again: a newcomer must be served too.
@@ -64,9 +64,9 @@ pub(crate) async fn visitor(is_over: &AtomicBool, name: &str, url: &Url, visits:
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !is_over.load(Ordering::Relaxed) {
         pace.tick().await;
-        let (client, mut messages) = enter(url, Version::V5, "").await;
+        let client = enter(url, Protocol::Mqtt5, "").await;
         let topic = format!("control/{name}");
-        in_time(name, client.subscribe(vec![Subscription::new(&*topic, Qos::AtLeastOnce)])).await;
+        let mut messages = in_time(name, client.subscribe(&*topic)).await;
         in_time(name, client.publish(Message::new(&*topic, "here").with_qos(Qos::AtLeastOnce))).await;
         assert_eq!(receive(name, &mut messages).await.payload, "here", "{name}");
         in_time(name, client.disconnect()).await;
@@ -80,8 +80,9 @@ pub(crate) async fn sweeper(is_over: &AtomicBool, url: &Url, swept: &AtomicU64) 
     while !is_over.load(Ordering::Relaxed) {
         pace.tick().await;
         // A subscription made anew is sent everything that is retained; the connection's end ends it.
-        let (client, mut messages) = enter(url, Version::V5, "control-sweeper").await;
-        in_time("sweeper", client.subscribe(vec![Subscription::new("#", Qos::AtMostOnce)])).await;
+        let client = enter(url, Protocol::Mqtt5, "control-sweeper").await;
+        let everything = Subscription::new("#", Qos::AtMostOnce);
+        let mut messages = in_time("sweeper", client.subscribe(everything)).await;
         // Retained messages come before anything that is published after it.
         let end = Message::new("control/sweeper", "end");
         in_time("sweeper", client.publish(end)).await;
@@ -91,7 +92,7 @@ pub(crate) async fn sweeper(is_over: &AtomicBool, url: &Url, swept: &AtomicU64) 
                 break;
             }
             if message.retain {
-                let empty = Message::new(message.topic, "").with_retain(true);
+                let empty = Message::new(&*message.topic, "").with_retain(true);
                 in_time("sweeper", client.publish(empty)).await;
                 swept.fetch_add(1, Ordering::Relaxed);
             }
@@ -100,15 +101,20 @@ pub(crate) async fn sweeper(is_over: &AtomicBool, url: &Url, swept: &AtomicU64) 
     }
 }
 
-/// A client that has connected.
-pub(crate) async fn enter(url: &Url, version: Version, client_id: &str) -> (Client, Messages) {
-    let options =
-        Options { version, client_id: client_id.to_owned(), connect_timeout: DEADLINE, ..Options::default() };
+/// A client that has connected, and does not come back.
+pub(crate) async fn enter(url: &Url, protocol: Protocol, client_id: &str) -> Client {
+    let options = Options::default()
+        .with_protocol(protocol)
+        .with_client_id(client_id)
+        .with_connect_timeout(DEADLINE)
+        .with_reconnect(Reconnect::never());
     connect(url, options).await.unwrap_or_else(|error| panic!("{client_id} cannot connect: {error}"))
 }
 
-async fn receive(name: &str, messages: &mut Messages) -> Message {
-    in_time(name, messages.next()).await.unwrap_or_else(|| panic!("{name}: the connection has ended"))
+async fn receive(name: &str, messages: &mut Messages) -> Received {
+    let message = timeout(DEADLINE, messages.next()).await;
+    let message = message.unwrap_or_else(|_| panic!("{name}: no message comes"));
+    message.unwrap_or_else(|| panic!("{name}: the connection has ended: {:?}", messages.failure()))
 }
 
 async fn in_time<T>(name: &str, action: impl Future<Output = Result<T, tidewire_client::Error>>) -> T {

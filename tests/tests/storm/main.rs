@@ -24,8 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tidewire_client::mqtt::{Options, connect};
-use tidewire_client::{Qos, Subscription, Url};
+use tidewire_client::{MqttOptions, Options, Protocol, Qos, State, Subscription, Url, connect};
 use tidewire_protocols::mqtt::{Property, Version};
 use tidewire_tests::mqtt::{Say, connect as connect_words, publish};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -130,14 +129,15 @@ async fn nobody_is_hurt_in_a_storm() {
 /// A pair for each QoS on each transport, a visitor on each, and the sweeper.
 fn control_clients(broker: &Broker, storm: &Arc<Storm>, counts: &[Arc<AtomicU64>; 3]) -> JoinSet<()> {
     let mut everybody = JoinSet::new();
-    let urls = [("tcp", broker.mqtt_url(), Version::V5), ("ws", broker.websocket_url(), Version::V311)];
+    let urls =
+        [("tcp", broker.mqtt_url(), Protocol::Mqtt5), ("ws", broker.websocket_url(), Protocol::Mqtt311)];
     let [arrived, visits, swept] = counts.each_ref().map(Arc::clone);
-    for (wire, url, version) in urls {
+    for (wire, url, protocol) in urls {
         let url: Url = url.parse().expect("the broker has an address");
         for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
             let (storm, url, arrived) = (Arc::clone(storm), url.clone(), Arc::clone(&arrived));
             let name = format!("{wire}-qos-{}", qos.as_u8());
-            everybody.spawn(async move { pair(&storm.is_over, &name, &url, version, qos, &arrived).await });
+            everybody.spawn(async move { pair(&storm.is_over, &name, &url, protocol, qos, &arrived).await });
         }
         let (storm, visits) = (Arc::clone(storm), Arc::clone(&visits));
         let name = format!("{wire}-visitor");
@@ -152,8 +152,9 @@ fn control_clients(broker: &Broker, storm: &Arc<Storm>, counts: &[Arc<AtomicU64>
 /// when: its will is published when it ends.
 async fn sessions_have_ended(broker: &Broker) {
     let url: Url = broker.mqtt_url().parse().expect("the broker has an address");
-    let (witness, mut messages) = enter(&url, Version::V5, "witness").await;
-    witness.subscribe(vec![Subscription::new("last/will", Qos::AtMostOnce)]).await.expect("it may subscribe");
+    let witness = enter(&url, Protocol::Mqtt5, "witness").await;
+    let wills = Subscription::new("last/will", Qos::AtMostOnce);
+    let mut messages = witness.subscribe(wills).await.expect("it may subscribe");
     let last = connect_words("last")
         .expiry(u32::MAX)
         .will_with(publish("last/will", "gone"), &[Property::WillDelayInterval(u32::MAX)]);
@@ -162,12 +163,17 @@ async fn sessions_have_ended(broker: &Broker) {
     stream.read_u8().await.expect("the broker answers");
     drop(stream);
     let will = timeout(DEADLINE, messages.next()).await.expect("the last session ends in time");
-    assert_eq!(will.expect("the broker is there").map(|will| will.topic).as_deref(), Some("last/will"));
+    assert_eq!(will.map(|will| will.into_message().topic).as_deref(), Some("last/will"));
     for number in 0..CLIENTS {
         let client_id = client_id(number);
-        let options = Options { client_id: client_id.clone(), clean_start: false, ..Options::default() };
-        let (client, _) = connect(&url, options).await.expect("the broker accepts");
-        assert!(!client.session_present(), "the session of {client_id} has not ended");
+        let mqtt = MqttOptions { clean_start: false, ..MqttOptions::default() };
+        let options = Options::default().with_client_id(&*client_id).with_mqtt(mqtt);
+        let client = connect(&url, options).await.expect("the broker accepts");
+        let state = client.state().borrow().clone();
+        assert!(
+            matches!(state, State::Connected { session_present: false }),
+            "the session of {client_id} has not ended: {state:?}"
+        );
         client.disconnect().await.expect("the broker is there");
     }
 }

@@ -1,9 +1,9 @@
 //! A running `tw`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ pub(crate) struct Running {
     process: Child,
     lines: Receiver<Vec<u8>>,
     errors: Receiver<String>,
+    /// Of the errors, what was waited for already.
+    heard: String,
 }
 
 /// How a `tw` has ended.
@@ -47,6 +49,23 @@ impl Running {
         String::from_utf8(line).expect("the line is text")
     }
 
+    /// Waits for a line of standard error with these words that was not heard before.
+    pub(crate) fn says(&mut self, words: &str) {
+        loop {
+            match self.errors.recv_timeout(DEADLINE) {
+                Ok(line) => self.heard.push_str(&line),
+                Err(error) => panic!("{error}: tw does not say {words:?}, but {}", self.heard),
+            }
+            if self.heard.lines().last().is_some_and(|line| line.contains(words)) {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn interrupt(&self) {
         let pid = self.process.id().to_string();
         let status = Command::new("kill").args(["-INT", &pid]).status().expect("kill can be run");
@@ -56,7 +75,14 @@ impl Running {
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Ended {
         // Both pipes end with the process, so waiting for it afterwards takes no time.
-        let errors = self.errors.recv_timeout(DEADLINE).expect("tw ends in time");
+        let mut errors = std::mem::take(&mut self.heard);
+        loop {
+            match self.errors.recv_timeout(DEADLINE) {
+                Ok(line) => errors.push_str(&line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("tw does not end in time; it has said {errors}"),
+            }
+        }
         let output = self.lines.iter().flatten().collect();
         let status = self.process.wait().expect("the process can be waited for").code();
         Ended { status, output, errors }
@@ -67,7 +93,7 @@ impl Running {
 impl From<Child> for Running {
     fn from(mut process: Child) -> Self {
         let stdout = process.stdout.take();
-        let mut stderr = process.stderr.take().expect("the pipe was asked for");
+        let stderr = process.stderr.take().expect("the pipe was asked for");
         let (line_sender, lines) = mpsc::channel();
         thread::spawn(move || {
             let mut stdout = BufReader::new(stdout?);
@@ -79,12 +105,15 @@ impl From<Child> for Running {
         });
         let (error_sender, errors) = mpsc::channel();
         thread::spawn(move || {
-            let mut text = String::new();
+            let mut stderr = BufReader::new(stderr);
+            let mut line = String::new();
             // What is no text is a failure of its own: the test sees the beginning.
-            let _ = stderr.read_to_string(&mut text);
-            error_sender.send(text)
+            while let Ok(1..) = stderr.read_line(&mut line) {
+                error_sender.send(std::mem::take(&mut line)).ok()?;
+            }
+            Some(())
         });
-        Self { process, lines, errors }
+        Self { process, lines, errors, heard: String::new() }
     }
 }
 

@@ -86,27 +86,58 @@ fn a_destination_is_taken_as_it_is() {
     assert_eq!(output, b"a/b x\n");
 }
 
+/// A line each: where to, what is said, and what is to be tried.
 #[test]
-fn a_failure_is_one_line_and_status_1() {
+fn a_failure_says_what_to_try_and_is_status_1() {
     let broker = Broker::start();
-    let stomp_port = broker.stomp_url().replace("stomp://", "mqtt://");
-    for (arguments, said) in [
-        (["-u", "ws://127.0.0.1:9/", "-t", "a"], "cannot connect to ws://127.0.0.1:9/"),
-        (["-u", &stomp_port, "-t", "a"], "not in MQTT"),
-        (["-u", &broker.mqtt_url(), "-t", "a/#/b"], "is no topic filter"),
+    let at_websocket = broker.websocket_url().replace("ws://", "mqtt://");
+    let at_websocket = at_websocket.trim_end_matches('/');
+    let at_mqtt = broker.mqtt_url().replace("mqtt://", "ws://");
+    let at_stomp = broker.stomp_url().replace("stomp://", "mqtt://");
+    for (url, said, advice) in [
+        ("ws://127.0.0.1:9/", "cannot connect to ws://127.0.0.1:9/", "tidewire serve"),
+        (at_websocket, "not in MQTT", "ws://127.0.0.1:"),
+        (at_mqtt.as_str(), "does not take the WebSocket", "mqtt://127.0.0.1:"),
+        (at_stomp.as_str(), "not in MQTT", "stomp://127.0.0.1:"),
     ] {
-        let ended = tw(&[&["sub"], &arguments[..]].concat());
+        let ended = tw(&["sub", "-u", url, "-t", "a"]);
         assert_eq!((ended.status, ended.output.as_slice()), (Some(1), &b""[..]), "{ended:?}");
-        assert!(ended.errors.starts_with("tw: ") && ended.errors.contains(said), "{ended:?}");
-        assert_eq!(ended.errors.lines().count(), 1, "{ended:?}");
+        let lines: Vec<_> = ended.errors.lines().collect();
+        let [failure, hint] = lines[..] else { panic!("{ended:?}") };
+        assert!(failure.starts_with("tw: ") && failure.contains(said), "{ended:?}");
+        assert!(hint.starts_with("    try: ") && hint.contains(advice), "{ended:?}");
     }
 }
 
 #[test]
 fn wrong_usage_is_status_2() {
-    for arguments in [&["pub"][..], &["pub", "-t", "a/#", "-m", "x"], &["sub", "-t", "a", "-u", "wss://x"]] {
+    for arguments in [
+        &["pub"][..],
+        &["pub", "-t", "a/#", "-m", "x"],
+        &["sub", "-t", "a/#/b"],
+        &["sub", "-t", "a", "-c", "-v"],
+        &["request", "-t", "a", "-m", "x", "-V", "3.1.1"],
+    ] {
         let ended = tw(arguments);
         assert_eq!((ended.status, ended.output.as_slice()), (Some(2), &b""[..]), "{ended:?}");
+    }
+}
+
+/// A line each: what is asked for, and how it is written when it came, or what is said when not enough did.
+#[test]
+fn too_little_in_time_is_status_3() {
+    let broker = Broker::start();
+    let url = broker.websocket_url();
+    tw_succeeds(&["pub", "-u", &url, "-t", "one", "-m", "1", "-r"]);
+    for (arguments, status, output, said) in [
+        (&["sub", "-t", "none", "-W", "200ms"][..], 3, "", "nothing came within 200ms"),
+        (&["sub", "-t", "one", "-W", "1"], 0, "1\n", ""),
+        (&["sub", "-t", "one", "-c", "2", "-W", "1"], 3, "1\n", "1 of 2 messages came"),
+        (&["request", "-t", "none", "-m", "x", "-W", "200ms"], 3, "", "tw: "),
+    ] {
+        let ended = tw(&[arguments, &["-u", &url]].concat());
+        assert_eq!((ended.status, ended.output.as_slice()), (Some(status), output.as_bytes()), "{ended:?}");
+        assert!(ended.errors.contains(said), "{ended:?}");
     }
 }
 
@@ -139,16 +170,15 @@ fn a_reader_that_has_seen_enough_ends_the_subscriber() {
 }
 
 #[test]
-fn a_subscriber_says_when_its_broker_is_gone() {
+fn a_subscriber_that_was_to_wait_for_more_says_so() {
     let broker = Broker::start();
-    let url = broker.mqtt_url();
+    let url = broker.websocket_url();
     tw_succeeds(&["pub", "-u", &url, "-t", "a", "-m", "ready", "-r"]);
-    let subscriber = Running::start(&["sub", "-u", &url, "-t", "a"]);
+    let subscriber = Running::start(&["sub", "-u", &url, "-t", "a", "-c", "2"]);
     assert_eq!(subscriber.line(), "ready\n");
-    drop(broker);
+    subscriber.interrupt();
     let ended = subscriber.end();
-    assert_eq!(ended.status, Some(1), "{ended:?}");
-    assert!(ended.errors.contains("the connection to the broker was lost"), "{ended:?}");
+    assert_eq!(ended.status, Some(3), "{ended:?}");
 }
 
 #[test]

@@ -1,137 +1,185 @@
 //! What this client has asked the broker and has no answer to yet.
+//!
+//! A message of QoS 1 or 2 stays here until it is acknowledged, over as many connections as that takes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::BytesMut;
 use tidewire_protocols::mqtt::{
-    Ack, Packet, PacketId, Properties, PropertiesBuf, Publish, Qos, ReasonCode, SubAck, Subscribe,
-    SubscribeFiltersBuf, SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFiltersBuf, Version,
+    Ack, Packet, PacketId, Properties, PropertiesBuf, Publish, Qos, ReasonCode, Version,
 };
-use tidewire_protocols::topic::{TopicFilter, TopicName};
+use tidewire_protocols::topic::TopicName;
 
-use crate::connection::Done;
+use super::requests::Request;
+use crate::command::Publication;
 use crate::error::Error;
-use crate::message::{Message, Subscription};
+use crate::message::Message;
 use crate::mqtt::grant::Grant;
-use crate::mqtt::{attributes, explain};
+use crate::mqtt::{UNWRITABLE, attributes, explain};
+use crate::options::SessionLost;
+use crate::session::Limits;
 
+/// See the module.
 pub(super) struct Outgoing {
-    version: Version,
-    grant: Grant,
+    pub(super) version: Version,
+    session_lost: SessionLost,
+    limits: Limits,
+    receive_maximum: usize,
     next_id: PacketId,
-    requests: HashMap<PacketId, Request>,
-    /// How many of the requests are messages: the broker's Receive Maximum counts only them.
+    pub(super) messages: HashMap<PacketId, InFlight>,
+    /// Subscribing and unsubscribing.
+    pub(super) requests: HashMap<PacketId, Request>,
+    /// Messages sent on this connection that count in the broker's Receive Maximum.
     inflight: usize,
+    /// Of an earlier connection and not sent on this one yet, in their order.
+    resend: VecDeque<PacketId>,
+    count: u64,
 }
 
-/// A request on its way, and who waits for its outcome.
-enum Request {
-    Publish { topic: String, done: Done },
-    Subscribe { filters: Vec<String>, done: Done },
-    Unsubscribe { filters: Vec<String>, done: Done },
+/// A message that the broker has been sent.
+pub(super) struct InFlight {
+    /// Where it stands among the others.
+    order: u64,
+    publication: Publication,
+    /// QoS 2: PUBREC has come.
+    is_released: bool,
+    /// The session that it was sent in goes on.
+    is_repeated: bool,
 }
 
 impl Outgoing {
-    pub(super) fn new(version: Version, grant: Grant) -> Self {
-        Self { version, grant, next_id: PacketId::FIRST, requests: HashMap::new(), inflight: 0 }
+    pub(super) fn new(version: Version, session_lost: SessionLost) -> Self {
+        Self {
+            version,
+            session_lost,
+            limits: Limits::default(),
+            receive_maximum: 0,
+            next_id: PacketId::FIRST,
+            messages: HashMap::new(),
+            requests: HashMap::new(),
+            inflight: 0,
+            resend: VecDeque::new(),
+            count: 0,
+        }
     }
 
-    /// Whether one more request, of whatever kind, may be made.
-    pub(super) fn has_room(&self) -> bool {
-        // The broker ends the connection of a client that exceeds it [MQTT-3.3.4-9].
-        self.inflight < usize::from(self.grant.receive_maximum) && self.requests.len() < REQUESTS_MAX
+    /// How many more messages may be sent; the broker ends the connection of a client that exceeds it [MQTT-3.3.4-9].
+    /// Nothing new overtakes what is sent again.
+    pub(super) fn room(&self) -> usize {
+        if !self.resend.is_empty() {
+            return 0;
+        }
+        let window = self.receive_maximum.saturating_sub(self.inflight);
+        window.min(REQUESTS_MAX.saturating_sub(self.messages.len() + self.requests.len()))
     }
 
-    pub(super) fn publish(&mut self, message: &Message, done: Done, output: &mut BytesMut) {
+    pub(super) fn publish(&mut self, publication: Publication, output: &mut BytesMut) {
+        let message = &publication.message;
         let packet_id = (message.qos != Qos::AtMostOnce).then(|| self.free_id());
-        if let Err(reason) = self.encode_publish(message, packet_id, output) {
-            let topic = &message.topic;
-            let _ = done.send(Err(Error::Invalid(format!("cannot publish to {topic:?}: {reason}"))));
-            return;
+        if let Err(error) = self.encode_publish(message, packet_id, false, output) {
+            return publication.settle(Err(error));
         }
         match packet_id {
-            None => {
-                let _ = done.send(Ok(()));
-            }
+            None => publication.settle(Ok(())),
             Some(packet_id) => {
+                self.count += 1;
                 self.inflight += 1;
-                self.requests.insert(packet_id, Request::Publish { topic: message.topic.clone(), done });
+                let order = self.count;
+                let sent = InFlight { order, publication, is_released: false, is_repeated: false };
+                self.messages.insert(packet_id, sent);
             }
         }
     }
 
-    pub(super) fn subscribe(&mut self, subscriptions: &[Subscription], done: Done, output: &mut BytesMut) {
-        let names: Vec<_> = subscriptions.iter().map(|subscription| subscription.filter.clone()).collect();
-        let Some(done) = checked(&names, done) else { return };
-        let mut filters = SubscribeFiltersBuf::default();
-        for Subscription { filter, qos } in subscriptions {
-            filters.push(filter, SubscribeOptions::new(*qos));
+    /// There is a new connection, and perhaps a new session.
+    pub(super) fn handle_connected(&mut self, grant: &Grant, output: &mut BytesMut) {
+        self.limits = grant.limits;
+        self.receive_maximum = grant.receive_maximum.into();
+        if !grant.session_present {
+            self.handle_session_lost();
         }
-        let packet_id = self.free_id();
-        let filters = filters.as_filters();
-        let packet = Packet::Subscribe(Subscribe { packet_id, properties: Properties::EMPTY, filters });
-        if let Err(error) = self.encode(&packet, output) {
-            let _ = done.send(Err(Error::Invalid(format!("cannot subscribe: {error}"))));
-            return;
+        for sent in self.messages.values_mut() {
+            sent.is_repeated = grant.session_present;
         }
-        self.requests.insert(packet_id, Request::Subscribe { filters: names, done });
+        self.send_again(output);
     }
 
-    pub(super) fn unsubscribe(&mut self, names: &[String], done: Done, output: &mut BytesMut) {
-        let Some(done) = checked(names, done) else { return };
-        let mut filters = UnsubscribeFiltersBuf::default();
-        names.iter().for_each(|name| filters.push(name));
-        let packet_id = self.free_id();
-        let filters = filters.as_filters();
-        let packet = Packet::Unsubscribe(Unsubscribe { packet_id, properties: Properties::EMPTY, filters });
-        if let Err(error) = self.encode(&packet, output) {
-            let _ = done.send(Err(Error::Invalid(format!("cannot unsubscribe: {error}"))));
-            return;
-        }
-        self.requests.insert(packet_id, Request::Unsubscribe { filters: names.to_vec(), done });
+    /// The connection is gone, and perhaps not the session.
+    pub(super) fn handle_lost(&mut self) {
+        self.inflight = 0;
+        self.receive_maximum = 0;
+        let mut order: Vec<_> = self.messages.iter().map(|(id, sent)| (sent.order, *id)).collect();
+        order.sort_unstable();
+        self.resend = order.into_iter().map(|(_, id)| id).collect();
     }
 
-    pub(super) fn handle_pub_ack(&mut self, ack: &Ack<'_>) {
-        self.settle_publish(ack);
+    /// Fails everything.
+    pub(super) fn handle_end(&mut self, error: &Error) {
+        for (_, sent) in self.messages.drain() {
+            sent.publication.settle(Err(error.clone()));
+        }
+    }
+
+    /// PUBACK or PUBCOMP. In PUBCOMP the identifier may be unknown to the broker, which had it completed before.
+    pub(super) fn handle_pub_ack(&mut self, ack: &Ack<'_>, output: &mut BytesMut) {
+        let is_error = ack.reason.is_error() && ack.reason != ReasonCode::PacketIdentifierNotFound;
+        if let Some(sent) = self.messages.remove(&ack.packet_id) {
+            self.inflight = self.inflight.saturating_sub(1);
+            sent.publication.settle_with(is_error, ack);
+            self.send_again(output);
+        }
     }
 
     /// The broker has the message; or it does not want it, and the exchange is over [MQTT-4.3.3-4].
     pub(super) fn handle_pub_rec(&mut self, ack: &Ack<'_>, output: &mut BytesMut) {
         if ack.reason.is_error() {
-            self.settle_publish(ack);
-            return;
+            return self.handle_pub_ack(ack, output);
         }
-        let reason = match self.requests.contains_key(&ack.packet_id) {
-            true => ReasonCode::Success,
-            false => ReasonCode::PacketIdentifierNotFound,
+        let reason = match self.messages.get_mut(&ack.packet_id) {
+            Some(sent) => {
+                sent.is_released = true;
+                ReasonCode::Success
+            }
+            None => ReasonCode::PacketIdentifierNotFound,
         };
         Packet::PubRel(Ack { reason, ..Ack::success(ack.packet_id) }).encode(self.version, output);
     }
 
-    pub(super) fn handle_pub_comp(&mut self, ack: &Ack<'_>) {
-        self.settle_publish(ack);
-    }
-
-    pub(super) fn handle_sub_ack(&mut self, ack: &SubAck<'_>) {
-        if let Some(Request::Subscribe { filters, done }) = self.requests.remove(&ack.packet_id) {
-            let refused = filters.iter().zip(ack.reasons()).find(|(_, reason)| reason.is_error());
-            let _ = done.send(rejection(refused, "to subscribe to", ack.properties));
+    /// What becomes of messages whose session is gone: of QoS 1 they are published anew.
+    fn handle_session_lost(&mut self) {
+        let is_failed = self.session_lost == SessionLost::Fail;
+        for packet_id in std::mem::take(&mut self.resend) {
+            let Some(mut sent) = self.messages.remove(&packet_id) else { continue };
+            if sent.publication.message.qos == Qos::ExactlyOnce && is_failed {
+                sent.publication.settle(Err(Error::FateUnknown));
+                continue;
+            }
+            sent.is_released = false;
+            self.messages.insert(packet_id, sent);
+            self.resend.push_back(packet_id);
         }
     }
 
-    pub(super) fn handle_unsub_ack(&mut self, ack: &UnsubAck<'_>) {
-        if let Some(Request::Unsubscribe { filters, done }) = self.requests.remove(&ack.packet_id) {
-            // Before MQTT 5 there are no reasons, and nothing is refused.
-            let refused = filters.iter().zip(ack.reasons()).find(|(_, reason)| reason.is_error());
-            let _ = done.send(rejection(refused, "to unsubscribe from", ack.properties));
-        }
-    }
-
-    fn settle_publish(&mut self, ack: &Ack<'_>) {
-        if let Some(Request::Publish { topic, done }) = self.requests.remove(&ack.packet_id) {
-            self.inflight -= 1;
-            let refused = ack.reason.is_error().then_some((&topic, ack.reason));
-            let _ = done.send(rejection(refused, "to publish to", ack.properties));
+    /// Sends again what the window has room for [MQTT-4.4.0-1].
+    fn send_again(&mut self, output: &mut BytesMut) {
+        while self.inflight < self.receive_maximum
+            && let Some(packet_id) = self.resend.pop_front()
+        {
+            let Some(sent) = self.messages.get(&packet_id) else { continue };
+            if sent.is_released {
+                Packet::PubRel(Ack::success(packet_id)).encode(self.version, output);
+                self.inflight += 1;
+                continue;
+            }
+            let message = &sent.publication.message;
+            match self.encode_publish(message, Some(packet_id), sent.is_repeated, output) {
+                Ok(()) => self.inflight += 1,
+                Err(error) => {
+                    if let Some(sent) = self.messages.remove(&packet_id) {
+                        sent.publication.settle(Err(error));
+                    }
+                }
+            }
         }
     }
 
@@ -139,15 +187,17 @@ impl Outgoing {
         &self,
         message: &Message,
         packet_id: Option<PacketId>,
+        dup: bool,
         output: &mut BytesMut,
-    ) -> Result<(), String> {
-        let topic = TopicName::parse(&message.topic).map_err(|error| error.to_string())?;
-        self.grant.check(message)?;
+    ) -> Result<(), Error> {
+        let wrong = |why: String| Error::Invalid(format!("cannot publish to {:?}: {why}", message.topic));
+        let topic = TopicName::parse(&message.topic).map_err(|error| wrong(error.to_string()))?;
+        self.limits.check(message)?;
         let mut properties = PropertiesBuf::default();
         attributes::write(&message.properties, &mut properties)
-            .ok_or("a property is too long, contains U+0000, or is a response topic that is no topic name")?;
+            .ok_or_else(|| wrong(UNWRITABLE.to_owned()))?;
         let packet = Packet::Publish(Publish {
-            dup: false,
+            dup,
             qos: message.qos,
             retain: message.retain,
             topic: Some(topic),
@@ -155,12 +205,12 @@ impl Outgoing {
             properties: properties.as_properties(),
             payload: &message.payload,
         });
-        self.encode(&packet, output)
+        self.encode(&packet, output).map_err(wrong)
     }
 
     /// [MQTT-3.2.2-15]
-    fn encode(&self, packet: &Packet<'_>, output: &mut BytesMut) -> Result<(), String> {
-        let (size, maximum) = (packet.encoded_len(self.version), self.grant.packet_size_max);
+    pub(super) fn encode(&self, packet: &Packet<'_>, output: &mut BytesMut) -> Result<(), String> {
+        let (size, maximum) = (packet.encoded_len(self.version), self.limits.packet_bytes_max);
         if size > maximum {
             return Err(format!("the packet has {size} bytes and the broker takes {maximum}"));
         }
@@ -168,9 +218,9 @@ impl Outgoing {
         Ok(())
     }
 
-    /// One that no request uses. There are more identifiers than requests, so the search ends.
-    fn free_id(&mut self) -> PacketId {
-        while self.requests.contains_key(&self.next_id) {
+    /// One that nothing uses. There are more identifiers than requests, so the search ends.
+    pub(super) fn free_id(&mut self) -> PacketId {
+        while self.messages.contains_key(&self.next_id) || self.requests.contains_key(&self.next_id) {
             self.next_id = self.next_id.next();
         }
         let free = self.next_id;
@@ -179,34 +229,19 @@ impl Outgoing {
     }
 }
 
-/// Hands `done` back if all are filters and there is one at least [MQTT-3.8.3-2]; otherwise tells it what is wrong.
-fn checked(filters: &[String], done: Done) -> Option<Done> {
-    let wrong = match filters {
-        [] => Some("there is no topic filter: name at least one".to_owned()),
-        filters => filters.iter().find_map(|filter| {
-            Some(format!("{filter:?} is no topic filter: {}", TopicFilter::parse(filter).err()?))
-        }),
-    };
-    match wrong {
-        None => Some(done),
-        Some(wrong) => {
-            let _ = done.send(Err(Error::Invalid(wrong)));
-            None
-        }
+impl Publication {
+    fn settle_with(self, is_error: bool, ack: &Ack<'_>) {
+        let outcome = match is_error {
+            false => Ok(()),
+            true => Err(rejection("to publish to", &self.message.topic, ack.reason, ack.properties)),
+        };
+        self.settle(outcome);
     }
 }
 
-fn rejection(
-    refused: Option<(&String, ReasonCode)>,
-    what: &str,
-    properties: Properties<'_>,
-) -> Result<(), Error> {
-    match refused {
-        None => Ok(()),
-        Some((name, reason)) => {
-            Err(Error::Rejected { what: format!("{what} {name}"), reason: explain(reason, properties) })
-        }
-    }
+/// The broker's refusal of one thing.
+pub(super) fn rejection(what: &str, name: &str, reason: ReasonCode, properties: Properties<'_>) -> Error {
+    Error::Rejected { what: format!("{what} {name}"), reason: explain(reason, properties) }
 }
 
 /// Fewer than there are packet identifiers.

@@ -20,6 +20,7 @@ use super::usage::{Each, Meter};
 use super::{BenchArgs, Failure, mark};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench churn --together 20 --duration 30")]
 pub(super) struct ChurnArgs {
     /// Clients that are there at a time.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -36,7 +37,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &ChurnArgs) -> Result<Report, Fail
     let broker = args.broker()?;
     let loops = if scenario.duration.is_some() { u64::MAX } else { scenario.loops };
     let duration = scenario.duration.map_or(Duration::MAX, Duration::from_secs);
-    let mut progress = Progress::new(args, scenario.duration.is_none().then_some(loops), "clients");
+    let mut progress = Progress::new(!args.json, scenario.duration.is_none().then_some(loops), "clients");
     let meter = Meter::start(args.pid)?;
     let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let latency = thread::scope(|scope| {

@@ -17,6 +17,7 @@ use super::usage::{Each, Meter, Usage};
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench offline -q 1 && tw bench drain -q 1")]
 pub(super) struct DrainArgs {
     #[command(flatten)]
     sessions: SessionsArgs,
@@ -34,7 +35,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &DrainArgs) -> Result<Report, Fail
     let mut drain = Drain {
         broker: args.mqtt_broker()?,
         scenario,
-        progress: Progress::new(args, total, "messages"),
+        progress: Progress::new(!args.json, total, "messages"),
         nobody: Deliveries::new(0, 1),
         poller: Poller::new()?,
         connected: Vec::new(),

@@ -14,6 +14,7 @@ use super::usage::Each;
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench fanout --subscribers 1000 --messages 500")]
 pub(super) struct FanoutArgs {
     /// Publishers, each to a topic of its own.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -15,6 +15,7 @@ use super::usage::{Each, Meter};
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench idle --count 20000 --hold 60 --pid $(pidof tidewire)")]
 pub(super) struct IdleArgs {
     /// Connections.
     #[arg(long, default_value = "10000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -34,7 +35,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &IdleArgs) -> Result<Report, Failu
     let mut connected = connect(&broker, scenario, 0..WARM_UP, None)?;
     std::thread::sleep(SETTLE);
     let meter = Meter::start(args.pid)?;
-    let mut progress = Progress::new(args, Some(scenario.count.into()), "connections");
+    let mut progress = Progress::new(!args.json, Some(scenario.count.into()), "connections");
     connected.append(&mut connect(
         &broker,
         scenario,

@@ -29,6 +29,7 @@ use super::usage::Each;
 use super::{BenchArgs, Failure, churn, load, progress};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench mixed --devices 200 --rate 20000 --duration 60")]
 pub(super) struct MixedArgs {
     /// Devices, each of which publishes all kinds of messages.
     #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..=PUBLISHERS_MAX.into()))]
@@ -60,7 +61,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &MixedArgs) -> Result<Report, Fail
         warm_up: Duration::from_secs(scenario.warm_up),
         pid: args.pid,
         progress: progress::Progress::new(
-            args,
+            !args.json,
             scenario.duration.is_none().then_some(messages * DELIVERIES_OF_ROUND / ROUND),
             "deliveries",
         ),

@@ -18,7 +18,6 @@ mod outcome;
 mod pace;
 mod pairs;
 mod process;
-mod progress;
 mod publisher;
 mod publishing;
 mod queue;
@@ -40,39 +39,44 @@ use tidewire_client::{Scheme, Url};
 
 use self::raw::{Broker, Speech, Trust};
 use self::report::Report;
-use super::Failure;
 use super::arguments::{DEFAULT_URL, parse_version};
+use super::{Failure, progress};
 
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES, next_display_order = 100)]
 pub(crate) struct BenchArgs {
-    /// The broker: ws://HOST:PORT/PATH, mqtt://HOST:PORT, stomp://HOST:PORT, or over TLS wss://, mqtts://, stomps://.
+    /// The broker: ws://HOST:PORT/PATH, mqtt://HOST:PORT or stomp://HOST:PORT; over TLS wss://.
+    ///
+    /// mqtts:// and stomps:// are spoken as well.
     #[arg(short, long, value_name = "URL", default_value = DEFAULT_URL, global = true)]
     pub(crate) url: Url,
     /// The version of MQTT: 3.1.1 or 5.
     #[arg(short = 'V', long = "mqtt-version", value_name = "VERSION", default_value = "5", value_parser = parse_version, global = true)]
     version: Version,
-    /// Speak STOMP 1.2 where the URL leaves it open. A topic a/b is /topic/a/b then.
+    /// Speak STOMP 1.2 where the URL leaves it open.
+    ///
+    /// A topic a/b is /topic/a/b then.
     #[arg(long, global = true)]
     stomp: bool,
     /// In STOMP, write topics with dots, and * for one level, as RabbitMQ has them.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     dots: bool,
     /// STOMP's host header.
-    #[arg(long, value_name = "NAME", default_value = "/", global = true)]
+    #[arg(long, value_name = "NAME", default_value = "/", global = true, hide_short_help = true)]
     host: String,
     /// MQTT's keep alive, which some brokers demand. Nothing is sent to keep it: it must last for the run.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true, hide_short_help = true)]
     keep_alive: u16,
     /// The authorities whose certificates are believed, in PEM.
-    #[arg(long, value_name = "FILE", conflicts_with = "insecure", global = true)]
+    #[arg(long, alias = "cafile", value_name = "FILE", conflicts_with = "insecure", global = true)]
     ca: Option<PathBuf>,
     /// Believe every certificate.
     #[arg(long, global = true)]
     insecure: bool,
     /// Over TLS, take up earlier sessions again, as clients that come back do [default: full handshakes].
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     resume: bool,
-    /// The broker's process on this machine: report the CPU time that each message takes it, and its memory.
+    /// The broker's process on this machine: report its CPU time and memory.
     #[arg(long, global = true)]
     pid: Option<u32>,
     /// Write one JSON object instead of a table.
@@ -109,6 +113,9 @@ enum Scenario {
 impl BenchArgs {
     /// What is measured.
     fn broker(&self) -> Result<Broker, Failure> {
+        if self.url.socket().is_some() {
+            return Err(Failure::Other(format!("{}: what is measured is reached by TCP", self.url)));
+        }
         let is_stomp = self.stomp || self.url.scheme().plain() == Scheme::Stomp;
         let speech = if is_stomp { Speech::Stomp } else { Speech::Mqtt(self.version) };
         let trust = Trust { ca: self.ca.clone(), is_anyone: self.insecure, is_resuming: self.resume };
@@ -158,3 +165,8 @@ fn write(report: &Report, as_json: bool) -> io::Result<()> {
     }
     output.flush()
 }
+
+const EXAMPLES: &str = "Examples:
+  tw bench pairs --pairs 50 -q 1
+  tw bench fanout -u mqtt://127.0.0.1 --subscribers 1000 --json
+Exit status: 0 all that was sent came, 1 something was lost or failed, 2 wrong usage.";

@@ -13,6 +13,7 @@ use super::usage::Each;
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench offline -q 1 && tw bench drain -q 1")]
 pub(super) struct OfflineArgs {
     #[command(flatten)]
     pub(super) sessions: SessionsArgs,

@@ -16,6 +16,9 @@ use super::subscriber::Subscriber;
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  tw bench pairs --pairs 50 -q 1\n  tw bench pairs -u stomp://127.0.0.1:61613 --duration 10 --warm-up 2"
+)]
 pub(super) struct PairsArgs {
     /// So many publishers, and as many subscribers.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=PUBLISHERS_MAX.into()))]

@@ -41,15 +41,17 @@ pub(super) struct PublishingArgs {
 /// How fast.
 #[derive(Args, Debug)]
 pub(super) struct FlowArgs {
-    /// Messages of each publisher that may wait for their acknowledgement, as far as the broker allows it; at QoS 0,
-    /// for their delivery [default: 100, at QoS 0 500].
+    /// Messages of each publisher on their way at a time [default: 100, at QoS 0 500].
+    ///
+    /// They wait for their acknowledgement, as far as the broker allows it; at QoS 0 for their delivery.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=32_000))]
     pub(super) window: Option<u16>,
     /// Messages that a publisher may be ahead of its subscriber [default: 10 windows, at QoS 0 one].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) ahead: Option<u64>,
-    /// Messages a second of all publishers together, each at its own time however late the broker is. Latency counts
-    /// from that time [default: as fast as the window allows].
+    /// Messages a second of all publishers together [default: as many as the window allows].
+    ///
+    /// Each has its own time, however late the broker is, and latency counts from that time.
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(super) rate: Option<u32>,
 }
@@ -141,7 +143,7 @@ impl PublishingArgs {
             duration: self.duration.map(Duration::from_secs),
             warm_up: Duration::from_secs(self.warm_up),
             pid: args.pid,
-            progress: Progress::new(args, total, "messages"),
+            progress: Progress::new(!args.json, total, "messages"),
         }
     }
 

@@ -18,6 +18,7 @@ use super::usage::Each;
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench queue -u stomp://127.0.0.1:61613 --producers 5 --consumers 20")]
 pub(super) struct QueueArgs {
     /// Connections that send.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -120,6 +121,6 @@ fn producers(
 }
 
 fn plan(args: &BenchArgs, total: u64, pid: Option<u32>) -> Plan {
-    let progress = Progress::new(args, Some(total), "messages");
+    let progress = Progress::new(!args.json, Some(total), "messages");
     Plan { duration: None, warm_up: std::time::Duration::ZERO, pid, progress }
 }

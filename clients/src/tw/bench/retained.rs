@@ -21,6 +21,7 @@ use super::{BenchArgs, Failure};
 use crate::tw::arguments::parse_qos;
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench retained --messages 10000")]
 pub(super) struct RetainedArgs {
     /// Retained messages, each with a topic of its own.
     #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -74,7 +75,7 @@ pub(super) fn run(args: &BenchArgs, scenario: &RetainedArgs) -> Result<Report, F
 }
 
 fn plan(args: &BenchArgs, scenario: &RetainedArgs) -> Plan {
-    let progress = Progress::new(args, Some(scenario.messages.into()), "messages");
+    let progress = Progress::new(!args.json, Some(scenario.messages.into()), "messages");
     Plan { duration: None, warm_up: Duration::ZERO, pid: None, progress }
 }
 

@@ -23,6 +23,7 @@ use super::usage::{Each, Meter, Usage};
 use super::{BenchArgs, Failure};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tw bench wildcard --filters 100000 --kind plus")]
 pub(super) struct WildcardArgs {
     /// Subscriptions in all.
     #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -123,7 +124,8 @@ fn subscribe_all(
     // All connections take a step, so that the broker always has the next one's at hand.
     let step = scenario.together * ROUND_TRIPS;
     let each = scenario.filters.div_ceil(count);
-    let mut progress = super::progress::Progress::new(args, Some(scenario.filters.into()), "subscriptions");
+    let mut progress =
+        super::progress::Progress::new(!args.json, Some(scenario.filters.into()), "subscriptions");
     for from in (0..each).step_by(step as usize) {
         let mut asked = Vec::with_capacity(peers.len());
         for (peer, number) in peers.iter_mut().zip(0..) {

@@ -1,4 +1,4 @@
-//! Plain TCP.
+//! The protocol's bytes on the stream as they are.
 
 use std::io;
 use std::pin::Pin;
@@ -6,20 +6,19 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::Driven;
+use super::connector::Stream;
 
-#[derive(Debug)]
-pub(super) struct Tcp {
-    stream: TcpStream,
+pub(super) struct Plain {
+    stream: Stream,
     output: BytesMut,
     /// Received into once, then copied to the caller's buffer: that grows by what came and not by what might have.
     scratch: Box<[u8]>,
 }
 
-impl Tcp {
-    pub(super) fn new(stream: TcpStream) -> Self {
+impl Plain {
+    pub(super) fn new(stream: Stream) -> Self {
         Self { stream, output: BytesMut::new(), scratch: vec![0; SCRATCH_BYTES].into() }
     }
 
@@ -35,7 +34,8 @@ impl Tcp {
             }
             self.output.advance(sent);
         }
-        Poll::Ready(Ok(()))
+        // TLS keeps what the system did not take.
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     pub(super) fn poll_receive(

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::BenchArgs;
-
 /// A bar that is drawn at most ten times a second.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -16,10 +14,10 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// `total` is how many there will be, if that is known; `what` they are.
-    pub(super) fn new(args: &BenchArgs, total: Option<u64>, what: &'static str) -> Self {
-        let is_seen = !args.json && stderr().is_terminal();
-        let bar = is_seen.then(|| {
+    /// `total` is how many there will be, if that is known; `what` they are. There is none unless it `is_wanted`, and a
+    /// terminal is there.
+    pub(super) fn new(is_wanted: bool, total: Option<u64>, what: &'static str) -> Self {
+        let bar = (is_wanted && stderr().is_terminal()).then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S);
             let bar = ProgressBar::with_draw_target(total, target);
             let template = match total {

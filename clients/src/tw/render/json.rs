@@ -1,38 +1,32 @@
-//! Messages as bytes for standard output.
+//! A message as JSON.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 use tidewire_client::{Message, Properties};
 
-/// What is written of a message. Each ends its line; a payload may have line ends of its own.
+/// How a payload stands within the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Payload,
-    TopicAndPayload,
-    /// `{"topic":…,"payload":…,"qos":…,"retain":…,"properties":{…}}`. Bytes that are no text are base64, and
-    /// `payload_encoding` or `correlation_data_encoding` says so.
+pub(super) enum Payload {
+    /// As a text.
+    Text,
+    /// As what it is, where it is JSON itself.
     Json,
 }
 
-/// Appends one message.
-pub(super) fn message(message: &Message, format: Format, out: &mut Vec<u8>) {
-    match format {
-        Format::Payload => out.extend_from_slice(&message.payload),
-        Format::TopicAndPayload => {
-            out.extend_from_slice(message.topic.as_bytes());
-            out.push(b' ');
-            out.extend_from_slice(&message.payload);
-        }
-        Format::Json => out.extend_from_slice(json(message).to_string().as_bytes()),
-    }
-    out.push(b'\n');
-}
-
-fn json(message: &Message) -> Value {
+/// `{"topic":…,"payload":…,"qos":…,"retain":…,"properties":{…}}`. Bytes that are no text are base64, and
+/// `payload_encoding` or `correlation_data_encoding` says so.
+pub(super) fn message(message: &Message, payload: Payload) -> Value {
     let mut object = Map::new();
     object.insert("topic".to_owned(), message.topic.as_str().into());
-    insert_bytes("payload", &message.payload, &mut object);
+    let value = match payload {
+        Payload::Text => None,
+        Payload::Json => serde_json::from_slice(&message.payload).ok(),
+    };
+    match value {
+        Some(value) => drop(object.insert("payload".to_owned(), value)),
+        None => insert_bytes("payload", &message.payload, &mut object),
+    }
     object.insert("qos".to_owned(), message.qos.as_u8().into());
     object.insert("retain".to_owned(), message.retain.into());
     object.insert("properties".to_owned(), properties(&message.properties));
@@ -85,20 +79,14 @@ mod tests {
 
     use super::*;
 
-    fn rendered(received: &Message, format: Format) -> String {
-        let mut out = Vec::new();
-        message(received, format, &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
-    fn a_message_in_every_format() {
-        let received = Message::new("a/b", "hello").with_qos(Qos::AtLeastOnce);
-        assert_eq!(rendered(&received, Format::Payload), "hello\n");
-        assert_eq!(rendered(&received, Format::TopicAndPayload), "a/b hello\n");
-        let expected =
-            json!({"topic": "a/b", "payload": "hello", "qos": 1, "retain": false, "properties": {}});
-        assert_eq!(rendered(&received, Format::Json), format!("{expected}\n"));
+    fn a_payload_is_a_text_or_what_it_is() {
+        let received = Message::new("a/b", "[1]").with_qos(Qos::AtLeastOnce);
+        let expected = |payload: Value| json!({"topic": "a/b", "payload": payload, "qos": 1, "retain": false, "properties": {}});
+        assert_eq!(message(&received, Payload::Text), expected("[1]".into()));
+        assert_eq!(message(&received, Payload::Json), expected(json!([1])));
+        let received = Message { payload: "[1".into(), ..received };
+        assert_eq!(message(&received, Payload::Json), expected("[1".into()));
     }
 
     #[test]
@@ -113,6 +101,6 @@ mod tests {
                 "correlation_data": "/g==", "correlation_data_encoding": "base64",
             },
         });
-        assert_eq!(json(&received), expected);
+        assert_eq!(message(&received, Payload::Text), expected);
     }
 }
