@@ -132,7 +132,11 @@ fn foreign(name: &str) -> PathBuf {
 /// The program in Rust, which is built with the broker.
 fn example() -> PathBuf {
     let path = binary().with_file_name("examples").join("hall");
-    assert!(path.is_file(), "there is no {}: run `cargo build --release --workspace --examples`", path.display());
+    assert!(
+        path.is_file(),
+        "there is no {}: run `cargo build --release --workspace --examples`",
+        path.display()
+    );
     path
 }
 
