@@ -25,7 +25,8 @@ export async function play(stage) {
   };
   for (const [screen, options] of Object.entries(SCREENS)) {
     for (const example of EXAMPLES) {
-      const page = await stage.open(example, options);
+      // A table of its own: a seat is kept for who has left it without a word.
+      const page = await stage.open(example, { query: { room: screen }, ...options });
       await BUSY[example]?.(page);
       await look(page, `${screen} ${example}`);
       await page.locator('.status summary').click();
@@ -54,4 +55,18 @@ const BUSY = {
   },
   editor: async page => page.getByRole('textbox').fill('A text'),
   game: async page => page.getByRole('button', { name: 'Sit here' }).first().click(),
+  dashboard: async page => {
+    await page.getByRole('button', { name: 'Feed it from this tab' }).click();
+    await page.getByRole('img', { name: 'round trip' }).waitFor();
+  },
+  streaming: async page => {
+    await page.getByRole('button', { name: 'Start streaming' }).click();
+    await page.getByRole('button', { name: /slowly$/ }).click();
+    await page.getByRole('row').filter({ hasText: ', slow' }).waitFor();
+  },
+  queue: async page => {
+    await page.getByRole('button', { name: 'Add ten' }).click();
+    await page.getByRole('button', { name: ': Refuse' }).and(page.locator(':enabled')).first().click();
+    await page.getByRole('button', { name: /^Discard/ }).first().waitFor();
+  },
 };

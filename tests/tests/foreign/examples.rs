@@ -3,10 +3,12 @@
 //!
 //! All of them live through a restart: the broker is killed with SIGKILL, and started again on its port and data.
 
+mod feed;
 mod stand;
 
 use serde_json::json;
 
+use self::feed::Feed;
 use self::stand::Stand;
 
 #[test]
@@ -34,10 +36,9 @@ fn notifications_wait_for_those_who_are_away() {
 /// By wss, as the scenario of the game is by ws: the examples take the page's own scheme.
 #[test]
 fn two_people_write_into_one_text_at_once() {
-    assert_eq!(
-        Stand::open().play_securely("editor"),
-        json!({ "places": ["A tale of ".len(), "A tale of The harbour xx\n\nThe end, and more".len()], "isCalm": true })
-    );
+    // In UTF-16 units, of which the picture in the text takes two.
+    let places = ["A tale of ".len(), "A tale of The harbour xx\n\nThe end, and more".len()];
+    assert_eq!(Stand::open().play_securely("editor"), json!({ "places": places }));
 }
 
 #[test]
@@ -45,9 +46,48 @@ fn a_game_is_played_to_its_end_and_cheating_changes_nothing() {
     let board = "Row 1 from below: free, free, Ann, Ann, free, free, free. \
                  Row 2 from below: free, free, free, Ben, free, free, free.";
     let later = format!("{board} Row 3 from below: free, free, free, Ben, free, free, free.");
+    assert_eq!(Stand::open().play("game"), json!({ "isFair": [board, later], "tables": ["quay\nAnn"] }));
+}
+
+/// The machine's measurements are those of the shell script.
+#[test]
+fn a_dashboard_draws_what_comes_and_what_was_retained() {
+    let mut stand = Stand::open();
+    let _feed = Feed::start(&stand.url(), "machine");
+    let charts = [
+        "load",
+        "memory %",
+        "network in kB/s",
+        "network out kB/s",
+        "pointer speed px/s",
+        "processors %",
+        "round trip ms",
+        "script memory MB",
+        "temperature °C",
+        "timer delay ms",
+    ];
+    assert_eq!(stand.play("dashboard"), json!({ "sources": ["a tab", "machine", "pump"], "charts": charts }));
+}
+
+/// Frames are dropped for the slow viewer, and for nobody else.
+#[test]
+fn a_slow_viewer_of_a_stream_hurts_nobody_else() {
     assert_eq!(
-        Stand::open().play("game"),
-        json!({ "isFair": [board, later], "tables": ["harbour\nfree", "quay\nAnn"] })
+        Stand::open().play("streaming"),
+        json!({
+            "fast": { "isFluent": true, "isTimely": true, "isWhole": true },
+            "slow": { "isSlow": true, "isTimely": true },
+            "isPicture": true,
+            "listed": 2,
+        })
+    );
+}
+
+#[test]
+fn jobs_are_done_whatever_becomes_of_workers_and_broker() {
+    assert_eq!(
+        Stand::open().play("queue"),
+        json!({ "letter": ["Mend the gate", "was refused, after 2 tries"], "waiting": ["Lock the door", "Light the lamp"] })
     );
 }
 

@@ -50,9 +50,14 @@ impl Stand {
         self.daemon = Some(daemon);
     }
 
+    /// Where it is by ws.
+    pub(super) fn url(&self) -> String {
+        format!("ws://{}/", self.addresses[0])
+    }
+
     /// What a scenario has seen by ws.
     pub(super) fn play(&mut self, scenario: &str) -> Value {
-        self.play_at(scenario, &format!("ws://{}/", self.addresses[0]))
+        self.play_at(scenario, &self.url())
     }
 
     /// The same by wss.
