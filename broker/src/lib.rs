@@ -41,6 +41,7 @@ pub mod mqtt;
 pub mod net;
 pub mod output;
 pub mod pace;
+mod pages;
 pub mod process;
 pub mod queue;
 mod random;

@@ -38,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("output", &[]),
     ("pace", &[]),
+    ("pages", &[]),
     ("process", &[]),
     ("random", &[]),
     ("line_budget", &["clock"]),
@@ -88,6 +89,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "message",
             "mqtt",
             "output",
+            "pages",
             "session",
             "stomp",
             "store",
@@ -107,6 +109,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "message",
             "metrics",
             "net",
+            "pages",
             "queue",
             "session",
             "store",
@@ -138,10 +141,11 @@ const PROTOCOL_LAYERS: &[&str] = &[
 ];
 
 /// Parts of the daemon, which is not the library.
-const OF_THE_DAEMON: [&str; 10] = [
+const OF_THE_DAEMON: [&str; 11] = [
     "failure",
     "config_command",
     "ctl",
+    "demo",
     "main",
     "manual",
     "passwd",
