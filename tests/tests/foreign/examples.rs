@@ -33,7 +33,7 @@ fn notifications_wait_for_those_who_are_away() {
     );
 }
 
-/// By wss, as the scenario of the game is by ws: the examples take the page's own scheme.
+/// By wss: the page takes its own scheme.
 #[test]
 fn two_people_write_into_one_text_at_once() {
     // In UTF-16 units, of which the picture in the text takes two.
@@ -91,13 +91,32 @@ fn jobs_are_done_whatever_becomes_of_workers_and_broker() {
     );
 }
 
+/// From a web server that is not the broker: the links keep the broker's address.
 #[test]
 fn the_gallery_leads_to_every_example() {
     let names = ["Chat", "Notifications", "Editor", "Four in a row", "Dashboard", "Streaming", "Work queue"];
-    assert_eq!(Stand::open().play("gallery"), json!({ "names": names, "pictures": names.len() }));
+    assert_eq!(
+        Stand::open().play_from_elsewhere("gallery"),
+        json!({ "names": names, "pictures": names.len() })
+    );
 }
 
 #[test]
-fn every_example_is_accessible_in_both_colour_schemes_and_on_a_phone() {
-    assert_eq!(Stand::open().play("accessibility"), json!({ "looked": 3 * (2 * 7 + 1), "found": [] }));
+fn every_example_is_accessible_in_light_colours() {
+    is_accessible_on("light");
+}
+
+#[test]
+fn every_example_is_accessible_in_dark_colours() {
+    is_accessible_on("dark");
+}
+
+#[test]
+fn every_example_is_accessible_on_a_phone() {
+    is_accessible_on("phone");
+}
+
+fn is_accessible_on(screen: &str) {
+    // Each of the seven as it is, and with the state of its connection opened; and the gallery.
+    assert_eq!(Stand::open().look_at_examples_on(screen), json!({ "looked": 2 * 7 + 1, "found": [] }));
 }
