@@ -58,7 +58,7 @@ const BUSY = {
   },
   streaming: async page => {
     await page.getByRole('button', { name: 'Start streaming' }).click();
-    await page.getByRole('button', { name: /slowly$/ }).click();
+    await page.getByRole('button', { name: /^Watch slowly/ }).click();
     await page.getByRole('row').filter({ hasText: ', slow' }).waitFor();
   },
   queue: async page => {

@@ -30,7 +30,7 @@ export async function play(stage) {
   await workerWith(staying, 'Mend the gate').getByRole('button', { name: ': Refuse' }).click();
   const letter = staying.getByRole('list', { name: 'Dead letters' }).getByRole('listitem');
   seen.letter = await letter.locator('.title, small').allInnerTexts();
-  await letter.getByRole('button', { name: 'Try Mend the gate again' }).click();
+  await letter.getByRole('button', { name: 'Try again: Mend the gate' }).click();
   await letter.waitFor({ state: 'detached' });
   await workerWith(staying, 'Mend the gate').getByRole('button', { name: ': Done' }).click();
 

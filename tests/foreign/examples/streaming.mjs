@@ -6,8 +6,8 @@ export async function play(stage) {
   await watching.getByText('Nobody is streaming').waitFor();
   await streaming.getByLabel('Frames a second').selectOption('10');
   await streaming.getByRole('button', { name: 'Start streaming' }).click();
-  await watching.getByRole('button', { name: /^Watch .* animation$/ }).click();
-  await watching.getByRole('button', { name: /^Watch .* slowly$/ }).click();
+  await watching.getByRole('button', { name: /^Watch: / }).click();
+  await watching.getByRole('button', { name: /^Watch slowly: / }).click();
   const [fast, slow] = [tile(watching, /animation$/), tile(watching, /slowly$/)];
   await until(slow, ({ dropped }) => dropped >= 20);
   const [seenFast, seenSlow] = [await read(fast), await read(slow)];
