@@ -46,7 +46,15 @@ fn a_game_is_played_to_its_end_and_cheating_changes_nothing() {
     let board = "Row 1 from below: free, free, Ann, Ann, free, free, free. \
                  Row 2 from below: free, free, free, Ben, free, free, free.";
     let later = format!("{board} Row 3 from below: free, free, free, Ben, free, free, free.");
-    assert_eq!(Stand::open().play("game"), json!({ "isFair": [board, later], "tables": ["quay\nAnn"] }));
+    assert_eq!(
+        Stand::open().play("game"),
+        json!({
+            "isFair": [board, later],
+            "flickers": 0,
+            "wrong": [],
+            "tables": ["marina\nXenia", "quay\nAnn"],
+        })
+    );
 }
 
 /// The machine's measurements are those of the shell script.
