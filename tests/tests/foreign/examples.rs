@@ -99,6 +99,19 @@ fn jobs_are_done_whatever_becomes_of_workers_and_broker() {
     );
 }
 
+/// Waits are drawn from the whole of a range that doubles, up to half a minute.
+#[test]
+fn pages_come_back_one_by_one_and_leave_a_session_to_one_tab() {
+    assert_eq!(
+        Stand::open().play("connection"),
+        json!({
+            "waits": vec!["fine"; 7],
+            "reason": "This session is in use in another tab or window.",
+            "second": "Not connected",
+        })
+    );
+}
+
 /// From a web server that is not the broker: the links keep the broker's address.
 #[test]
 fn the_gallery_leads_to_every_example() {
