@@ -2,7 +2,7 @@
 //
 // SCENARIO is one of examples/*.mjs; its `play(stage)` says what it has seen, which comes out as a line of JSON. ARGUMENT is
 // JSON: `broker` is the address of a WebSocket listener; `site` is where the examples are, which otherwise are served from
-// their folder. Lines before the last ask for something: {"broker":"kill"} and {"broker":"start"}. Whatever goes wrong comes
+// their folder; the rest is for the scenario. Lines before the last ask for something: {"broker":"kill"} and {"broker":"start"}. Whatever goes wrong comes
 // out as {"failed": REASON}: what a page says on the browser's console, and a request to anybody but these two, included.
 
 import { accessSync, constants } from 'node:fs';
@@ -14,7 +14,8 @@ import { chromium } from 'playwright-core';
 import { serve } from './site.mjs';
 
 const [scenario, text] = process.argv.slice(2);
-const { broker, site } = JSON.parse(text);
+const argument = JSON.parse(text);
+const { broker, site } = argument;
 const FOLDER = fileURLToPath(new URL('../../clients/web', import.meta.url));
 /** How long a page may take to do what it is waited for, in milliseconds; the longest wait before a try is 30 seconds. */
 const PATIENCE = 45_000;
@@ -36,6 +37,7 @@ function find(name) {
 
 /** What a scenario has: pages, clients beside them, and a broker that can be killed. */
 class Stage {
+  argument = argument;
   faults = [];
   clients = [];
   #wasKilled = false;

@@ -89,7 +89,8 @@ function showMessages() {
   find('#subtitle').textContent = isRoom ? 'Everybody who has the page open reads along.' : 'Between the two of you.';
   find('#say').text.placeholder = `Write to ${name}`;
   const list = find('#messages');
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 48;
+  const log = list.parentElement;
+  const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
   const messages = talk.conversations.get(open) ?? [];
   // Only what has changed is made anew: a screen reader reads that, and nothing twice.
   for (const [index, message] of messages.entries()) {
@@ -107,7 +108,7 @@ function showMessages() {
     list.append(element('li', { class: 'empty' }, element('strong', {}, 'Nothing has been said here yet'),
       'Open this page in a second window, and talk with yourself.'));
   }
-  if (isAtEnd || messages.at(-1)?.isWaiting) list.scrollTop = list.scrollHeight;
+  if (isAtEnd || messages.at(-1)?.isWaiting) log.scrollTop = log.scrollHeight;
 }
 
 /** Whether a message follows another by the same writer within five minutes: then it has no head of its own. */

@@ -10,7 +10,7 @@
 
 import { element, find } from '../kit/dom.js';
 import { whoIAm } from '../kit/identity.js';
-import { connectMqtt } from '../kit/mqtt.js';
+import { connectMqtt, subscribeAlways } from '../kit/mqtt.js';
 import { showStatus } from '../kit/status.js';
 import { Chart } from './chart.js';
 import { Series } from './series.js';
@@ -28,9 +28,9 @@ const charts = new Map();
 let windowSecs = 60;
 let feed = null;
 
-const { client, connection } = connectMqtt({ clientId: `dashboard-${self.id}`, resubscribe: false });
+const { client, connection } = connectMqtt({ clientId: `dashboard-${self.id}` });
 showStatus(find('#status'), connection);
-client.on('connect', () => client.subscribe(`${ROOT}+`, { qos: 0 }));
+subscribeAlways(client, `${ROOT}+`, { qos: 0 });
 client.on('message', (topic, payload, packet) => {
   const name = topic.slice(ROOT.length);
   if (payload.length === 0) series.remove(name);

@@ -144,7 +144,7 @@ export class SharedText {
     try {
       Y.applyUpdate(retained, state);
     } catch {
-      return;
+      // It is no document at all, and so lacks everything.
     }
     clearTimeout(this.#stateTimer);
     this.#stateTimer = null;

@@ -11,7 +11,7 @@
 // tables.js speaks with the broker, rules.js knows the game; this file shows it.
 
 import { element, find } from '../kit/dom.js';
-import { colourOf, remember, whoIAm } from '../kit/identity.js';
+import { remember, whoIAm } from '../kit/identity.js';
 import { showStatus } from '../kit/status.js';
 import { agree, COLUMNS, moverOf, ROWS } from './rules.js';
 import { Tables } from './tables.js';
@@ -72,8 +72,7 @@ function showSeats({ seats, turn, own, isSet, game }) {
   },
   element('i', { class: `disc disc-${seat}` }),
   person
-    ? [element('span', { class: `face ${colourOf(person.id)}`, 'aria-hidden': 'true' }, [...person.name][0] ?? '?'),
-      element('b', {}, person.name), seat === own && element('span', { class: 'muted small' }, 'you')]
+    ? [element('b', {}, person.name), seat === own && element('span', { class: 'muted small' }, 'you')]
     : element('button', {
       type: 'button', class: 'primary', disabled: own !== null || !connection.isOpen, onclick: () => sit(seat),
     }, 'Sit here'))));

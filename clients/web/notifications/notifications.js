@@ -20,7 +20,7 @@ const ROOT = 'demo/notifications';
 const DAY = 86_400;
 /** Notifications that a browser keeps; older ones go. */
 const KEPT_MAX = 100;
-const KINDS = { news: ['News', 'accent'], order: ['Order', 'good'], alarm: ['Alarm', 'danger'] };
+const KINDS = { news: ['News', 'info'], order: ['Order', 'good'], alarm: ['Alarm', 'danger'] };
 const TEXTS = {
   news: ['The ferry leaves five minutes late', 'New charts for the harbour are out', 'High water at 14:20 today'],
   order: ['Two ropes and an anchor, for Ines', 'A lantern has been paid', 'Forty buoys left the warehouse'],

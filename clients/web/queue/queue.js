@@ -87,13 +87,13 @@ const deadList = new ShelfList(find('#dead'), ({ job, headers }) => [
   element('small', { class: 'muted' }, reasonOf(headers)),
   // Only what has an id can be selected.
   ...(job && headers.job ? [
-    button('Try again', `Try ${job.title} again`, settle(retry, headers.job)),
-    button('Discard', `Discard ${job.title}`, settle(discard, headers.job)),
+    button('Try again', job.title, settle(retry, headers.job)),
+    button('Discard', job.title, settle(discard, headers.job)),
   ] : []),
 ]);
 
-function button(text, label, onclick) {
-  return element('button', { type: 'button', 'aria-label': label, onclick }, text);
+function button(text, title, onclick) {
+  return element('button', { type: 'button', 'aria-label': `${text}: ${title}`, onclick }, text);
 }
 
 const REASONS = {

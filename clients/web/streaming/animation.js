@@ -4,8 +4,9 @@
 export function drawAnimation(context, { width, height }, now, name) {
   const seconds = now / 1000;
   const sky = context.createLinearGradient(0, 0, width, height);
-  sky.addColorStop(0, `hsl(${(seconds * 12 + 185) % 360} 55% 26%)`);
-  sky.addColorStop(1, `hsl(${(seconds * 12 + 255) % 360} 60% 14%)`);
+  const hue = 215 + 30 * Math.sin(seconds / 9);
+  sky.addColorStop(0, `hsl(${hue} 55% 26%)`);
+  sky.addColorStop(1, `hsl(${hue + 50} 60% 14%)`);
   context.fillStyle = sky;
   context.fillRect(0, 0, width, height);
   for (let wave = 0; wave < 5; wave += 1) drawWave(context, width, height, seconds, wave);

@@ -40,15 +40,15 @@ export class StreamList {
     const table = element('table', { hidden: true },
       element('thead', {}, element('tr', {}, ...titles.map((title, index) => element('th', { class: index > 0 && 'number' }, title)))),
       rows);
-    const button = (text, label, isSlow) => element('button', {
-      type: 'button', 'aria-label': label, onclick: () => this.watch(id, name, isSlow),
+    const button = (text, isSlow) => element('button', {
+      type: 'button', 'aria-label': `${text}: ${name}`, onclick: () => this.watch(id, name, isSlow),
     }, text);
     const made = element('li', { class: 'stream' },
       element('div', { class: 'line' },
         element('div', {}, element('strong', {}, name), count),
         element('div', { class: 'row' },
-          button('Watch', `Watch ${name}`, false),
-          button('Watch slowly', `Watch ${name} slowly`, true))),
+          button('Watch', false),
+          button('Watch slowly', true))),
       table);
     this.place.append(made);
     return { element: made, count, rows, table, viewers: new Map(), heard: Date.now() };

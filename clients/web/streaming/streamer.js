@@ -4,7 +4,7 @@
 // pictures. QoS 1 means for who publishes that the broker says how far it is: when a few frames are on their way,
 // the next one is left out, so that a slow uplink makes fewer pictures, not older ones.
 
-import { connectMqtt } from '../kit/mqtt.js';
+import { connectMqtt, subscribeAlways } from '../kit/mqtt.js';
 import { every } from '../kit/ticker.js';
 import { now } from './clock.js';
 import { topics } from './topics.js';
@@ -36,12 +36,11 @@ export class Streamer {
     const { client, connection } = connectMqtt({
       clientId: `streaming-streamer-${id}`,
       will: { topic: topics.about(id), payload: '', retain: true },
-      resubscribe: false,
     });
     Object.assign(this, { client, connection });
+    subscribeAlways(client, topics.clock(id), { qos: 0 });
     client.on('connect', () => {
       this.underway = 0;
-      client.subscribe(topics.clock(id), { qos: 0 });
       this.announce();
     });
     client.on('message', (topic, payload, packet) => this.tellTime(packet.properties ?? {}));

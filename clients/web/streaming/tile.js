@@ -13,7 +13,7 @@ export class ViewerTile {
     this.values = Object.fromEntries(['rate', 'latency', 'dropped'].map(name => [name, element('dd', { 'data-name': name })]));
     const fact = (name, label) => element('div', {}, element('dt', {}, label), this.values[name]);
     this.note = element('p', { class: 'state' });
-    const close = element('button', { type: 'button', 'aria-label': `Stop watching ${title}` }, 'Close');
+    const close = element('button', { type: 'button', class: 'plain', 'aria-label': `Close ${title}` }, 'Close');
     this.element = element('section', { class: 'card viewer', 'aria-label': `${title}${isSlow ? ', slowly' : ''}` },
       element('header', {},
         element('h3', {}, title), element('span', { class: 'badge' }, label),

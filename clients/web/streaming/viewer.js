@@ -6,7 +6,7 @@
 // session.outbox_messages_max and outbox_bytes_max allow. Nobody else waits for it: neither who streams nor other viewers.
 
 import { newId } from '../kit/identity.js';
-import { connectMqtt } from '../kit/mqtt.js';
+import { connectMqtt, subscribeAlways } from '../kit/mqtt.js';
 import { every } from '../kit/ticker.js';
 import { RemoteClock, now } from './clock.js';
 import { topics } from './topics.js';
@@ -32,22 +32,19 @@ export class Viewer {
     const { client, connection } = connectMqtt({
       clientId: `streaming-viewer-${this.name}`,
       properties: isSlow ? { receiveMaximum: 1 } : {},
-      resubscribe: false,
     });
     Object.assign(this, { client, connection });
     // MQTT.js acknowledges once this is done.
     if (isSlow) client.handleMessage = (packet, done) => setTimeout(done, packet.qos ? SLOW_FRAME : 0);
-    client.on('connect', () => this.begin());
+    subscribeAlways(client, topics.frames(id), { qos: isSlow ? 1 : 0 });
+    subscribeAlways(client, topics.answer(this.name), { qos: 0 });
+    client.on('connect', () => {
+      this.forgetFrames();
+      this.ask();
+    });
     client.on('message', (topic, payload, packet) => this.hear(topic, payload, packet));
     connection.watch(this.changed);
     this.stopReports = every(REPORT_PERIOD, () => this.report());
-  }
-
-  begin() {
-    this.forgetFrames();
-    this.client.subscribe(topics.frames(this.id), { qos: this.isSlow ? 1 : 0 });
-    this.client.subscribe(topics.answer(this.name), { qos: 0 });
-    this.ask();
   }
 
   /** A connection that was lost is no fault of the viewer: what was missed then is not counted. */

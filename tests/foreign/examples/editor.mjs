@@ -1,5 +1,7 @@
 // Two people write into one text at once, without a broker, too; who comes when both are gone finds it.
 
+const NONSENSE = '\u0001\u0002{';
+
 export async function play(stage) {
   const one = await stage.open('editor');
   const other = await stage.open('editor');
@@ -32,24 +34,34 @@ export async function play(stage) {
   const merged = 'A tale of one, The harbour 😀\n\nThe end, and morn';
   await Promise.all([shows(one, merged), shows(other, merged)]);
 
-  // The whole text is retained when a writer pauses.
+  // Who has just come asks, and says where to answer; everybody who is here answers with what is lacking.
   const reader = await stage.client('reader');
-  const nextState = () => new Promise(resolve => { reader.once('message', resolve); });
-  const first = nextState();
-  await reader.subscribeAsync('demo/editor/notes/state', { qos: 1 });
-  await first;
-  const written = nextState();
+  const heard = [];
+  reader.on('message', (topic, payload, { properties }) => {
+    // Its own nonsense, which is below, comes back to it as well.
+    if (payload.length !== NONSENSE.length) heard.push(properties?.responseTopic ?? topic);
+  });
+  await reader.subscribeAsync('demo/editor/notes/#', { qos: 1 });
+  const third = await stage.open('editor');
+  await shows(third, merged);
+  await until(() => heard.some(topic => topic.includes('/answer/')) && heard.some(topic => topic.includes('/caret/')));
+  await reader.publishAsync('demo/editor/notes/ask', Buffer.of(0), {
+    qos: 1, properties: { responseTopic: 'demo/editor/notes/answer/reader' },
+  });
+  await until(() => heard.filter(topic => topic === 'demo/editor/notes/answer/reader').length === 1 + 3);
+  await third.context().close();
+
+  // The whole text is retained when a writer pauses. What is no change of a document changes nothing.
+  for (const topic of ['update', 'state', 'ask', 'caret/x']) {
+    await reader.publishAsync(`demo/editor/notes/${topic}`, NONSENSE, { qos: 1, retain: topic === 'state' });
+  }
+  heard.length = 0;
   await other.keyboard.type('!');
   await shows(one, `${merged}!`);
-  await written;
+  await until(() => heard.includes('demo/editor/notes/state'));
   await Promise.all([one.context().close(), other.context().close()]);
   const newcomer = await stage.open('editor');
   await shows(newcomer, `${merged}!`);
-  // What is no change of a document changes nothing.
-  for (const topic of ['update', 'state', 'ask', 'caret/x']) await reader.publishAsync(`demo/editor/notes/${topic}`, '\u0001\u0002{', { qos: 1 });
-  await text(newcomer).press('Control+End');
-  await newcomer.keyboard.type('?');
-  await shows(newcomer, `${merged}!?`);
   return { places };
 }
 
@@ -63,3 +75,11 @@ async function pressUntil(page, keys, wanted) {
 /** Waits for a text. */
 const shows = (page, wanted) =>
   page.waitForFunction(value => document.querySelector('#text').value === value, wanted, { polling: 50 });
+
+async function until(isSo) {
+  const deadline = Date.now() + 30_000;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`it never comes: ${isSo}`);
+    await new Promise(resolve => { setTimeout(resolve, 20); });
+  }
+}

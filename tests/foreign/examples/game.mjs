@@ -25,12 +25,17 @@ export async function play(stage) {
 
   // A second move at once, one in the place of another, and one for the other player, all in Ann's name; and what is no game.
   const cheat = await stage.client('cheat');
+  await cara.evaluate(watchBoard);
   const { id } = await ann.evaluate(() => JSON.parse(sessionStorage.getItem('tidewire-game')));
   for (const moves of [[3, 3, 2, 2, 1], [3, 3, 6], [3, 2, 2], [3, 3, 2, 9], 'all of them']) {
     const body = JSON.stringify({ id, name: 'Ann', round: 0, moves });
     await cheat.publishAsync('demo/game/quay/0', body, { qos: 1, retain: true });
   }
   await cheat.publishAsync('demo/game/quay/2', '{', { qos: 1 });
+  // What the cheat has sent last is there when all before it is.
+  await cheat.publishAsync('demo/game/marina/0', '{"id":"x","name":"Xenia","round":0,"moves":[]}', { qos: 1 });
+  await cara.getByRole('button', { name: 'marina' }).waitFor();
+  const flickers = await cara.evaluate(() => window.boards.size - 1);
   await says(ben, 'Your turn');
   await move(ben, 4, cara);
   const late = await enter(stage, 'Dora', { room: 'quay' });
@@ -53,7 +58,35 @@ export async function play(stage) {
   await says(cara, 'Ben to move');
   await ben.getByRole('button', { name: 'Stand up' }).click();
   await says(cara, 'A seat is free');
-  return { isFair, tables: await cara.locator('#tables li').allInnerTexts() };
+  const wrong = await cara.evaluate(agreeAll, AGREEMENTS);
+  return { isFair, flickers, wrong, tables: await cara.locator('#tables li').allInnerTexts() };
+}
+
+/** What both say of a game, and what comes of it. The first begins. */
+const AGREEMENTS = [
+  { what: 'a move that the other has not seen yet', one: [3], other: [], moves: [3] },
+  { what: 'both are as far', one: [3, 4], other: [3, 4], moves: [3, 4] },
+  { what: 'a second move at once', one: [3, 4, 4, 1, 2], other: [3, 4], moves: [3, 4, 4] },
+  { what: 'a move claimed for the other', one: [3, 4], other: [3], moves: [3] },
+  { what: 'a move in the place of another', one: [2, 4], other: [3, 4], moves: [] },
+  { what: 'a move taken back', one: [3], other: [3, 4, 4], moves: [3, 4] },
+  { what: 'no column', one: [3, 4, 7], other: [3, 4], moves: [3, 4] },
+  { what: 'a column that is full', one: [0, 0, 0, 0, 0, 0, 0], other: [0, 0, 0, 0, 0, 0], moves: [0, 0, 0, 0, 0, 0] },
+  { what: 'a move after the end', one: [0, 1, 0, 1, 0, 1, 0], other: [0, 1, 0, 1, 0, 1, 0, 1], moves: [0, 1, 0, 1, 0, 1, 0] },
+];
+
+async function agreeAll(agreements) {
+  const { agree } = await import('./rules.js');
+  const isWrong = ({ one, other, moves }) =>
+    agree([one, other].map(said => ({ round: 0, moves: said }))).moves.join() !== moves.join();
+  return agreements.filter(isWrong).map(({ what }) => what);
+}
+
+/** Keeps everything that the board shows from now on. */
+function watchBoard() {
+  const board = document.querySelector('#board');
+  window.boards = new Set([board.getAttribute('aria-label')]);
+  new MutationObserver(() => window.boards.add(board.getAttribute('aria-label'))).observe(board, { attributes: true });
 }
 
 async function enter(stage, name, query = {}) {

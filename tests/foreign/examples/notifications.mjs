@@ -6,6 +6,7 @@ export async function play(stage) {
   const seen = {};
 
   await page.getByRole('button', { name: 'Go away' }).click();
+  await page.getByRole('button', { name: 'Come back' }).waitFor();
   await sender.getByRole('button', { name: 'Send five' }).click();
   await sender.getByText('5 sent').waitFor();
   await page.getByRole('button', { name: 'Come back' }).click();

@@ -11,25 +11,26 @@ use tidewire_tests::daemon::Daemon;
 use crate::authority::Authority;
 use crate::web::Page;
 
-/// A broker with a listener for ws and one for wss, both for both protocols.
+/// A broker with a listener for ws, one for wss, and one for pages from anywhere, each for both protocols. The first two serve
+/// the examples themselves.
 pub(super) struct Stand {
     daemon: Option<Daemon>,
-    /// For ws, and for wss.
-    addresses: [SocketAddr; 2],
+    addresses: [SocketAddr; 3],
     folder: TempDir,
 }
 
 impl Stand {
     pub(super) fn open() -> Self {
-        // Both are held until both are known. They are the broker's after a restart, too.
-        let held: [TcpListener; 2] = std::array::from_fn(|_| {
+        // All are held until all are known. They are the broker's after a restart, too.
+        let held: [TcpListener; 3] = std::array::from_fn(|_| {
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the loopback address is free")
         });
         let addresses = held.map(|listener| listener.local_addr().expect("a listener has an address"));
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let configuration = CONFIGURATION
             .replace("PLAIN", &addresses[0].to_string())
-            .replace("SECURE", &addresses[1].to_string());
+            .replace("SECURE", &addresses[1].to_string())
+            .replace("ANYWHERE", &addresses[2].to_string());
         let [certificate, key] = Authority::new().server();
         for (name, text) in
             [("tidewire.toml", &configuration), ("server.pem", &certificate), ("server.key", &key)]
@@ -43,25 +44,48 @@ impl Stand {
 
     fn start(&mut self) {
         let mut command = Command::new(binary());
-        command.args(["serve", "--config", "tidewire.toml"]).envs(WITHOUT_ADMIN);
+        command.args(["serve", "--demo", "--config", "tidewire.toml"]).envs(WITHOUT_ADMIN);
         command.current_dir(self.folder.path());
         let mut daemon = Daemon::start(command);
         daemon.says("ready");
         self.daemon = Some(daemon);
     }
 
+    /// Where it is by ws.
+    pub(super) fn url(&self) -> String {
+        format!("ws://{}/", self.addresses[0])
+    }
+
     /// What a scenario has seen by ws.
     pub(super) fn play(&mut self, scenario: &str) -> Value {
-        self.play_at(scenario, &format!("ws://{}/", self.addresses[0]))
+        self.play_with(scenario, &json!({ "broker": self.url(), "site": self.site() }))
+    }
+
+    /// What is wrong with the examples on a screen of this kind.
+    pub(super) fn look_at_examples_on(&mut self, screen: &str) -> Value {
+        let argument = json!({ "broker": self.url(), "site": self.site(), "screen": screen });
+        self.play_with("accessibility", &argument)
+    }
+
+    fn site(&self) -> String {
+        format!("http://{}/demo", self.addresses[0])
     }
 
     /// The same by wss.
     pub(super) fn play_securely(&mut self, scenario: &str) -> Value {
-        self.play_at(scenario, &format!("wss://{}/", self.addresses[1]))
+        let address = self.addresses[1];
+        let argument =
+            json!({ "broker": format!("wss://{address}/"), "site": format!("https://{address}/demo") });
+        self.play_with(scenario, &argument)
     }
 
-    fn play_at(&mut self, scenario: &str, url: &str) -> Value {
-        let page = Page::driven_by("examples.mjs", scenario, &json!({ "broker": url }));
+    /// The same with pages that come from another web server.
+    pub(super) fn play_from_elsewhere(&mut self, scenario: &str) -> Value {
+        self.play_with(scenario, &json!({ "broker": format!("ws://{}/", self.addresses[2]) }))
+    }
+
+    fn play_with(&mut self, scenario: &str, argument: &Value) -> Value {
+        let page = Page::driven_by("examples.mjs", scenario, argument);
         loop {
             let said = page.says();
             match said["broker"].as_str() {
@@ -77,20 +101,24 @@ impl Stand {
 const CONFIGURATION: &str = r#"
 data_dir = "data"
 [[listeners]]
-name = "browsers"
+name = "plain"
 bind = "PLAIN"
 transport = "ws"
 protocols = ["mqtt", "stomp"]
-origins = ["*"]
 [[listeners]]
 name = "secure"
 bind = "SECURE"
 transport = "ws"
 protocols = ["mqtt", "stomp"]
-origins = ["*"]
 [listeners.tls]
 cert = "server.pem"
 key = "server.key"
+[[listeners]]
+name = "anywhere"
+bind = "ANYWHERE"
+transport = "ws"
+protocols = ["mqtt", "stomp"]
+origins = ["*"]
 [auth]
 anonymous = true
 "#;
