@@ -33,15 +33,18 @@ impl Files {
     fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let files = Self { folder: tempfile::tempdir().unwrap(), authority };
-        fs::write(files.path("ca.pem"), files.authority.pem()).unwrap();
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
+            .expect("it signs itself");
+        let files = Self { folder: tempfile::tempdir().expect("a folder"), authority };
+        fs::write(files.path("ca.pem"), files.authority.pem()).expect("it can be written");
         for (name, hosts) in [("server", vec!["localhost".to_owned()]), ("client", Vec::new())] {
-            let key = KeyPair::generate().unwrap();
-            let certificate =
-                CertificateParams::new(hosts).unwrap().signed_by(&key, &files.authority).unwrap();
-            fs::write(files.path(&format!("{name}.pem")), certificate.pem()).unwrap();
-            fs::write(files.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+            let key = KeyPair::generate().expect("a key");
+            let certificate = CertificateParams::new(hosts)
+                .expect("a certificate")
+                .signed_by(&key, &files.authority)
+                .expect("a certificate");
+            fs::write(files.path(&format!("{name}.pem")), certificate.pem()).expect("it can be written");
+            fs::write(files.path(&format!("{name}.key")), key.serialize_pem()).expect("it can be written");
         }
         files
     }
@@ -54,20 +57,22 @@ impl Files {
     fn acceptor(&self, asks: bool) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
-        roots.add(self.authority.der().clone()).unwrap();
+        roots.add(self.authority.der().clone()).expect("an authority");
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .unwrap();
+            .expect("versions");
         let builder = match asks {
             true => builder.with_client_cert_verifier(
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap(),
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                    .build()
+                    .expect("a verifier"),
             ),
             false => builder.with_no_client_auth(),
         };
-        let chain = CertificateDer::pem_file_iter(self.path("server.pem")).unwrap();
-        let chain = chain.collect::<Result<_, _>>().unwrap();
-        let key = PrivateKeyDer::from_pem_file(self.path("server.key")).unwrap();
-        TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).unwrap()))
+        let chain = CertificateDer::pem_file_iter(self.path("server.pem")).expect("a file");
+        let chain = chain.collect::<Result<_, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_file(self.path("server.key")).expect("a file");
+        TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).expect("a certificate")))
     }
 
     fn tls(&self) -> Tls {
@@ -81,13 +86,15 @@ async fn upgraded(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) 
     #[allow(clippy::result_large_err, reason = "the trait wants it so")]
     let choose = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         let header = |name: &str| request.headers().get(name).cloned();
-        response.headers_mut().insert("sec-websocket-protocol", header("sec-websocket-protocol").unwrap());
+        response
+            .headers_mut()
+            .insert("sec-websocket-protocol", header("sec-websocket-protocol").expect("a subprotocol"));
         if let Some(value) = header("authorization") {
-            authorization = value.to_str().unwrap().to_owned();
+            authorization = value.to_str().expect("text").to_owned();
         }
         Ok(response)
     };
-    let mut websocket = accept_hdr_async(stream, choose).await.unwrap();
+    let mut websocket = accept_hdr_async(stream, choose).await.expect("an upgrade");
     let (ours, theirs) = duplex(64 * 1024);
     tokio::spawn(async move {
         let (mut reader, mut writer) = split(ours);
@@ -95,14 +102,14 @@ async fn upgraded(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) 
         loop {
             tokio::select! {
                 message = websocket.next() => match message {
-                    Some(Ok(WebSocketMessage::Binary(bytes))) => writer.write_all(&bytes).await.unwrap(),
+                    Some(Ok(WebSocketMessage::Binary(bytes))) => writer.write_all(&bytes).await.expect("the broker listens"),
                     Some(Ok(_)) => {}
                     _ => break,
                 },
                 count = reader.read(&mut buffer) => match count {
                     Ok(count) if count > 0 => {
                         let bytes = buffer[..count].to_vec();
-                        websocket.send(WebSocketMessage::binary(bytes)).await.unwrap();
+                        websocket.send(WebSocketMessage::binary(bytes)).await.expect("the client listens");
                     }
                     _ => break,
                 },
@@ -150,7 +157,7 @@ async fn tcp_and_tls_with_and_without_websocket() {
                 false => serve(stream, is_websocket).await,
             }
         };
-        let (client, heard) = within(async { tokio::join!(publish(&url, options), served) }).await;
+        let (client, heard) = within(Box::pin(async { tokio::join!(publish(&url, options), served) })).await;
         client.unwrap();
         // Where there is no upgrade the token stands in CONNECT.
         let token = if is_websocket { "Bearer t" } else { " with t" };
@@ -169,7 +176,8 @@ async fn unix_sockets_with_and_without_websocket() {
             let (stream, _) = listener.accept().await.unwrap();
             serve(stream, is_websocket).await
         };
-        let (client, heard) = within(async { tokio::join!(publish(&url, Options::default()), served) }).await;
+        let (client, heard) =
+            within(Box::pin(async { tokio::join!(publish(&url, Options::default()), served) })).await;
         client.unwrap();
         assert_eq!(heard, "CONNECT me clean", "{scheme}");
     }
@@ -203,7 +211,8 @@ async fn both_sides_of_tls_decide_whom_they_believe() {
             }
         };
         let (client, ()) =
-            within(async { tokio::join!(publish(&url, Options::default().with_tls(tls)), served) }).await;
+            within(Box::pin(async { tokio::join!(publish(&url, Options::default().with_tls(tls)), served) }))
+                .await;
         match is_trusted {
             true => drop(client.unwrap_or_else(|error| panic!("{case}: {error}"))),
             false => assert!(

@@ -21,7 +21,8 @@ fn publisher(client: &Client) -> JoinHandle<Vec<u32>> {
         for burst in (0..MESSAGES).step_by(10) {
             let mut underway = Vec::new();
             for message in burst..burst + 10 {
-                underway.push((message, client.send(qos_1("a", &message.to_string())).await.unwrap()));
+                underway
+                    .push((message, client.send(qos_1("a", &message.to_string())).await.expect("it waits")));
             }
             for (message, acknowledgement) in underway {
                 if acknowledgement.await.is_ok() {

@@ -36,11 +36,11 @@ async fn enter(broker: &mut Broker, options: Options) -> (Client, MqttPeer) {
         peer.welcome(false).await;
         peer
     });
-    (client.unwrap(), peer)
+    (client.expect("the broker accepts"), peer)
 }
 
 fn mqtt_url() -> Url {
-    "mqtt://broker".parse().unwrap()
+    "mqtt://broker".parse().expect("a URL")
 }
 
 fn qos_1(topic: &str, payload: &str) -> Message {

@@ -111,13 +111,13 @@ async fn attempts(policy: Reconnect) -> (Vec<Duration>, Error) {
     let connector = Connector::new({
         let tried = Arc::clone(&tried);
         move |_url| {
-            tried.lock().unwrap().push(start.elapsed());
+            tried.lock().expect("not poisoned").push(start.elapsed());
             async { Err::<DuplexStream, _>(io::Error::from(io::ErrorKind::ConnectionRefused)) }
         }
     });
     let options = Options::default().with_connector(connector).with_reconnect(policy);
-    let error = within(connect(&mqtt_url(), options)).await.unwrap_err();
-    let tried = tried.lock().unwrap().clone();
+    let error = within(connect(&mqtt_url(), options)).await.expect_err("nobody is there");
+    let tried = tried.lock().expect("not poisoned").clone();
     (tried, error)
 }
 

@@ -81,13 +81,13 @@ impl StompPeer {
 }
 
 async fn enter(broker: &mut Broker, options: Options) -> (Client, StompPeer) {
-    let url = "stomp://broker".parse().unwrap();
+    let url = "stomp://broker".parse().expect("a URL");
     let (client, peer) = tokio::join!(connect(&url, options), async {
         let mut peer = StompPeer::new(broker.accept().await);
         peer.welcome().await;
         peer
     });
-    (client.unwrap(), peer)
+    (client.expect("the broker accepts"), peer)
 }
 
 async fn again(broker: &mut Broker) -> StompPeer {
