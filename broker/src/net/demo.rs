@@ -22,7 +22,7 @@ pub const PATH: &str = "/demo/";
 /// name.
 const POLICY: &str = "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' ws: wss:";
 
-/// What a plain request gets.
+/// What a plain request gets. A listener alone makes one; other sites have none.
 pub struct Page {
     content: Content,
     method: Method,
@@ -51,29 +51,25 @@ pub(super) fn page<B>(request: &Request<B>) -> Option<Result<Page, Refusal>> {
     }
     let (path, is_read) = (request.uri().path(), is_read(request.method()));
     let content = match path.strip_prefix(PATH) {
-        Some(_) if !is_read => {
-            return Some(Err(Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "a page is there for GET and HEAD",
-            )));
-        }
-        Some(name) => match EXAMPLES.find(name) {
-            Some(file) => Content::File(file),
-            None if EXAMPLES.is_folder(name) => Content::elsewhere(&format!("{path}/"), request),
-            None => {
-                return Some(Err(Refusal::new(
-                    StatusCode::NOT_FOUND,
-                    format!("nothing is served at {path}"),
-                )));
-            }
-        },
+        Some(name) if is_read => content(name, request),
+        Some(_) => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a page is there for GET and HEAD")),
         None if is_read && (path == "/" || path == PATH.trim_end_matches('/')) => {
-            Content::elsewhere(PATH, request)
+            Ok(Content::elsewhere(PATH, request))
         }
         None => return None,
     };
     let (method, headers, version) = (request.method().clone(), headers.clone(), request.version());
-    Some(Ok(Page { content, method, headers, version }))
+    Some(content.map(|content| Page { content, method, headers, version }))
+}
+
+/// What has that name among the examples.
+fn content<B>(name: &str, request: &Request<B>) -> Result<Content, Refusal> {
+    let path = request.uri().path();
+    match EXAMPLES.find(name) {
+        Some(file) => Ok(Content::File(file)),
+        None if EXAMPLES.is_folder(name) => Ok(Content::elsewhere(&format!("{path}/"), request)),
+        None => Err(Refusal::new(StatusCode::NOT_FOUND, format!("nothing is served at {path}"))),
+    }
 }
 
 impl Content {
