@@ -92,7 +92,8 @@ impl Site {
         let admin = format!("http://{}", self.daemon.address("http"));
         let mut command = Command::new(binary());
         command.args(["ctl", "--url", &admin, "publish", topic, "--message", payload, "--qos", "1"]);
-        assert!(command.status().is_ok_and(|status| status.success()), "{topic} is not published to");
+        let output = command.output().expect("the program is there");
+        assert!(output.status.success(), "{topic}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -103,12 +104,18 @@ impl Program {
     fn says(&mut self, words: &str) {
         self.0.says(words);
     }
+
+    /// Whatever it has started gets the signal as well.
+    fn signal(&self, name: &str) -> bool {
+        let group = format!("-{}", self.0.id());
+        Command::new("kill").args([name, "--", &group]).status().is_ok_and(|status| status.success())
+    }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
         // It fails only when all have ended already.
-        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.0.id())]).status();
+        self.signal("-KILL");
     }
 }
 
@@ -163,8 +170,11 @@ fn converses(name: &str, renews: bool) {
         site.issues(LONG);
         program.says("auth/result {\"result\":\"accepted\"");
     }
+    // It is away until the message is there, which has to wait for it.
+    assert!(program.signal("-STOP"), "{name} is running");
     site.restarts();
     site.publishes("rooms/kitchen", "the kettle is on");
+    assert!(program.signal("-CONT"), "{name} is running");
     program.says("rooms/kitchen the kettle is on");
 }
 
