@@ -65,8 +65,10 @@ export class QueueWorker {
   }
 
   finish() {
-    this.done += 1;
-    this.settle('done', message => message.ack());
+    this.settle('done', message => {
+      message.ack();
+      this.done += 1;
+    });
   }
 
   giveBack(what = 'gave back') {

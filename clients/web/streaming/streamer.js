@@ -1,17 +1,18 @@
 // Whoever streams: draws a picture so many times a second, makes a WebP or JPEG of it, and publishes that as it is.
 //
-// When it was taken and the how manieth it is travels beside it, as User Properties; any other client that subscribes gets plain
-// pictures. QoS 1 means for who publishes that the broker says how far it is: when a few frames are on their way,
-// the next one is left out, so that a slow uplink makes fewer pictures, not older ones.
+// Its number and its time travel beside it, as User Properties; any other client that subscribes gets plain pictures. QoS 1 has
+// the broker answer each frame: while some are on their way, the next one is left out, so that a slow uplink makes fewer
+// pictures, not older ones.
 
 import { connectMqtt, subscribeAlways } from '../kit/mqtt.js';
 import { every } from '../kit/ticker.js';
 import { now } from './clock.js';
+import { Rate } from './rate.js';
 import { topics } from './topics.js';
 
 export const SIZE = { width: 480, height: 270 };
 /** Frames that may be on their way to the broker. */
-const UNDERWAY_MAX = 4;
+const UNDERWAY_MAX = 8;
 /** How long a frame is worth having, in seconds: the least that MQTT 5 can say. */
 const FRAME_EXPIRY = 1;
 /** How often it says that it is there, in milliseconds; and how long that holds, in seconds. */
@@ -31,7 +32,7 @@ export class Streamer {
     this.sequence = 0;
     this.underway = 0;
     this.leftOut = 0;
-    this.times = [];
+    this.rate = new Rate();
     this.bytes = 0;
     const { client, connection } = connectMqtt({
       clientId: `streaming-streamer-${id}`,
@@ -84,7 +85,7 @@ export class Streamer {
     this.sequence += 1;
     this.underway += 1;
     this.bytes = payload.length;
-    this.times.push(now());
+    this.rate.count();
     const settled = () => { this.underway = Math.max(0, this.underway - 1); };
     this.client.publish(topics.frames(this.id), payload, {
       qos: 1,
@@ -94,13 +95,6 @@ export class Streamer {
         userProperties: { sequence: String(this.sequence), taken: String(taken) },
       },
     }, settled);
-  }
-
-  /** Frames a second. */
-  get rate() {
-    const since = now() - 2000;
-    this.times = this.times.filter(time => time > since);
-    return this.times.length / 2;
   }
 
   stop() {

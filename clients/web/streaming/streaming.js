@@ -100,7 +100,7 @@ function showRunning() {
 function showStreamer() {
   if (!streamer) return;
   const { rate, bytes, leftOut } = streamer;
-  find('#rate').textContent = rate.toFixed(0);
+  find('#rate').textContent = rate.perSecond.toFixed(0);
   find('#size').textContent = `${(bytes / 1000).toFixed(1)} kB`;
   find('#left-out').textContent = leftOut;
 }

@@ -31,7 +31,7 @@ export class ViewerTile {
 
   show({ rate, latency, dropped, connection }) {
     const texts = {
-      rate: rate.toFixed(1),
+      rate: rate.perSecond.toFixed(1),
       latency: latency === null ? '–' : `${Math.max(0, latency).toFixed(0)} ms`,
       dropped: String(dropped),
     };

@@ -9,14 +9,13 @@ import { newId } from '../kit/identity.js';
 import { connectMqtt, subscribeAlways } from '../kit/mqtt.js';
 import { every } from '../kit/ticker.js';
 import { RemoteClock, now } from './clock.js';
+import { Rate } from './rate.js';
 import { topics } from './topics.js';
 
 /** How long a slow viewer takes for a frame, in milliseconds. */
 const SLOW_FRAME = 500;
 /** How often a viewer asks for the streamer's time, and says how it gets on, in milliseconds. */
 const REPORT_PERIOD = 1000;
-/** Frames per second are counted over so long, in milliseconds. */
-const RATE_WINDOW = 2000;
 /** The weight of a frame's latency in the average. */
 const WEIGHT = 0.1;
 
@@ -52,7 +51,7 @@ export class Viewer {
     this.first = null;
     this.last = null;
     this.shown = 0;
-    this.times = [];
+    this.rate = new Rate();
     this.latency = null;
   }
 
@@ -98,7 +97,7 @@ export class Viewer {
     canvas.getContext('2d').drawImage(picture, 0, 0);
     picture.close();
     this.shown += 1;
-    this.times.push(now());
+    this.rate.count();
     const latency = this.clock.since(taken);
     if (latency !== null) this.latency = this.latency === null ? latency : this.latency * (1 - WEIGHT) + latency * WEIGHT;
     this.changed();
@@ -107,13 +106,6 @@ export class Viewer {
   /** Frames that were sent since it came and that it has not shown. */
   get dropped() {
     return this.first === null ? 0 : Math.max(0, this.last - this.first + 1 - this.shown);
-  }
-
-  /** Frames a second. */
-  get rate() {
-    const since = now() - RATE_WINDOW;
-    this.times = this.times.filter(time => time > since);
-    return this.times.length * 1000 / RATE_WINDOW;
   }
 
   ask() {
@@ -126,8 +118,9 @@ export class Viewer {
     this.changed();
     if (!this.client.connected) return;
     this.ask();
-    const { label, isSlow, rate, latency, dropped } = this;
-    this.client.publish(topics.viewer(this.id, this.name), JSON.stringify({ label, isSlow, rate, latency, dropped }));
+    const { label, isSlow, latency, dropped } = this;
+    const report = { label, isSlow, rate: this.rate.perSecond, latency, dropped };
+    this.client.publish(topics.viewer(this.id, this.name), JSON.stringify(report));
   }
 
   stop() {

@@ -29,6 +29,7 @@ export async function play(stage) {
   await workerWith(staying, 'Mend the gate').getByText('try 2').waitFor();
   await workerWith(staying, 'Mend the gate').getByRole('button', { name: ': Refuse' }).click();
   const letter = staying.getByRole('list', { name: 'Dead letters' }).getByRole('listitem');
+  await letter.waitFor();
   seen.letter = await letter.locator('.title, small').allInnerTexts();
   await letter.getByRole('button', { name: 'Try again: Mend the gate' }).click();
   await letter.waitFor({ state: 'detached' });
