@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::share::choose_member;
+use super::traced::note_offer;
 use super::{Broker, Happened};
 use crate::counters::Protocol;
 use crate::message::Publication;
@@ -66,6 +67,7 @@ impl Broker {
             return self.offer_to_queue(turn, session, publication);
         }
         let qos = options.qos;
+        let recording = publication.recording.map(|recording| (recording, recording.moment()));
         let mut state = session.lock();
         let offered =
             state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
@@ -74,6 +76,9 @@ impl Broker {
             && let Some(happened) = happened(offered)
         {
             self.traces.note_message(turn.now, happened, session, publication, qos);
+        }
+        if let Some((recording, began_ns)) = recording {
+            note_offer(recording, began_ns, session, qos, offered);
         }
         match offered {
             Offered::Sent => {

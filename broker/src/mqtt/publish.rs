@@ -132,7 +132,7 @@ impl Context<'_, '_, '_> {
             let traces = &self.broker.traces;
             traces.note_message(self.turn.now, Happened::In, session, &publication, publish.qos);
         }
-        Ok(match self.broker.publish(self.turn, &publication) {
+        Ok(match self.broker.publish_from(self.turn, session, &publication) {
             Ok(true) => ReasonCode::Success,
             Ok(false) => ReasonCode::NoMatchingSubscribers,
             Err(PublishRefused::QueueFull | PublishRefused::Store(_)) => ReasonCode::QuotaExceeded,

@@ -113,7 +113,8 @@ impl Context<'_, '_, '_> {
         })?;
         let received = &mut self.turn.tally.received[Protocol::Stomp as usize];
         publications.iter().for_each(|publication| received.note(publication.qos, publication.payload.len()));
-        self.broker.publish_together(self.turn, &publications).map_err(Refusal::not_published)?;
+        let published = self.broker.publish_together_from(self.turn, &self.client.session, publications);
+        published.map_err(Refusal::not_published)?;
         acknowledge(self.broker, self.turn, self.client, &transaction.acks);
         Ok(Handled::Done)
     }
