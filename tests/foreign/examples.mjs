@@ -2,8 +2,9 @@
 //
 // SCENARIO is one of examples/*.mjs; its `play(stage)` says what it has seen, which comes out as a line of JSON. ARGUMENT is
 // JSON: `broker` is the address of a WebSocket listener; `site` is where the examples are, which otherwise are served from
-// their folder; the rest is for the scenario. Lines before the last ask for something: {"broker":"kill"} and {"broker":"start"}. Whatever goes wrong comes
-// out as {"failed": REASON}: what a page says on the browser's console, and a request to anybody but these two, included.
+// their folder; the rest is for the scenario. Lines before the last ask for something: {"broker":"kill"} and
+// {"broker":"start"}. Whatever goes wrong comes out as {"failed": REASON}: what a page says on the browser's console, and a
+// request to anybody but these two, included.
 
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';

@@ -4,7 +4,7 @@
 import { parse } from '../kit/mqtt.js';
 
 /** How far back values are kept, in seconds. */
-export const KEPT_SECS = 15 * 60;
+const KEPT_SECS = 15 * 60;
 /** A line is broken where a source was silent for so long, in seconds. */
 const SILENCE_SECS = 5;
 const SOURCES_MAX = 8;

@@ -13,7 +13,7 @@
 import { element, find } from '../kit/dom.js';
 import { remember, whoIAm } from '../kit/identity.js';
 import { showStatus } from '../kit/status.js';
-import { agree, COLUMNS, moverOf, ROWS } from './rules.js';
+import { agree, COLUMNS, moverOf, play, ROWS } from './rules.js';
 import { Tables } from './tables.js';
 
 const self = await whoIAm('game');
@@ -26,7 +26,7 @@ const { connection } = tables;
 /** All that is shown follows from the table: who sits, whose turn it is, and whether it is ours. */
 function look() {
   const seats = tables.seatsOf(room);
-  const game = agree(seats) ?? { round: 0, moves: [], cells: new Map(), heights: Array(COLUMNS).fill(0), line: null, isOver: false };
+  const game = agree(seats) ?? { round: 0, ...play([], 0) };
   const turn = moverOf(game.moves.length, game.round);
   const own = tables.own?.room === room ? tables.own.seat : null;
   const isSet = seats[0] && seats[1] && seats[0].round === seats[1].round;
@@ -64,7 +64,8 @@ let seatsShown = '';
 
 /** Made anew only when something has changed: a button that is looked at by keyboard stays. */
 function showSeats({ seats, turn, own, isSet, game }) {
-  const key = JSON.stringify([room, seats.map(seat => seat && [seat.id, seat.name]), turn, own, isSet, game.isOver, connection.isOpen]);
+  const people = seats.map(seat => seat && [seat.id, seat.name]);
+  const key = JSON.stringify([room, people, turn, own, isSet, game.isOver, connection.isOpen]);
   if (key === seatsShown) return;
   seatsShown = key;
   find('#seats').replaceChildren(...seats.map((person, seat) => element('div', {
@@ -104,7 +105,8 @@ function showBoard({ seats, game, turn, isOurs }) {
   }
   const row = number => Array.from({ length: COLUMNS }, (_, column) => game.cells.get(column * ROWS + number))
     .map(seat => (seat === undefined ? 'free' : seats[seat]?.name ?? `seat ${seat + 1}`)).join(', ');
-  const rows = Array.from({ length: Math.max(0, ...game.heights) }, (_, number) => `Row ${number + 1} from below: ${row(number)}.`);
+  const rows = Array.from({ length: Math.max(0, ...game.heights) },
+    (_, number) => `Row ${number + 1} from below: ${row(number)}.`);
   find('#board').setAttribute('aria-label', rows.join(' ') || 'The board is empty.');
 }
 

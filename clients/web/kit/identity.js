@@ -9,7 +9,8 @@ const NAMES = [
 const COLOURS = 8;
 
 /** A new identifier: 12 signs, drawn by chance. (`crypto.randomUUID` is for pages by https only.) */
-export const newId = () => [...crypto.getRandomValues(new Uint8Array(6))].map(byte => byte.toString(16).padStart(2, '0')).join('');
+export const newId = () =>
+  [...crypto.getRandomValues(new Uint8Array(6))].map(byte => byte.toString(16).padStart(2, '0')).join('');
 
 /**
  * Who this tab is in an example: `{ id, name }`. It stays the same when the page is loaded again. A tab that was duplicated has

@@ -8,7 +8,8 @@ const SESSION_TAKEN_OVER = 0x8e;
 
 /**
  * Opens a connection by MQTT 5. `clientId` names the session. With `sessionSeconds` the broker keeps it that long without a
- * connection: the subscriptions, and every message of QoS 1 and 2 that comes meanwhile. Other options are those of MQTT.js.
+ * connection: the subscriptions, and every message of QoS 1 and 2 that comes meanwhile. `credentials()` gives `{ user, token }`,
+ * and is called before each connection. Other options are those of MQTT.js.
  *
  * @returns `{ client, connection }`: MQTT.js's client, and how its connection stands.
  */

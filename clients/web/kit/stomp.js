@@ -6,7 +6,8 @@ import { brokerUrl, Connection, delayAfter, fromFragment } from './connection.js
 
 /**
  * Opens a connection by STOMP 1.2. `onConnect(client)` is called at each connection, and subscribes: what a client has
- * subscribed to ends with its connection. Other options are those of stompjs.
+ * subscribed to ends with its connection. `credentials()` gives `{ user, token }`, and is called before each connection. Other
+ * options are those of stompjs.
  *
  * @returns `{ client, connection }`: stompjs's client, and how its connection stands.
  */

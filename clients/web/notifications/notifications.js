@@ -95,7 +95,8 @@ function show() {
   find('#unread').hidden = unread === 0;
   find('#read').disabled = unread === 0;
   document.title = `${unread ? `(${unread}) ` : ''}Notifications · Tidewire`;
-  find('#missed').replaceChildren(...(missed ? [element('p', { class: 'note' }, element('strong', {}, `While you were away: ${missed}`))] : []));
+  const note = element('p', { class: 'note' }, element('strong', {}, `While you were away: ${missed}`));
+  find('#missed').replaceChildren(...(missed ? [note] : []));
   find('#list').replaceChildren(...(held.length ? held.map(item) : [element('li', { class: 'empty' },
     element('strong', {}, 'Nothing yet'), 'Send one, here or in a second window.')]));
 }
@@ -105,7 +106,8 @@ function item({ kind, text, at, wasMissed, isRead }) {
   return element('li', { class: isRead ? 'read' : '' },
     element('span', { class: `badge ${colour}` }, name),
     element('span', { class: 'text' }, text),
-    element('span', { class: 'muted small' }, wasMissed ? 'missed · ' : '', element('time', { datetime: new Date(at).toISOString() }, clock(at))));
+    element('span', { class: 'muted small' }, wasMissed && 'missed · ',
+      element('time', { datetime: new Date(at).toISOString() }, clock(at))));
 }
 
 showStatus(find('#status'), connection);

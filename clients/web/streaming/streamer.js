@@ -10,7 +10,7 @@ import { now } from './clock.js';
 import { Rate } from './rate.js';
 import { topics } from './topics.js';
 
-export const SIZE = { width: 480, height: 270 };
+const SIZE = { width: 480, height: 270 };
 /** Frames that may be on their way to the broker. */
 const UNDERWAY_MAX = 8;
 /** How long a frame is worth having, in seconds: the least that MQTT 5 can say. */
@@ -25,8 +25,8 @@ export class Streamer {
    * `draw(context, SIZE, time)` draws a frame on `canvas`, `framesPerSecond` times a second; `changed` is called when there is
    * something new to say.
    */
-  constructor({ id, name, kind, canvas, draw, framesPerSecond, changed }) {
-    Object.assign(this, { id, name, kind, canvas, draw, changed });
+  constructor({ id, name, canvas, draw, framesPerSecond, changed }) {
+    Object.assign(this, { id, name, canvas, draw, changed });
     Object.assign(canvas, SIZE);
     this.context = canvas.getContext('2d');
     this.sequence = 0;
@@ -51,7 +51,7 @@ export class Streamer {
 
   announce() {
     if (!this.client.connected) return;
-    this.client.publish(topics.about(this.id), JSON.stringify({ name: this.name, kind: this.kind }), {
+    this.client.publish(topics.about(this.id), JSON.stringify({ name: this.name }), {
       retain: true,
       properties: { messageExpiryInterval: ABOUT_EXPIRY },
     });

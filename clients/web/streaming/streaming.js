@@ -74,7 +74,6 @@ async function start() {
   streamer = new Streamer({
     id: newId(),
     name,
-    kind: source,
     canvas: find('#preview'),
     draw: camera ? camera.draw : (context, size, time) => drawAnimation(context, size, time, name),
     framesPerSecond: Number(rate),

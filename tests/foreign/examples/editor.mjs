@@ -17,8 +17,8 @@ export async function play(stage) {
   await Promise.all([shows(one, both), shows(other, both)]);
   // Each has kept its place, and sees the other's.
   const places = await Promise.all([one, other].map(page => text(page).evaluate(area => area.selectionStart)));
-  const name = (await one.getByRole('list', { name: 'Who is here' }).getByRole('listitem').first().innerText()).replace(' (you)', '');
-  await other.locator('.caret').getByText(name).waitFor();
+  const self = await one.getByRole('list', { name: 'Who is here' }).getByRole('listitem').first().innerText();
+  await other.locator('.caret').getByText(self.replace(' (you)', '')).waitFor();
 
   // Undoing takes back one's own, in as many steps as there were pauses.
   await pressUntil(one, 'Control+z', `${beginning}, and more`);

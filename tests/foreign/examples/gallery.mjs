@@ -11,6 +11,6 @@ export async function play(stage) {
     await page.getByRole('link', { name: 'Tidewire' }).click();
     await page.getByRole('heading', { level: 1, name: 'Examples' }).waitFor();
   }
-  const pictures = await page.locator('.gallery img').evaluateAll(images => images.filter(image => image.naturalWidth > 0).length);
+  const pictures = await page.locator('.gallery img').evaluateAll(all => all.filter(image => image.naturalWidth > 0).length);
   return { names, pictures };
 }
