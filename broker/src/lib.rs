@@ -43,6 +43,7 @@ pub mod net;
 mod numbered;
 pub mod output;
 pub mod pace;
+mod pages;
 pub mod process;
 pub mod queue;
 mod random;

@@ -2,6 +2,7 @@
 
 mod config_command;
 mod ctl;
+mod demo;
 mod failure;
 mod manual;
 mod passwd;
@@ -52,7 +53,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the broker; without a file, with the embedded default.
-    Serve(ConfigArgs),
+    Serve(ServeArgs),
     /// Test a configuration, the files that it names, its directory and its addresses: exit 0, or 1 with every fault and its
     /// place. What should be otherwise is a warning, and no fault.
     Check(config_command::Check),
@@ -66,6 +67,15 @@ enum Command {
     Store(store_command::Arguments),
     #[command(flatten)]
     Manual(manual::Action),
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Serve browser examples as well, at /demo/ of each WebSocket listener, to everybody who reaches it: a chat, and more.
+    #[arg(long)]
+    demo: bool,
 }
 
 #[derive(Args)]
@@ -95,7 +105,7 @@ const EVENT_INTERVAL: u32 = 2048;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(arguments) => serve(arguments.sources()),
+        Command::Serve(arguments) => serve(arguments.config.sources(), arguments.demo),
         Command::Check(arguments) => config_command::check(&arguments),
         Command::Config(arguments) => config_command::show(&arguments),
         Command::Passwd(arguments) => succeed(passwd::run(&arguments)),
@@ -105,7 +115,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(sources: Sources) -> ExitCode {
+fn serve(sources: Sources, has_demo: bool) -> ExitCode {
     let Loaded { config, warnings, .. } = match load_with_warnings(&sources) {
         Ok(loaded) => loaded,
         Err(errors) => {
@@ -125,7 +135,7 @@ fn serve(sources: Sources) -> ExitCode {
         tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENT_INTERVAL).build();
     let served = match runtime {
         Ok(runtime) => {
-            let served = runtime.block_on(run(config, passed, sources, logging.level, &manager));
+            let served = runtime.block_on(run(config, passed, sources, logging.level, &manager, has_demo));
             // What an operator has begun, as a backup, may still wait for a disk; a stop does not.
             runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
             served
@@ -142,6 +152,7 @@ async fn run(
     sources: Sources,
     level: LogLevel,
     manager: &Arc<ServiceManager>,
+    has_demo: bool,
 ) -> Result<ExitCode, Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
     let (store, recovered) = open_store(&config, manager).map_err(Failure::new)?;
@@ -191,8 +202,10 @@ async fn run(
     });
     let exporting = exporter.and_then(|exporter| export(&broker, exporter));
     watch_memory(&broker).map_err(|error| Failure::new(format!("memory cannot be watched: {error}")))?;
+    let invitation = has_demo.then(|| demo::invitation(&bound));
     for listener in bound {
         tracing::info!("listening on {}", describe(&listener));
+        let listener = if has_demo { listener.with_demo() } else { listener };
         tokio::spawn(net::serve(Arc::clone(&broker), listener, broker.draining()));
     }
     let who = match config.allows_anonymous() {
@@ -200,6 +213,9 @@ async fn run(
         false => "users may connect who authenticate",
     };
     tracing::info!("ready: {who}");
+    if let Some(invitation) = invitation {
+        say(&invitation);
+    }
     let report = tokio::spawn({
         let (manager, broker) = (Arc::clone(manager), Arc::clone(&broker));
         async move { manager.report(&broker).await }

@@ -1,8 +1,8 @@
 //! The README's commands work as written: they are taken from it, run, and held to what it says they do.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -60,6 +60,16 @@ impl Drop for Running {
     }
 }
 
+/// What a browser gets that opens this path.
+fn page(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker accepts");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("the request is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the answer is text, and ends");
+    answer
+}
+
 #[test]
 fn a_first_conversation() {
     let commands = commands();
@@ -77,6 +87,8 @@ fn a_first_conversation() {
     );
     let mut broker = Running::start(run, &["--set", &listener, "--set", "admin.bind="]);
     broker.await_log("ready");
+    let chat = page(port, "/demo/chat/");
+    assert!(chat.starts_with("HTTP/1.1 200 ") && chat.contains("<html"), "{chat}");
     let url = format!("ws://127.0.0.1:{port}/");
     // Nobody can see from outside when the listener has subscribed, so what is said is retained.
     let speaker = Running::start(speak, &["-u", &url, "-r"]).finish();

@@ -40,6 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("output", &[]),
     ("pace", &[]),
+    ("pages", &[]),
     ("process", &[]),
     ("random", &[]),
     ("line_budget", &["clock"]),
@@ -95,6 +96,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "message",
             "mqtt",
             "output",
+            "pages",
             "session",
             "stomp",
             "store",
@@ -114,6 +116,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "message",
             "metrics",
             "net",
+            "pages",
             "queue",
             "session",
             "store",
@@ -146,10 +149,11 @@ const PROTOCOL_LAYERS: &[&str] = &[
 ];
 
 /// Parts of the daemon, which is not the library.
-const OF_THE_DAEMON: [&str; 10] = [
+const OF_THE_DAEMON: [&str; 11] = [
     "failure",
     "config_command",
     "ctl",
+    "demo",
     "main",
     "manual",
     "passwd",

@@ -67,7 +67,7 @@ impl Admin {
     {
         let (head, body) = request.into_parts();
         if let Some(file) = dashboard::file_at(head.uri.path()) {
-            return file.answer(&head.method, &head.headers).await;
+            return dashboard::answer(file, &head.method, &head.headers).await;
         }
         let (route, mut call) = self.routes.find(&head.method, head.uri.path(), head.uri.query())?;
         match grant {

@@ -22,6 +22,8 @@ pub struct Bound {
     pub config: ListenerConfig,
     /// The TLS that it speaks, if it does; a reload changes it through this handle.
     pub tls: Option<Arc<LiveTls>>,
+    /// Whether the browser examples are served beside WebSockets.
+    pub(super) has_demo: bool,
     /// One, unless several sockets of one name were passed.
     pub(super) acceptors: Vec<Acceptor>,
 }
@@ -84,7 +86,7 @@ pub fn bind_or_take(config: ListenerConfig, passed: &mut Passed) -> Result<Bound
         Err(fault) => return Err(BindError::Tls { name: config.name.to_string(), fault }),
     };
     match try_bind(&config, passed) {
-        Ok(acceptors) => Ok(Bound { config, tls, acceptors }),
+        Ok(acceptors) => Ok(Bound { config, tls, has_demo: false, acceptors }),
         Err(error) => Err(BindError::Address { name: config.name.to_string(), bind: config.bind, error }),
     }
 }
@@ -130,6 +132,13 @@ fn bind_port(config: &ListenerConfig, address: SocketAddr) -> io::Result<TcpList
 }
 
 impl Bound {
+    /// Serves the browser examples at [`DEMO_PATH`](super::DEMO_PATH) as well, to everybody who reaches it; over WebSocket,
+    /// since others have no HTTP.
+    #[must_use]
+    pub fn with_demo(self) -> Self {
+        Self { has_demo: true, ..self }
+    }
+
     /// The next connection, as it comes.
     ///
     /// # Errors

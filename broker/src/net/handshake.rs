@@ -11,6 +11,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use tidewire_protocols::websocket::deflate::{Agreed, Policy, negotiate};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::demo::Page;
 use crate::counters::RefusalReason;
 
 /// Why a request is refused.
@@ -56,6 +57,12 @@ impl Refusal {
 pub trait Site {
     /// What is spoken there.
     type Subprotocol: Clone + Send;
+
+    /// What a request gets that asks for no WebSocket: a page, or why it gets none. `None` where it is to be told what is
+    /// served here; at most places there is nothing else.
+    fn page<B>(&self, _request: &Request<B>) -> Option<Result<Page, Refusal>> {
+        None
+    }
 
     /// Looks at the request as a whole, before anything else.
     ///
@@ -241,6 +248,6 @@ pub(super) fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Ite
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
 }
 
-fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+pub(super) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }

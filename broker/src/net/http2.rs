@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use super::Socket;
 use super::admission::Admission;
 use super::begun::{Begun, compression_policy};
+use super::demo::Reply;
 use super::handshake::{Agreement, Refusal, Site as _, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
 use super::site::ListenerSite;
@@ -58,7 +59,10 @@ pub(super) async fn serve(state: Arc<ListenerState>, socket: Socket, link: Arc<L
         carried: AtomicUsize::new(0),
         changed: Notify::new(),
     });
-    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(begin(&carrier, request))));
+    let service = service_fn(|request| {
+        let reply = begin(&carrier, request);
+        async { Ok::<_, Infallible>(reply.answer().await) }
+    });
     let mut serving = pin!(builder(limits).serve_connection(TokioIo::new(socket), service));
     let mut over = pin!(async {
         tokio::select! {
@@ -149,7 +153,7 @@ impl Drop for Carried {
 }
 
 /// Answers a request; a WebSocket that it begins is served by a task of its own.
-fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Reply {
     let version = request.version();
     let state = &carrier.state;
     let origin: Box<dyn Origin> = Box::new(match carrier.address {
@@ -165,16 +169,22 @@ fn begin(carrier: &Arc<Carrier>, request: Request<Incoming>) -> Response<Full<By
     let admission =
         Admission::new(&state.broker, &state.config, &link, carrier.address.map(|address| address.ip()));
     let policy = compression_policy(&state.broker, &state.config);
-    let site = ListenerSite { listener: &state.config, admission: &admission, policy };
-    match try_begin(carrier, &site, request) {
+    let has_demo = state.has_demo;
+    let site = ListenerSite { listener: &state.config, admission: &admission, policy, has_demo };
+    let begun = match site.page(&request) {
+        Some(Ok(page)) => return Reply::Page(page),
+        Some(Err(refused)) => Err(refused),
+        None => try_begin(carrier, &site, request),
+    };
+    match begun {
         Ok((begun, answer)) => {
             let (arrival, visit) = (admission.arrival(), admission.into_visit());
             tokio::spawn(begun.serve(link, listed, arrival, visit));
-            answer
+            Reply::Made(answer)
         }
         Err(refused) => {
             site.note_refusal(&refused);
-            refusal(refused, version)
+            Reply::Made(refusal(refused, version))
         }
     }
 }

@@ -30,8 +30,8 @@ const PULSE: Duration = Duration::from_secs(1);
 
 /// Accepts and serves connections until `stop` says so; those that are being served go on.
 pub async fn serve(broker: Arc<Broker>, bound: Bound, mut stop: watch::Receiver<bool>) {
-    let Bound { config, tls, acceptors } = bound;
-    let site = Arc::new(ListenerState::new(broker, config, tls));
+    let Bound { config, tls, has_demo, acceptors } = bound;
+    let site = Arc::new(ListenerState { has_demo, ..ListenerState::new(broker, config, tls) });
     let mut next = 0;
     let mut pulse = pin!(tokio::time::sleep(Duration::ZERO));
     loop {
@@ -77,13 +77,15 @@ pub(super) fn poll_accept(
 pub(super) struct ListenerState {
     pub(super) broker: Arc<Broker>,
     pub(super) config: ListenerConfig,
+    /// Whether the browser examples are served as well.
+    pub(super) has_demo: bool,
     tls: Option<Arc<LiveTls>>,
     served: AtomicUsize,
 }
 
 impl ListenerState {
     pub(super) fn new(broker: Arc<Broker>, config: ListenerConfig, tls: Option<Arc<LiveTls>>) -> Self {
-        Self { broker, config, tls, served: AtomicUsize::new(0) }
+        Self { broker, config, has_demo: false, tls, served: AtomicUsize::new(0) }
     }
 }
 
@@ -147,7 +149,8 @@ fn attend(site: &Arc<ListenerState>, raw: Raw) -> Attending {
     let site = Arc::clone(site);
     Attending::Opening(Box::pin(async move {
         let (broker, listener, tls) = (&site.broker, &site.config, site.tls.as_deref());
-        let opened = Opening { broker, listener, tls, link: &listed.link, refused }.open(raw).await;
+        let (link, has_demo) = (&listed.link, site.has_demo);
+        let opened = Opening { broker, listener, tls, link, has_demo, refused }.open(raw).await;
         let Opened { kind, visit } = opened?;
         match kind {
             OpenedKind::One(stream, protocol) => Some(listed.begin_serving(stream, protocol, visit, place)),

@@ -5,6 +5,7 @@ mod bearer;
 mod begun;
 mod bind;
 mod brief;
+mod demo;
 mod detect;
 mod first_bytes;
 mod forwarded;
@@ -26,6 +27,7 @@ mod web_socket;
 mod whence;
 
 pub use self::bind::{BindError, Bound, bind, bind_or_take};
+pub use self::demo::{PATH as DEMO_PATH, Page};
 pub use self::framing::Framing;
 pub use self::handshake::{Agreement, Granted, Refusal, Site, examine};
 pub use self::listener::{serve, serve_socket};

@@ -56,6 +56,8 @@ pub(super) struct Opening<'a> {
     pub(super) listener: &'a ListenerConfig,
     pub(super) tls: Option<&'a LiveTls>,
     pub(super) link: &'a Arc<Link>,
+    /// Whether the browser examples are served as well.
+    pub(super) has_demo: bool,
     /// Why there is no place for it, if there is none; it is told so.
     pub(super) refused: Option<Refusal>,
 }
@@ -236,7 +238,7 @@ impl Opening<'_> {
             return Err(Refused::Said);
         }
         let policy = compression_policy(self.broker, self.listener);
-        let site = ListenerSite { listener: self.listener, admission, policy };
+        let site = ListenerSite { listener: self.listener, admission, policy, has_demo: self.has_demo };
         let upgraded = upgrade(socket, &site, limits).await;
         let Upgraded { socket, agreement, unread } = upgraded.ok_or(Refused::Said)?;
         Ok(self.begun(admission).web_socket(socket, &agreement, &unread))

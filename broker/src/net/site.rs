@@ -7,6 +7,7 @@ use tidewire_protocols::websocket::deflate::Policy;
 
 use super::admission::Admission;
 use super::bearer::{is_token, token};
+use super::demo::{self, Page};
 use super::handshake::{Refusal, Site, only};
 use crate::config::{ListenerConfig, ProtocolName, is_loopback_host};
 
@@ -16,6 +17,8 @@ pub(super) struct ListenerSite<'a> {
     pub(super) admission: &'a Admission<'a>,
     /// What compression there may be.
     pub(super) policy: Option<Policy>,
+    /// Whether the browser examples are served as well.
+    pub(super) has_demo: bool,
 }
 
 impl ListenerSite<'_> {
@@ -49,6 +52,11 @@ impl ListenerSite<'_> {
 
 impl Site for ListenerSite<'_> {
     type Subprotocol = Subprotocol;
+
+    /// They are there whatever `paths` says, which is of WebSockets.
+    fn page<B>(&self, request: &Request<B>) -> Option<Result<Page, Refusal>> {
+        self.has_demo.then(|| demo::page(request)).flatten()
+    }
 
     fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         self.admission.enter_by(request.headers())?;

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 
+use super::demo::Reply;
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
 use super::{Socket, brief, http2};
 use crate::config::Limits;
@@ -67,17 +68,18 @@ async fn upgrade_by_hyper<S: Site>(
 ) -> Option<Upgraded<S::Subprotocol>> {
     let agreed = Arc::<Mutex<Option<Pending<S::Subprotocol>>>>::default();
     let service = service_fn(|mut request: Request<Incoming>| {
-        let answer = match examine(&request, site) {
-            Ok((agreement, answer)) => {
+        let granted = match site.page(&request) {
+            Some(page) => page.map(Reply::Page),
+            None => examine(&request, site).map(|(agreement, answer)| {
                 *agreed.lock() = Some((hyper::upgrade::on(&mut request), agreement));
-                answer
-            }
-            Err(refused) => {
-                site.note_refusal(&refused);
-                refusal(refused, request.version())
-            }
+                Reply::Made(answer)
+            }),
         };
-        std::future::ready(Ok::<_, Infallible>(answer))
+        let reply = granted.unwrap_or_else(|refused| {
+            site.note_refusal(&refused);
+            Reply::Made(refusal(refused, request.version()))
+        });
+        async { Ok::<_, Infallible>(reply.answer().await) }
     });
     // Not `keep_alive(false)`: it would add `close` to the Connection header of the 101, which some clients then do not
     // take for an upgrade. Refusals say `close` themselves.

@@ -6,5 +6,5 @@ mod papers;
 mod reload;
 mod renewal;
 mod rights;
-mod token;
+pub(crate) mod token;
 mod ways;

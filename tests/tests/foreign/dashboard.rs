@@ -1,11 +1,9 @@
 //! The dashboard in headless Chromium, used as an operator would: `tests/foreign/dashboard/` has what is done. Whatever the
 //! page says on the browser's console, and a request to anybody but the broker, fails each of them.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tidewire_tests::binary::binary;
 use tidewire_tests::daemon::Daemon;
@@ -132,33 +130,6 @@ fn the_token_is_asked_for_once() {
 #[test]
 fn every_view_is_accessible_in_both_colour_schemes_and_on_a_phone() {
     assert_eq!(Desk::open().play("accessibility"), json!({ "looked": 27, "found": [] }));
-}
-
-/// What is served is what was published, as `vendor/fetch` gets it.
-#[test]
-fn vendored_files_are_as_they_were_published() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../broker/src/admin/dashboard/vendor");
-    let list = std::fs::read_to_string(folder.join("SHA256SUMS")).expect("the list is there");
-    let mut listed: Vec<_> = list.lines().filter_map(|line| line.split_once("  ")).collect();
-    for (digest, name) in &listed {
-        let bytes = std::fs::read(folder.join(name)).expect("a file that is listed is there");
-        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(found, *digest, "{name}");
-    }
-    listed.sort_unstable_by_key(|(_, name)| *name);
-    let mut there = Vec::new();
-    for package in std::fs::read_dir(&folder).expect("the folder is there") {
-        let package = package.expect("its entries can be read");
-        if package.path().is_dir() {
-            let files = std::fs::read_dir(package.path()).expect("a package can be listed");
-            let name = |file: std::fs::DirEntry| {
-                format!("{}/{}", package.file_name().display(), file.file_name().display())
-            };
-            there.extend(files.map(|file| name(file.expect("its entries can be read"))));
-        }
-    }
-    there.sort_unstable();
-    assert_eq!(there, listed.iter().map(|(_, name)| *name).collect::<Vec<_>>(), "all files are listed");
 }
 
 const CONFIGURATION: &str = r#"

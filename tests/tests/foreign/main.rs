@@ -9,7 +9,9 @@
 //! * `features`: every feature that a client has, each library by a script of its own;
 //! * `web`: clients and headless Chromium by ws and wss, compressed and not, and through nginx and HAProxy;
 //! * `dashboard`: an operator uses the page of the admin listener, in headless Chromium;
-//! * `auth`: clients prove who they are in every way that they have, renew themselves, and lose what they may not have.
+//! * `examples`: people use the browser examples, in headless Chromium, while the broker is killed and started again;
+//! * `auth`: clients prove who they are in every way that they have, renew themselves, and lose what they may not have;
+//! * `snippets`: the programs of docs/clients.md do what those say, through a restart of the broker.
 //!
 //! Needed beforehand: `tests/foreign/install` and `cargo build --release`. `TIDEWIRE_BIN` names another binary.
 
@@ -20,11 +22,13 @@ mod broker;
 mod client;
 mod dashboard;
 mod driver;
+mod examples;
 mod features;
 mod matrix;
 mod message_space;
 mod mosquitto;
 mod own;
 mod peer;
+mod snippets;
 mod stage;
 mod web;

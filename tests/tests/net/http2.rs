@@ -36,7 +36,7 @@ async fn begin(change: impl FnOnce(&mut ListenerConfig)) -> (Site, SendRequest<B
 }
 
 /// Waits until the broker's settings have come.
-async fn extended(requests: SendRequest<Bytes>) -> SendRequest<Bytes> {
+pub(crate) async fn extended(requests: SendRequest<Bytes>) -> SendRequest<Bytes> {
     let mut requests = requests.ready().await.expect("the connection is there");
     while !requests.is_extended_connect_protocol_enabled() {
         tokio::task::yield_now().await;

@@ -11,6 +11,7 @@ mod certificates;
 mod check;
 mod client;
 mod client_certificates;
+mod demo;
 mod forwarded;
 mod http2;
 mod limits;

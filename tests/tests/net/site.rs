@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidewire::broker::Broker;
 use tidewire::config::{Config, ListenerConfig, ProtocolName, Transport};
-use tidewire::net::{bind, serve};
+use tidewire::net::{Bound, bind, serve};
 use tidewire::tls::{LiveTls, TlsSettings};
 use tidewire_tests::log::Log;
 use tidewire_tests::world::broker_of;
@@ -46,11 +46,20 @@ impl Site {
 
     /// The same with some settings changed.
     pub(crate) fn serve_with(listener: ListenerConfig, change: impl FnOnce(&mut Config)) -> Self {
+        Self::serve_bound(bind(listener).expect("the address is free, and the files are right"), change)
+    }
+
+    /// The browser examples as well.
+    pub(crate) fn serve_demo(listener: ListenerConfig) -> Self {
+        let bound = bind(listener).expect("the address is free, and the files are right");
+        Self::serve_bound(bound.with_demo(), |_| ())
+    }
+
+    fn serve_bound(bound: Bound, change: impl FnOnce(&mut Config)) -> Self {
         let log = Log::begin();
         let mut config = Config::default();
         change(&mut config);
         let broker = Arc::new(broker_of(config));
-        let bound = bind(listener).expect("the address is free, and the files are right");
         let (address, tls) = (bound.address(), bound.tls.clone());
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(Arc::clone(&broker), bound, stopped));
