@@ -8,12 +8,12 @@ use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{Request, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
+use tidewire_tests::authority::{Authority, Folder};
 use tidewire_tests::binary::{WITHOUT_ADMIN, binary};
 use tidewire_tests::daemon::{Daemon, address};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::authority::{Authority, Folder};
 use crate::client::{Carrier, Client, PATIENCE, asks, connects_stomp, request};
 use crate::http2::extended;
 use crate::site::{Site, over_tls, ws};
