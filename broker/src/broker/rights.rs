@@ -105,7 +105,7 @@ impl Broker {
                 is_repeat: false,
                 origin: None,
             };
-            self.offer_once(turn, session, &publication, options, CommitId::NONE);
+            self.offer_once(turn, session, &publication, &options, CommitId::NONE);
         }
     }
 }

@@ -44,7 +44,7 @@ impl Broker {
                 let Some(mut options) = options_of_member(group, publication, member) else { continue };
                 self.record_queued(turn, &member.session, publication, &mut options);
                 let commit = turn.apply()?;
-                if self.offer_once(turn, &member.session, publication, options, commit).is_taken() {
+                if self.offer_once(turn, &member.session, publication, &options, commit).is_taken() {
                     return Ok(true);
                 }
             }

@@ -35,7 +35,7 @@ impl Broker {
         for (message, qos) in observed.into_iter().flatten() {
             self.traces.note_message(turn.now, Happened::Out, session, &message.publication(), qos);
         }
-        turn.tally.sent[protocol_of(session) as usize].merge(&sent);
+        turn.tally.note_all_sent(protocol_of(session), &sent);
         turn.tally.expired += expired;
         let mut undone = Vec::new();
         if !taken.is_empty() {

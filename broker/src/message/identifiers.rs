@@ -24,6 +24,7 @@ impl Identifiers {
 impl Deref for Identifiers {
     type Target = [NonZeroU32];
 
+    #[inline]
     fn deref(&self) -> &[NonZeroU32] {
         self.0.as_deref().unwrap_or_default()
     }

@@ -73,7 +73,9 @@ impl Context<'_, '_, '_> {
         match settled {
             Settled::Now { sequence, of_queue } => {
                 self.record_settled(sequence, SettledState::Done);
-                for_queues.extend(of_queue.map(|delivery| ForQueue { delivery, reason }));
+                if let Some(delivery) = of_queue {
+                    for_queues.push(ForQueue { delivery, reason });
+                }
                 Ok(())
             }
             // The answer to something sent on an earlier connection, or a repeat: nothing is owed for it.

@@ -43,15 +43,18 @@ enum Waiting {
 }
 
 impl Backlog {
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.head.len() + self.rest.len() + self.more
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.head.is_empty() && self.rest.is_empty()
     }
 
     /// Bytes of all messages, absent ones included.
+    #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -38,6 +38,7 @@ pub struct DeliveryOptions {
 
 impl DeliveryOptions {
     /// Whether a work queue has to hear what became of it.
+    #[inline]
     pub fn is_of_queue(&self) -> bool {
         self.claim.is_some() || self.origin.is_some()
     }

@@ -79,16 +79,19 @@ impl Outbox {
     }
 
     /// Whether a message may pass straight into the ready bytes: nothing waits before it, and there is room.
+    #[inline]
     pub fn is_passable(&self) -> bool {
         self.backlog.is_empty() && self.ready.len() < READY_BYTES_MAX
     }
 
     /// Messages in the backlog.
+    #[inline]
     pub fn waiting_messages(&self) -> usize {
         self.backlog.len()
     }
 
     /// Bytes of the messages in the backlog, those included that only the store holds.
+    #[inline]
     pub fn waiting_bytes(&self) -> usize {
         self.backlog.bytes()
     }
@@ -99,6 +102,7 @@ impl Outbox {
     }
 
     /// The same, where a message with such a payload is about to be appended.
+    #[inline]
     pub fn ready_for(&mut self, payload_bytes: usize) -> &mut Output {
         if payload_bytes >= LARGE_BYTES_MIN && self.ready.is_empty() {
             self.ready.bytes.reserve(self.usual);
@@ -250,10 +254,17 @@ impl Outbox {
     }
 
     /// A stored delivery ended without an acknowledgement: dropped, expired, or too large. 0 is none that is stored.
+    #[inline]
     pub fn note_settled(&mut self, sequence: u64) {
         if sequence > 0 {
             self.settled.push(sequence);
         }
+    }
+
+    /// Whether deliveries have ended so.
+    #[inline]
+    pub fn has_settled(&self) -> bool {
+        !self.settled.is_empty()
     }
 
     /// Takes the places of deliveries that have ended so, for the store.

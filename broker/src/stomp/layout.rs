@@ -105,7 +105,7 @@ impl Layout {
         let encode = || {
             let mut bytes = BytesMut::new();
             encode(&mut bytes);
-            Encoded { bytes: bytes.into() }
+            Encoded { bytes: bytes.into(), own_at: 0 }
         };
         publication.encoded(key, encode, |shared| out.put_slice(&shared.bytes));
     }
