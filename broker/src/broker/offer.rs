@@ -60,7 +60,7 @@ impl Broker {
         options: &DeliveryOptions,
         offered: Offered,
     ) -> Result<(), StoreError> {
-        let is_taken = match &options.share {
+        let is_taken = match options.share() {
             Some(share) => self.offer_to_others(turn, session, publication, share)?,
             None => false,
         };
@@ -134,15 +134,10 @@ impl Broker {
 #[inline]
 pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<DeliveryOptions> {
     target.with_terms_for(publication.publisher, |terms| DeliveryOptions {
-        qos: publication.qos.min(terms.qos),
         retain: publication.retain && terms.retain_as_published,
         identifiers: terms.identifiers.clone(),
         local: target.local,
-        sequence: 0,
-        share: None,
-        claim: None,
-        is_repeat: false,
-        origin: None,
+        ..DeliveryOptions::new(publication.qos.min(terms.qos))
     })
 }
 

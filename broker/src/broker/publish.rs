@@ -273,7 +273,7 @@ impl Broker {
                 qos: options.qos,
                 retain: options.retain,
                 identifiers: options.identifiers.clone(),
-                share: options.share.clone(),
+                share: options.share().cloned(),
                 origin: None,
             },
         });

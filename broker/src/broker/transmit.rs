@@ -68,8 +68,8 @@ impl Broker {
     /// Messages that were taken from their queues are there again: the store knows nothing of it.
     fn undo_taking(&self, turn: &mut Turn<'_>, taken: Vec<Delivery>) {
         for Delivery { message, options, .. } in taken {
-            if let Some(origin) = options.origin {
-                self.replace(turn, &message, &origin, origin.deliveries - 1);
+            if let Some(origin) = options.origin() {
+                self.replace(turn, &message, origin, origin.deliveries - 1);
             }
         }
     }

@@ -122,10 +122,10 @@ impl Context<'_, '_, '_> {
 
     fn settle_with_queue(&mut self, ForQueue { delivery, reason }: ForQueue) {
         let (message, options) = *delivery;
-        if let Some(origin) = options.origin.as_ref().filter(|_| reason.is_error()) {
+        if let Some(origin) = options.origin().filter(|_| reason.is_error()) {
             self.broker.return_taken(self.turn, &message, origin, Some(DeadReason::Rejected));
         }
-        let Some(claim) = options.claim.clone() else { return };
+        let Some(claim) = options.claim().cloned() else { return };
         if reason.is_error() {
             self.broker.put_back(self.turn, vec![(message, options)], Some(DeadReason::Rejected));
         } else {

@@ -329,7 +329,7 @@ impl Deliver for MqttDeliver {
             InflightState::Released => None,
         });
         let is_for_others = |options: &DeliveryOptions| {
-            options.is_of_queue() || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
+            options.is_of_queue() || (options.share().is_some() && options.qos == Qos::AtLeastOnce)
         };
         sent.filter(|(_, options)| is_for_others(options)).collect()
     }
@@ -337,7 +337,7 @@ impl Deliver for MqttDeliver {
     /// QoS 1 is at least once, so another consumer may have it at once. QoS 2 waits for this client, which may have it
     /// already.
     fn release(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
-        let is_released = |step: &Step| step.options.claim.is_some() && step.options.qos == Qos::AtLeastOnce;
+        let is_released = |step: &Step| step.options.claim().is_some() && step.options.qos == Qos::AtLeastOnce;
         let released = self.inflight.iter_mut().filter(|(_, step)| is_released(step));
         let released: Vec<_> = released.map(|(packet_id, _)| packet_id).collect();
         let settled = released.into_iter().filter_map(|packet_id| self.inflight.settle(packet_id));

@@ -69,7 +69,7 @@ impl Backlog {
 
     /// Whether one of those in memory was taken from a work queue.
     pub(super) fn has_taken(&self) -> bool {
-        self.head.iter().any(|delivery| delivery.options.origin.is_some())
+        self.head.iter().any(|delivery| delivery.options.origin().is_some())
     }
 
     /// Adds a delivery. The store's message suffices where nobody is there to take it, or many are before it.
@@ -290,17 +290,8 @@ mod tests {
 
     /// QoS 1 and stored; QoS 0 where `sequence` is 0.
     fn stored(sequence: u64) -> Delivery {
-        let options = DeliveryOptions {
-            qos: if sequence > 0 { Qos::AtLeastOnce } else { Qos::AtMostOnce },
-            retain: false,
-            identifiers: Identifiers::new(),
-            local: 0,
-            sequence,
-            share: None,
-            claim: None,
-            is_repeat: false,
-            origin: None,
-        };
+        let qos = if sequence > 0 { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+        let options = DeliveryOptions { sequence, ..DeliveryOptions::new(qos) };
         Delivery { message: message(sequence), options, commit: CommitId::NONE }
     }
 

@@ -210,7 +210,6 @@ mod tests {
 
     use super::*;
     use crate::message::{Publication, Qos, SessionId};
-    use crate::session::Identifiers;
 
     fn message() -> Arc<Message> {
         let topic = TopicName::parse("t").unwrap();
@@ -218,18 +217,27 @@ mod tests {
     }
 
     fn options() -> DeliveryOptions {
-        let identifiers = Identifiers::new();
-        DeliveryOptions {
-            qos: Qos::AtLeastOnce,
-            retain: false,
-            identifiers,
-            local: 0,
-            sequence: 0,
-            share: None,
-            claim: None,
-            is_repeat: false,
-            origin: None,
+        DeliveryOptions::new(Qos::AtLeastOnce)
+    }
+
+    /// Each message of QoS 1 and 2 that waits for its acknowledgement has one, and is met twice: it is to be one line of
+    /// the cache.
+    #[test]
+    fn a_place_in_the_window_is_small() {
+        let size = size_of::<Option<Step>>();
+        assert!(size <= 64, "{size} bytes");
+    }
+
+    #[test]
+    fn what_is_not_meant_stays() {
+        let mut inflight = Inflight::new();
+        let ids: Vec<_> = (1..=3).map(|number| inflight.push(number, message(), options())).collect();
+        assert_eq!(inflight.settle_if(ids[0], |_| false).err(), Some(Unsettled::NotMeant));
+        for id in [ids[1], ids[0], ids[2]] {
+            assert!(inflight.settle_if(id, |_| true).is_ok());
+            assert_eq!(inflight.settle_if(id, |_| true).err(), Some(Unsettled::Unknown));
         }
+        assert!(inflight.is_empty() && inflight.slots.is_empty());
     }
 
     #[test]

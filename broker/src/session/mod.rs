@@ -36,7 +36,9 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 pub use self::absent::{AbsentDelivery, chunk};
-pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Guard, Identifiers, Place};
+pub use self::deliver::{
+    Claim, Deliver, Delivered, Delivery, DeliveryOptions, Guard, Identifiers, Place, Tie,
+};
 pub use self::dormant::Dormant;
 pub use self::feed::{Feed, Pulled, Source};
 pub use self::inflight::{Inflight, InflightState, Step, Unsettled};

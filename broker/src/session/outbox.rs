@@ -237,7 +237,7 @@ impl Outbox {
                         self.remove(position);
                         continue;
                     }
-                    Delivered::Denied if next.options.share.is_some() => {
+                    Delivered::Denied if next.options.share().is_some() => {
                         if let Some(Delivery { message, options, .. }) = self.remove(position) {
                             self.denied.push((message, options));
                         }
@@ -333,7 +333,7 @@ mod tests {
     use super::*;
     use crate::clock::Now;
     use crate::message::{Publication, SessionId};
-    use crate::session::{DeliveryOptions, Identifiers};
+    use crate::session::DeliveryOptions;
 
     /// Subscription 1 is closed until it is opened; all others are open.
     #[derive(Default)]
@@ -370,17 +370,7 @@ mod tests {
 
     fn delivery(local: u32) -> Delivery {
         let publication = Publication::new(TopicName::parse("t").unwrap(), b"x", SessionId::BROKER);
-        let options = DeliveryOptions {
-            qos: Qos::AtLeastOnce,
-            retain: false,
-            identifiers: Identifiers::new(),
-            local,
-            sequence: 0,
-            share: None,
-            claim: None,
-            is_repeat: false,
-            origin: None,
-        };
+        let options = DeliveryOptions { local, ..DeliveryOptions::new(Qos::AtLeastOnce) };
         Delivery { message: std::sync::Arc::clone(publication.keep()), options, commit: CommitId::NONE }
     }
 

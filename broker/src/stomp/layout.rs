@@ -58,7 +58,7 @@ impl Layout {
             encode_number(serial, out);
             out.put_u8(b'\n');
         }
-        if let Some(claim) = options.claim.as_ref().filter(|claim| claim.deliveries > 1) {
+        if let Some(claim) = options.claim().filter(|claim| claim.deliveries > 1) {
             encode_header(self.version, "redelivered", "true", out);
             encode_header_number("delivery-count", claim.deliveries.into(), out);
         }
