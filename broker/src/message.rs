@@ -162,6 +162,7 @@ impl<'a> Publication<'a> {
         }
     }
 
+    #[inline]
     fn make(&self) -> Message {
         Message::of(&MessageParts {
             topic: self.topic,
@@ -176,7 +177,8 @@ impl<'a> Publication<'a> {
 
     /// Whether the payload is UTF-8; looked at once, however many ask.
     pub fn payload_is_utf8(&self) -> bool {
-        *self.is_utf8.get_or_init(|| std::str::from_utf8(self.payload).is_ok())
+        // ASCII is what most is, and is seen sixteen bytes at a time.
+        *self.is_utf8.get_or_init(|| self.payload.is_ascii() || std::str::from_utf8(self.payload).is_ok())
     }
 
     /// Says that the payload is UTF-8: it came as text, which has been looked at.

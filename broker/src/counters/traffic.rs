@@ -109,7 +109,9 @@ impl Tally {
         if !sent.has_any {
             return;
         }
-        for (qos, amount) in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce].into_iter().zip(sent.amounts) {
+        for (qos, amount) in
+            [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce].into_iter().zip(sent.amounts)
+        {
             self.note(lane(Direction::Sent, protocol, qos), amount);
         }
     }

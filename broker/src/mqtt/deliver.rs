@@ -206,15 +206,11 @@ impl MqttDeliver {
             let _ = self.sequence.compare_exchange(number, number - 1, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
-
 }
 
 /// The delivery, where a work queue has to hear of it.
 #[inline]
-fn of_queue(
-    state: InflightState,
-    options: DeliveryOptions,
-) -> Option<Box<(Arc<Message>, DeliveryOptions)>> {
+fn of_queue(state: InflightState, options: DeliveryOptions) -> Option<Box<(Arc<Message>, DeliveryOptions)>> {
     match state {
         InflightState::Sent(message) if options.is_of_queue() => Some(Box::new((message, options))),
         InflightState::Sent(_) | InflightState::Released => None,
@@ -337,7 +333,8 @@ impl Deliver for MqttDeliver {
     /// QoS 1 is at least once, so another consumer may have it at once. QoS 2 waits for this client, which may have it
     /// already.
     fn release(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
-        let is_released = |step: &Step| step.options.claim().is_some() && step.options.qos == Qos::AtLeastOnce;
+        let is_released =
+            |step: &Step| step.options.claim().is_some() && step.options.qos == Qos::AtLeastOnce;
         let released = self.inflight.iter_mut().filter(|(_, step)| is_released(step));
         let released: Vec<_> = released.map(|(packet_id, _)| packet_id).collect();
         let settled = released.into_iter().filter_map(|packet_id| self.inflight.settle(packet_id));

@@ -111,11 +111,7 @@ impl Mqtt {
     }
 
     #[inline(never)]
-    fn take_plain_acks(
-        &mut self,
-        turn: &mut Turn<'_>,
-        input: &[u8],
-    ) -> Option<(usize, Result<(), Refusal>)> {
+    fn take_plain_acks(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> Option<(usize, Result<(), Refusal>)> {
         let State::Connected(client) = &mut self.state else { return None };
         turn.next_packet();
         let (broker, config, link, replies) = (&self.broker, &self.config, &self.link, &mut self.replies);

@@ -239,10 +239,7 @@ fn read_properties(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Res
 }
 
 #[inline(never)]
-fn read_each_property(
-    publish: &Publish<'_>,
-    attributes: &mut AttributesBuf,
-) -> Result<Particulars, Refusal> {
+fn read_each_property(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Result<Particulars, Refusal> {
     let mut particulars = Particulars::default();
     for property in publish.properties.iter() {
         match property {
