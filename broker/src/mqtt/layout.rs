@@ -116,6 +116,7 @@ impl Layout<'_> {
         publication.expires_at.is_none() && self.aliased == Aliased::No && self.options.identifiers.is_empty()
     }
 
+    #[inline]
     fn sizes(&self, now: Now, publication: &Publication<'_>) -> Sizes {
         let topic = 2 + self.topic(publication).len();
         let packet_id = if self.options.qos == Qos::AtMostOnce { 0 } else { 2 };

@@ -35,7 +35,7 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
-    #[inline]
+    #[inline(always)]
     pub(in crate::mqtt) fn decode(version: Version, flags: u8, body: &'a [u8]) -> Body<Self> {
         let dup = flags & DUP != 0;
         // [MQTT-3.3.1-4]
