@@ -28,7 +28,9 @@ use tidewire::memory::{self, Ceiling, Process, Usage as _};
 use tidewire::net;
 use tidewire::service_manager::{Environment, ServiceManager};
 use tidewire::store::{DiskStore, MemoryStore, OpenError, Recovered, Store};
+use tidewire::telemetry::Exporter;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use self::failure::Failure;
 use self::reload::Reload;
@@ -144,6 +146,9 @@ async fn run(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tidewire starts");
     let (store, recovered) = open_store(&config, manager).map_err(Failure::new)?;
     let gate = config.authority().map_err(Failure::configuration)?;
+    let exporter = config.telemetry.exporter();
+    let exporter =
+        exporter.map_err(|(key, text)| Failure::configuration(format!("telemetry.{key}: {text}")))?;
     let broker = Arc::new(Broker::new(config, gate.clone(), store, Clock::system()));
     manager.recovering("sessions, subscriptions and queues");
     broker.restore(recovered);
@@ -175,6 +180,7 @@ async fn run(
         let broker = Arc::clone(&broker);
         async move { broker.run_schedule().await }
     });
+    let exporting = exporter.and_then(|exporter| export(&broker, exporter));
     watch_memory(&broker).map_err(|error| Failure::new(format!("memory cannot be watched: {error}")))?;
     for listener in bound {
         tracing::info!("listening on {}", describe(&listener));
@@ -206,7 +212,14 @@ async fn run(
         task.abort();
         let _ = task.await;
     }
-    Ok(stop::flush(flushed_by, &broker, manager, &mut signals).await)
+    Ok(stop::flush(flushed_by, &broker, exporting, manager, &mut signals).await)
+}
+
+/// Has spans brought to the collector that is configured.
+fn export(broker: &Broker, exporter: Exporter) -> Option<JoinHandle<()>> {
+    let telemetry = Arc::clone(broker.telemetry.as_ref()?);
+    tracing::info!("spans go to {}", exporter.uri());
+    Some(tokio::spawn(exporter.run(telemetry)))
 }
 
 /// Sees to it that the process stays within the memory that it may have, if there is such a bound. It has a thread of its

@@ -16,6 +16,7 @@ pub use self::heads::Heads;
 pub use self::identifiers::Identifiers;
 pub use self::kept::{Message, MessageParts};
 use crate::clock::Now;
+use crate::spans::Recording;
 
 /// What the topic names of work queues begin with: `$queue/orders` is the queue `orders`.
 pub const QUEUE_PREFIX: &str = "$queue/";
@@ -119,6 +120,8 @@ pub struct Publication<'a> {
     pub publisher: SessionId,
     /// Where what is the same of all its publisher's messages is remembered as it is written: all but the payload.
     pub heads: Option<&'a Heads>,
+    /// Where it is noted what becomes of it, if its publish is recorded as a trace.
+    pub recording: Option<&'a Recording>,
     fan_out: Cell<bool>,
     is_utf8: OnceCell<bool>,
     kept: OnceCell<Arc<Message>>,
@@ -139,11 +142,26 @@ impl<'a> Publication<'a> {
             expires_at: None,
             publisher,
             heads: None,
+            recording: None,
             fan_out: Cell::new(false),
             is_utf8: OnceCell::new(),
             kept: OnceCell::new(),
             encoded: RefCell::new(Vec::new()),
             deflated: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The same message, whose publish is recorded there, with these attributes instead of its own. Nothing that was made of
+    /// it goes with it.
+    pub fn recorded_by(&self, recording: &'a Recording, attributes: Attributes<'a>) -> Self {
+        Self {
+            attributes,
+            qos: self.qos,
+            retain: self.retain,
+            expires_at: self.expires_at,
+            recording: Some(recording),
+            is_utf8: self.is_utf8.clone(),
+            ..Self::new(self.topic, self.payload, self.publisher)
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   SIGTERM SIGINT SIGUSR2 ──▶ nobody is let in ──▶ clients are told, and go ──▶ the store is flushed ──▶ the end
-//!                              /readyz: 503         over shutdown.spread         all within shutdown.timeout
+//!                              /readyz: 503         over shutdown.spread         spans are exported
+//!                                                                               all within shutdown.timeout
 //! ```
 //!
 //! SIGUSR2 says that the broker is to be back soon: a unit has it as its `RestartKillSignal=`. A second signal stops at once.
@@ -15,6 +16,7 @@ use tidewire::broker::{Broker, Drain};
 use tidewire::service_manager::ServiceManager;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// The part of the timeout that is kept for the flush: one in so many.
 const FLUSH_SHARE: u32 = 10;
@@ -100,16 +102,28 @@ pub(crate) async fn drain(
     flushed_by
 }
 
-/// Flushes what is stored, once nothing changes it any more.
+/// Flushes what is stored, once nothing changes it any more, and lets `exporting` bring away what spans there are.
 pub(crate) async fn flush(
     flushed_by: Instant,
     broker: &Arc<Broker>,
+    exporting: Option<JoinHandle<()>>,
     manager: &ServiceManager,
     signals: &mut Signals,
 ) -> ExitCode {
     manager.flushing();
+    if let Some(telemetry) = &broker.telemetry {
+        telemetry.finish();
+    }
+    let flushed = async {
+        let is_flushed = tokio::time::timeout_at(flushed_by.into(), close_store(broker)).await;
+        if let Some(exporting) = exporting {
+            // Messages are what counts: a collector that is too slow changes nothing of how this ended.
+            let _ = tokio::time::timeout_at(flushed_by.into(), exporting).await;
+        }
+        is_flushed
+    };
     tokio::select! {
-        is_flushed = tokio::time::timeout_at(flushed_by.into(), close_store(broker)) => match is_flushed {
+        is_flushed = flushed => match is_flushed {
             Ok(true) => {
                 tracing::info!("stopped");
                 ExitCode::SUCCESS

@@ -14,6 +14,7 @@ pub mod peer;
 pub mod power;
 pub mod random;
 pub mod records;
+pub mod server;
 pub mod settings;
 pub mod small_disk;
 pub mod stomp;

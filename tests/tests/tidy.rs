@@ -30,10 +30,11 @@ const PROTOCOLS_DEPENDENCIES: [&str; 9] =
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.
 const LAYERS: &[(&str, &[&str])] = &[
     ("address", &[]),
-    ("auth", &["excerpt"]),
+    ("auth", &["excerpt", "fetch"]),
     ("clock", &[]),
     ("counters", &["message"]),
     ("excerpt", &[]),
+    ("fetch", &[]),
     ("keyed_list", &[]),
     ("memory", &[]),
     ("output", &[]),
@@ -41,7 +42,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("process", &[]),
     ("random", &[]),
     ("line_budget", &["clock"]),
-    ("message", &["clock"]),
+    ("spans", &["clock", "random"]),
+    ("message", &["clock", "spans"]),
+    ("telemetry", &["clock", "counters", "fetch", "message", "random", "spans"]),
     ("store", &["counters", "message"]),
     ("session", &["address", "clock", "counters", "keyed_list", "message", "output", "store"]),
     ("router", &["clock", "counters", "keyed_list", "message", "session"]),
@@ -50,7 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("turn", &["clock", "counters", "router", "session", "store"]),
     ("replies", &["output", "store"]),
     ("tls", &[]),
-    ("config", &["auth", "excerpt", "message", "queue", "session", "store", "tls"]),
+    ("config", &["auth", "excerpt", "fetch", "message", "queue", "session", "store", "telemetry", "tls"]),
     ("logging", &["config"]),
     (
         "broker",
@@ -68,7 +71,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "router",
             "selection",
             "session",
+            "spans",
             "store",
+            "telemetry",
             "turn",
         ],
     ),
@@ -95,7 +100,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "turn",
         ],
     ),
-    ("metrics", &["broker", "counters", "message", "process", "store"]),
+    ("metrics", &["broker", "counters", "message", "process", "store", "telemetry"]),
     (
         "admin",
         &[

@@ -27,7 +27,8 @@ use tokio::time::Instant;
 use super::acl::Acl;
 use super::jwt::is_name;
 use super::verifier::{KEY_BYTES, hmac};
-use super::{Claims, Credentials, Denial, Fetch, FetchError, Method, Vouched};
+use super::{Claims, Credentials, Denial, Method, Vouched};
+use crate::fetch::{Fetch, FetchError};
 
 /// Questions that may be on their way at once; who comes then is told that the broker is busy.
 const QUESTIONS_MAX: usize = 256;

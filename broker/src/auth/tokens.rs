@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::acl::Acl;
 use super::jwt::{self, Keys, Refused, Rules, Verifier};
-use super::{Check, Claims, Denial, Fetch, Method, Vouched};
+use super::{Check, Claims, Denial, Method, Vouched};
+use crate::fetch::Fetch;
 
 /// Published keys are not fetched again sooner than so, however many tokens come that are signed by a key nobody knows.
 const PAUSE: Duration = Duration::from_secs(10);

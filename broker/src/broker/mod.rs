@@ -30,6 +30,7 @@ mod sweep;
 mod sys;
 mod taken;
 mod trace;
+mod traced;
 mod transmit;
 mod visitors;
 
@@ -69,6 +70,7 @@ use crate::queue::Queues;
 use crate::router::{Retained, Router};
 use crate::session::{Link, Origin, Registry, Schedule};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use crate::turn::Turn;
 
 /// Entries of the schedule that one turn handles: ends of sessions and delayed wills. What more is due waits for the
@@ -96,6 +98,8 @@ pub struct Broker {
     pub memory: Memory,
     /// Who watches what happens.
     pub traces: Arc<Traces>,
+    /// What publishes are recorded for a collector; `None`: there is none.
+    pub telemetry: Option<Arc<Telemetry>>,
     orders: Orders,
     store: Arc<dyn Store>,
     router: Router,
@@ -123,6 +127,7 @@ impl Broker {
             arrivals: Arrivals::new(rate, burst, clock.clone()),
             bans: Bans::new(limits),
             memory: Memory::default(),
+            telemetry: config.telemetry.extent().map(Telemetry::new).map(Arc::new),
             config: Live::new(config),
             clock,
             authority,

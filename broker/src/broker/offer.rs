@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::share::choose_member;
+use super::traced::note_offer;
 use super::{Broker, Happened};
 use crate::counters::Protocol;
 use crate::message::{Publication, Qos};
@@ -82,12 +83,16 @@ impl Broker {
         if session.is_durable_subscription() {
             return self.offer_to_queue(turn, session, publication);
         }
+        let recording = publication.recording.map(|recording| (recording, recording.moment()));
         let mut state = session.lock();
         let is_persistent = session.is_persistent();
         let offered = state.offer(turn.now, publication, options, is_persistent, commit, turn.durable());
         record_settled(turn, session, &mut state);
         if turn.is_observed() {
             self.show_offered(turn, session, publication, options.qos, offered);
+        }
+        if let Some((recording, began_ns)) = recording {
+            note_offer(recording, began_ns, session, options.qos, offered);
         }
         match offered {
             Offered::Sent => {

@@ -148,14 +148,14 @@ impl Broker {
 
     pub(super) fn matches(&self, publication: &Publication<'_>) -> Arc<MatchSet> {
         let matches = self.router.matches(publication.topic);
-        expect_fan_out(publication, &matches);
+        note_receivers(publication, &matches);
         matches
     }
 
     #[inline]
     fn matches_after<'l>(&self, last: &'l mut LastMatch, publication: &Publication<'_>) -> &'l MatchSet {
         let matches = self.router.matches_after(last, publication.topic);
-        expect_fan_out(publication, matches);
+        note_receivers(publication, matches);
         matches
     }
 
@@ -301,8 +301,12 @@ impl Broker {
 }
 
 #[inline]
-fn expect_fan_out(publication: &Publication<'_>, matches: &MatchSet) {
-    if matches.targets.len() + matches.groups.len() > 1 {
+fn note_receivers(publication: &Publication<'_>, matches: &MatchSet) {
+    let receivers = matches.targets.len() + matches.groups.len();
+    if receivers > 1 {
         publication.expect_fan_out();
+    }
+    if let Some(recording) = publication.recording {
+        recording.note_receivers(receivers);
     }
 }

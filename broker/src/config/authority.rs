@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Config, ConfigError, CredentialSource};
 use crate::auth::acl::{Acl, AclError};
-use crate::auth::{Fetch, Gate, Hashing, PasswordFile, Policy, Published, ScramUsers, Service, Tokens};
+use crate::auth::{Gate, Hashing, PasswordFile, Policy, Published, ScramUsers, Service, Tokens};
+use crate::fetch::Fetch;
 
 /// How long fetching published keys may take.
 const KEYS_TIMEOUT: Duration = Duration::from_secs(5);

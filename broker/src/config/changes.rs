@@ -55,6 +55,7 @@ impl Config {
             config.admin.token_file.clone_from(&running.admin.token_file);
         }
         config.log.format = running.log.format;
+        config.telemetry = running.telemetry.clone();
         config.sys = running.sys.clone();
         config.listeners.clone_from(&running.listeners);
         for listener in &mut config.listeners {
@@ -86,6 +87,9 @@ impl Config {
 
 /// Settings that name files, besides those whose names end in `_file`.
 const FILES: [&str; 5] = ["cert", "key", "client_ca", "crl", "keys"];
+
+/// Settings whose files are read when the broker starts, and by no reload.
+const READ_AT_THE_START: &str = "telemetry.";
 
 /// A configuration with what its files have held: by that a reload tells what has changed.
 #[derive(Clone, Debug)]
@@ -125,7 +129,7 @@ impl Snapshot {
                     old: path.clone(),
                     new: path,
                     is_content: true,
-                    takes_restart: false,
+                    takes_restart: key.starts_with(READ_AT_THE_START),
                 };
                 changes.entry(key).or_insert(change);
             }
@@ -211,6 +215,7 @@ mod tests {
                 "[auth.http]\nurl = \"https://b.example/?key=two\"\n",
                 &["auth.http.url: \"https://a.example/?…\" -> \"https://b.example/?…\""],
             ),
+            ("", "telemetry.sample = 0.5\n", &["telemetry.sample: 0.0 -> 0.5 (takes a restart)"]),
         ] {
             assert_eq!(said(old, new), expected, "{new}");
         }

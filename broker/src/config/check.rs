@@ -85,6 +85,9 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
     for (key, text) in config.admin.faults(&config.listeners) {
         fault(&format!("admin.{key}"), text);
     }
+    for (key, text) in config.telemetry.faults() {
+        fault(&format!("telemetry.{key}"), text);
+    }
     if let Some((key, text)) = config.shutdown.faults() {
         fault(&format!("shutdown.{key}"), text);
     }

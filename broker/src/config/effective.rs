@@ -62,7 +62,8 @@ impl Config {
         let mut masked = self.clone();
         let service = masked.auth.http.as_mut().map(|http| &mut http.url);
         let keys = masked.auth.jwt.as_mut().and_then(|jwt| jwt.jwks_url.as_mut());
-        for url in service.into_iter().chain(keys) {
+        let collector = masked.telemetry.otlp_endpoint.as_mut();
+        for url in service.into_iter().chain(keys).chain(collector) {
             *url = mask_url(url);
         }
         masked

@@ -23,6 +23,7 @@ mod queues;
 mod schema;
 mod shutdown;
 mod storage;
+mod telemetry;
 mod units;
 mod warnings;
 
@@ -51,6 +52,7 @@ pub use self::queues::QueuesConfig;
 pub use self::schema::schema;
 pub use self::shutdown::ShutdownConfig;
 pub use self::storage::{StorageConfig, Sync};
+pub use self::telemetry::TelemetryConfig;
 pub use self::units::{Size, Span};
 pub(crate) use self::warnings::is_loopback_host;
 pub use self::warnings::warnings;
@@ -82,6 +84,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Traces of messages for OpenTelemetry.
+    pub telemetry: TelemetryConfig,
     /// What the broker publishes of itself.
     pub sys: SysConfig,
     /// How the broker stops.
@@ -326,6 +330,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             admin: AdminConfig::default(),
             log: LogConfig::default(),
+            telemetry: TelemetryConfig::default(),
             sys: SysConfig::default(),
             shutdown: ShutdownConfig::default(),
         }
@@ -344,6 +349,7 @@ impl Config {
         tls.for_each(|tls| tls.resolve(find));
         self.auth.resolve(find);
         self.admin.resolve(find);
+        self.telemetry.resolve(find);
     }
 }
 

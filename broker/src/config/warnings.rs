@@ -23,6 +23,7 @@ pub fn warnings(config: &Config) -> Vec<(String, String)> {
     warnings.extend(of_auth.map(|(key, text)| (format!("auth.{key}"), text)));
     warnings.extend(open_files(config).map(|(key, text)| (key.to_owned(), text)));
     warnings.extend(config.admin.warning().map(|(key, text)| (format!("admin.{key}"), text)));
+    warnings.extend(config.telemetry.warning().map(|(key, text)| (format!("telemetry.{key}"), text)));
     warnings
 }
 
@@ -35,10 +36,16 @@ fn plain_urls(auth: &AuthConfig) -> impl Iterator<Item = (&'static str, String)>
         ("jwt.jwks_url", keys, "everybody on the way there can put in keys, and so make tokens"),
     ];
     asked.into_iter().filter_map(|(key, url, text)| {
-        let url: Uri = url?.parse().ok()?;
-        let host = url.host().filter(|host| url.scheme_str() == Some("http") && !is_loopback_host(host))?;
+        let host = host_in_clear(url?)?;
         Some((key, format!("{host} is asked without TLS, and {text}: use https")))
     })
+}
+
+/// The host of a URL, if that is another machine which is asked without TLS.
+pub(super) fn host_in_clear(url: &str) -> Option<String> {
+    let url: Uri = url.parse().ok()?;
+    let host = url.host().filter(|host| url.scheme_str() == Some("http") && !is_loopback_host(host))?;
+    Some(host.to_owned())
 }
 
 /// Whether a host's name or address, as URLs have it, is this machine.
@@ -56,6 +63,7 @@ fn open_files(config: &Config) -> impl Iterator<Item = (&'static str, String)> {
         ("auth.jwt.secret_file", auth.jwt.as_ref().and_then(|jwt| jwt.secret_file.as_deref())),
         ("auth.http.token_file", auth.http.as_ref().and_then(|http| http.token_file.as_deref())),
         ("admin.token_file", config.admin.token_file.as_deref()),
+        ("telemetry.headers_file", config.telemetry.headers_file.as_deref()),
     ];
     let is_open = |path: &&Path| is_open_to_others(path).unwrap_or_default();
     files.into_iter().filter_map(move |(key, path)| {

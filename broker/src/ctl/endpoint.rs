@@ -9,8 +9,8 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::Value;
-use tidewire::auth::{Fetch, FetchError};
 use tidewire::config::{AdminConfig, AdminToken, Bind, Sources, load_unchecked};
+use tidewire::fetch::{Fetch, FetchError};
 
 use super::Place;
 

@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::page::Page;
 use crate::broker::Broker;
-use crate::counters::{Counters, Histogram};
+use crate::counters::{Counter, Counters, Histogram};
 use crate::process::Process;
 use crate::store::StoreReport;
+use crate::telemetry::Telemetry;
 
 /// Nanoseconds of a second.
 const NANOSECONDS: f64 = 1e9;
@@ -42,6 +43,7 @@ pub(super) fn write(page: &mut Page<'_>, broker: &Broker) -> fmt::Result {
         "Panics that were caught: faults of the broker's",
         broker.counters.panics.value(),
     )?;
+    telemetry(page, broker.telemetry.as_deref())?;
     match Process::read() {
         Some(process) => self::process(page, &process),
         None => Ok(()),
@@ -90,6 +92,21 @@ fn store(page: &mut Page<'_>, report: &StoreReport) -> fmt::Result {
     )?;
     page.gauge("tidewire_store_archive_bytes", "Bytes of the archive on disk", report.archive_bytes)?;
     page.gauge("tidewire_store_segments", "Segments of the journal", report.segments)
+}
+
+fn telemetry(page: &mut Page<'_>, telemetry: Option<&Telemetry>) -> fmt::Result {
+    let value =
+        |counter: fn(&Telemetry) -> &Counter| telemetry.map_or(0, |telemetry| counter(telemetry).value());
+    page.counter(
+        "tidewire_spans_exported",
+        "Spans that the collector has taken",
+        value(|telemetry| &telemetry.exported),
+    )?;
+    page.counter(
+        "tidewire_spans_dropped",
+        "Spans that had no room while they waited, or that the collector did not take",
+        value(|telemetry| &telemetry.dropped),
+    )
 }
 
 /// Under the names that Prometheus' own libraries use.

@@ -132,7 +132,7 @@ impl Context<'_, '_, '_> {
         if self.turn.is_observed() {
             self.broker.show_published(self.turn, session, &publication);
         }
-        Ok(match self.broker.publish(self.turn, &publication) {
+        Ok(match self.broker.publish_from(self.turn, session, &publication) {
             Ok(true) => ReasonCode::Success,
             Ok(false) => ReasonCode::NoMatchingSubscribers,
             Err(PublishRefused::QueueFull | PublishRefused::Store(_)) => ReasonCode::QuotaExceeded,

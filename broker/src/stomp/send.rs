@@ -59,7 +59,8 @@ impl Context<'_, '_, '_> {
         if self.turn.is_observed() {
             self.broker.show_published(self.turn, &self.client.session, &publication);
         }
-        self.broker.publish(self.turn, &publication).map_err(Refusal::not_published)?;
+        let published = self.broker.publish_from(self.turn, &self.client.session, &publication);
+        published.map_err(Refusal::not_published)?;
         let content_length = frame.headers.get("content-length").map(|_| frame.body.len());
         let head = Head { bytes: self.head, is_text: self.is_text, content_length };
         KnownHead::remember(&mut self.client.known, head, topic, particulars, self.attributes);
@@ -83,7 +84,7 @@ impl Context<'_, '_, '_> {
         if self.turn.is_observed() {
             self.broker.show_published(self.turn, session, &publication);
         }
-        let published = self.broker.publish(self.turn, &publication);
+        let published = self.broker.publish_from(self.turn, session, &publication);
         self.client.pace.note(size, self.turn.now.instant);
         Some((size, published.map(drop).map_err(Refusal::not_published)))
     }

@@ -114,7 +114,8 @@ impl Context<'_, '_, '_> {
         for publication in &publications {
             self.turn.tally.note_received(Protocol::Stomp, publication.qos, publication.payload.len());
         }
-        self.broker.publish_together(self.turn, &publications).map_err(Refusal::not_published)?;
+        let published = self.broker.publish_together_from(self.turn, &self.client.session, publications);
+        published.map_err(Refusal::not_published)?;
         acknowledge(self.broker, self.turn, self.client, &transaction.acks);
         Ok(Handled::Done)
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tidewire::auth::{Fetch, FetchError};
+use tidewire::fetch::{Fetch, FetchError};
+use tidewire_tests::server::{Reply, Server, nobody};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::PATIENCE;
-use crate::server::{Reply, Server, nobody};
 
 /// As short as a test likes, for an answer that does not come.
 const SHORT: Duration = Duration::from_millis(100);

@@ -7,10 +7,9 @@ use tidewire::config::HttpAuthConfig;
 use tidewire_protocols::mqtt::ReasonCode;
 use tidewire_tests::mqtt::{ConnectWords, connect, pub_ack, publish};
 use tidewire_tests::peer::Wire;
+use tidewire_tests::server::{Reply, Server};
 use tidewire_tests::users::Users;
 use tidewire_tests::world::World;
-
-use crate::server::{Reply, Server};
 
 const WIRES: [Wire; 5] = [Wire::Tcp, Wire::Tls, Wire::Ws, Wire::Wss, Wire::Http2];
 const OWN_TOPICS: &str = "[[rules]]\nallow = [\"publish\"]\ntopics = [\"own/%u\"]\n";

@@ -1,7 +1,6 @@
 //! Authentication that asks other servers: a service that knows the users, and keys that an issuer publishes. Each test has
 //! such a server of its own on a real socket.
 //!
-//! * `server`: the server, which says what it is told to and remembers what it was asked
 //! * `fetch`: how it is asked; `service`: what follows from a service's answers; `tokens`: when keys are fetched
 //! * `login`: clients over every transport; `example`: the service and the configuration that docs/security.md shows
 //!
@@ -10,7 +9,6 @@
 mod example;
 mod fetch;
 mod login;
-mod server;
 mod service;
 mod tokens;
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidewire::auth::{
-    Authority, Credentials, Denial, Fetch, Gate, Identity, Judgement, Method, Policy, Service, Vouched,
+    Authority, Credentials, Denial, Gate, Identity, Judgement, Method, Policy, Service, Vouched,
 };
+use tidewire::fetch::Fetch;
 use tidewire_protocols::topic::{TopicFilter, TopicName};
 use tidewire_tests::log::Log;
+use tidewire_tests::server::{Question, Reply, Server, nobody};
 use tokio::task::JoinSet;
 
-use crate::server::{Question, Reply, Server, nobody};
 use crate::{NOW, PATIENCE, answer, credentials, passes, user};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -8,10 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData as _, SigningKey as _};
 use serde_json::{Value, json};
 use tidewire::auth::jwt::{Algorithm, Keys, Rules};
-use tidewire::auth::{Authority, Check, Denial, Fetch, Gate, Policy, Published, Tokens, Vouched};
+use tidewire::auth::{Authority, Check, Denial, Gate, Policy, Published, Tokens, Vouched};
+use tidewire::fetch::Fetch;
+use tidewire_tests::server::{Reply, Server, nobody};
 use tokio::task::JoinSet;
 
-use crate::server::{Reply, Server, nobody};
 use crate::{NOW, PATIENCE, answer, passes, user};
 
 /// How often keys are fetched.

@@ -211,6 +211,16 @@ fn every_fault_is_shown_at_its_line() {
         ("queues", "dead_letter = \"/topic/dead/+\"", "/topic/dead/{queue}"),
         ("shutdown", "timeout = \"0s\"", "no time to tell anybody"),
         ("shutdown", "spread = \"10s\"", "less than timeout, 10s"),
+        ("telemetry", "otlp_endpoint = \"127.0.0.1:4318\"", "http://127.0.0.1:4318"),
+        ("telemetry", "otlp_endpoint = \"grpc://127.0.0.1:4317\"", "http://127.0.0.1:4318"),
+        ("telemetry", "otlp_endpoint = \"http://ann:secret@127.0.0.1:4318\"", "without a name, a password"),
+        ("telemetry", "otlp_endpoint = \"https://otlp.example/?key=secret\"", "without a name, a password"),
+        ("telemetry", "sample = 1.5", "1.5 is out of range: use 0.0 to 1.0"),
+        ("telemetry", "sample = -0.1", "0.0 to 1.0"),
+        ("telemetry", "sample = nan", "0.0 to 1.0"),
+        ("telemetry", "service_name = \"\"", "the name is empty"),
+        ("telemetry", "queue_spans_max = 0", "0 would drop every span"),
+        ("telemetry", "interval = \"0s\"", "at least 1ms"),
         ("log", "level = \"inof\"", "\"inof\" is neither"),
         ("log", "level = \"info,tidewire::mqtt=loud\"", "tidewire::mqtt=loud"),
     ] {
@@ -237,6 +247,35 @@ fn a_service_has_time_to_answer_and_a_token_to_be_sent() {
         let error = the_error(load(&Sources { file: Some(path.clone()), ..Sources::default() })).to_string();
         assert!(error.contains("tidewire.toml:3:1: ") && error.contains(words), "{words}: {error}");
         assert!(!error.contains("secrets") && !error.contains("cret\n"), "{error}");
+    }
+}
+
+#[test]
+fn a_collector_is_given_headers_that_are_some() {
+    let (directory, path) = file("");
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("a temporary directory can be written to");
+    };
+    write("good", "Authorization: Bearer top-secret\n");
+    write("bad", "# words\ntop-secret\n");
+    let endpoint = "[telemetry]\notlp_endpoint = \"https://otlp.example\"\n";
+    for (line, words) in [
+        ("headers_file = \"good\"", None),
+        ("headers_file = \"bad\"", Some("bad: line 2 is no header such as")),
+        ("headers_file = \"nowhere\"", Some("nowhere")),
+        ("ca_file = \"good\"", Some("it holds no certificate in PEM")),
+        ("ca_file = \"nowhere\"", Some("nowhere")),
+    ] {
+        write("tidewire.toml", &format!("{endpoint}{line}\n"));
+        let loaded = load(&Sources { file: Some(path.clone()), ..Sources::default() });
+        let Some(words) = words else {
+            let exporter = loaded.expect("it is right").telemetry.exporter();
+            assert!(exporter.is_ok_and(|exporter| exporter.is_some()));
+            continue;
+        };
+        let error = the_error(loaded).to_string();
+        assert!(error.contains("tidewire.toml:3:1: ") && error.contains(words), "{words}: {error}");
+        assert!(!error.contains("top-secret"), "{error}");
     }
 }
 
@@ -285,6 +324,8 @@ fn warnings_of(text: &str) -> Vec<String> {
         ("readable", 0o644, secret),
         ("writable", 0o602, secret),
         ("users", 0o644, "# nobody\n"),
+        ("header", 0o600, "Authorization: Bearer top-secret\n"),
+        ("open-header", 0o644, "Authorization: Bearer top-secret\n"),
     ] {
         let path = directory.path().join(name);
         std::fs::write(&path, text).expect("a temporary directory can be written to");
@@ -328,6 +369,17 @@ fn what_should_be_otherwise_is_a_warning_at_its_line() {
         ("[auth.http]\nurl = \"https://users.example/\"\ntoken_file = \"closed\"\n", None),
         ("[auth]\npassword_file = \"users\"\n", Some(("2:1", "users: everybody on this machine"))),
         ("[auth]\nscram_file = \"users\"\n", Some(("2:1", "users: everybody on this machine"))),
+        ("[telemetry]\notlp_endpoint = \"http://otlp.example\"\n", None),
+        ("[telemetry]\notlp_endpoint = \"https://otlp.example\"\nheaders_file = \"header\"\n", None),
+        ("[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\nheaders_file = \"header\"\n", None),
+        (
+            "[telemetry]\notlp_endpoint = \"http://otlp.example\"\nheaders_file = \"header\"\n",
+            Some(("2:1", "otlp.example is asked without TLS, and the headers")),
+        ),
+        (
+            "[telemetry]\notlp_endpoint = \"https://otlp.example\"\nheaders_file = \"open-header\"\n",
+            Some(("3:1", "open-header: everybody on this machine")),
+        ),
         ("[admin]\ntoken_file = \"closed\"\n", None),
         ("[admin]\ntoken_file = \"readable\"\n", Some(("2:1", "readable: everybody"))),
         (

@@ -18,12 +18,15 @@ use super::page::{Page, metric};
 const MORE: f64 = f64::INFINITY;
 
 /// Those that this conversation does not move, and who does.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 13] = [
     // By what `counters_of_rare_events_are_told` does.
     "tidewire_addresses_banned",
     "tidewire_compression_contexts",
     "tidewire_permits_total",
     "tidewire_panics_total",
+    // With a collector: tests/tests/telemetry/export.rs.
+    "tidewire_spans_dropped_total",
+    "tidewire_spans_exported_total",
     // By the process: broker/src/process.rs.
     "process_cpu_seconds_total",
     "process_max_fds",

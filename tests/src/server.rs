@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderMap, LOCATION};
+use hyper::header::{HeaderMap, HeaderName, LOCATION};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -23,10 +24,11 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::PATIENCE;
+/// How long a question may take that does come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// See the module. Dropping it ends it.
-pub(crate) struct Server {
+pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -46,49 +48,64 @@ type Answering = Box<dyn Fn(&Question) -> Reply + Send>;
 
 /// What it was asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Question {
-    pub(crate) method: Method,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct Question {
+    /// How.
+    pub method: Method,
+    /// Where.
+    pub uri: Uri,
+    /// With these headers.
+    pub headers: HeaderMap,
+    /// The question itself.
+    pub body: Bytes,
 }
 
 /// What it says.
 #[derive(Clone, Debug)]
-pub(crate) struct Reply {
+pub struct Reply {
     status: u16,
     body: Bytes,
-    location: Option<String>,
+    headers: HeaderMap,
 }
 
 impl Question {
-    pub(crate) fn json(&self) -> Value {
+    /// Its body, which is JSON.
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("the question is JSON")
     }
 }
 
 impl Reply {
-    pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, body: body.into(), location: None }
+    /// With this status and body.
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, body: body.into(), headers: HeaderMap::new() }
     }
 
-    pub(crate) fn json(value: &Value) -> Self {
+    /// With this header besides.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.insert(name, value.parse().expect("it may stand in a header"));
+        self
+    }
+
+    /// JSON.
+    pub fn json(value: &Value) -> Self {
         Self::new(200, value.to_string())
     }
 
     /// Sends whoever asks elsewhere.
-    pub(crate) fn redirect(location: &Uri) -> Self {
-        Self { location: Some(location.to_string()), ..Self::new(307, "") }
+    pub fn redirect(location: &Uri) -> Self {
+        Self::new(307, "").with(LOCATION, &location.to_string())
     }
 }
 
 impl Server {
     /// One that says this.
-    pub(crate) async fn says(reply: Reply) -> Self {
+    pub async fn says(reply: Reply) -> Self {
         Self::start(reply, None).await
     }
 
     /// The same over TLS, with this certificate.
-    pub(crate) async fn says_over_tls(reply: Reply, certified: &CertifiedKey<rcgen::KeyPair>) -> Self {
+    pub async fn says_over_tls(reply: Reply, certified: &CertifiedKey<rcgen::KeyPair>) -> Self {
         let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()).into();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -118,49 +135,54 @@ impl Server {
     }
 
     /// Its address, as `http://127.0.0.1:…`.
-    pub(crate) fn uri(&self) -> Uri {
+    pub fn uri(&self) -> Uri {
         format!("http://{}/ask", self.address).parse().expect("it is a URI")
     }
 
     /// Its address over TLS, under that name.
-    pub(crate) fn uri_of(&self, host: &str) -> Uri {
+    pub fn uri_of(&self, host: &str) -> Uri {
         format!("https://{host}:{}/ask", self.address.port()).parse().expect("it is a URI")
     }
 
     /// From now on it says this.
-    pub(crate) fn now_says(&self, reply: Reply) {
+    pub fn now_says(&self, reply: Reply) {
         self.answers_by(move |_| reply.clone());
     }
 
     /// From now on it says what that makes of the question.
-    pub(crate) fn answers_by(&self, reply: impl Fn(&Question) -> Reply + Send + 'static) {
+    pub fn answers_by(&self, reply: impl Fn(&Question) -> Reply + Send + 'static) {
         *self.shared.reply.lock().expect("no test panics while it answers") = Box::new(reply);
     }
 
     /// Questions wait from now on.
-    pub(crate) fn falls_silent(&self) {
+    pub fn falls_silent(&self) {
         self.shared.answers.send_replace(false);
     }
 
     /// Questions that wait are answered, and those that come.
-    pub(crate) fn speaks_again(&self) {
+    pub fn speaks_again(&self) {
         self.shared.answers.send_replace(true);
     }
 
     /// How many questions have come.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         *self.shared.count.borrow()
     }
 
     /// Waits until so many questions have come.
-    pub(crate) async fn is_asked(&self, count: usize) {
+    pub async fn is_asked(&self, count: usize) {
         let mut counts = self.shared.count.subscribe();
         let come = counts.wait_for(|come| *come >= count);
         timeout(PATIENCE, come).await.expect("they come").expect("the server is there");
     }
 
+    /// All questions, in their order.
+    pub fn questions(&self) -> Vec<Question> {
+        self.shared.questions.lock().expect("no test panics while it asks").clone()
+    }
+
     /// The last question.
-    pub(crate) fn last(&self) -> Question {
+    pub fn last(&self) -> Question {
         let questions = self.shared.questions.lock().expect("no test panics while it asks");
         questions.last().cloned().expect("something was asked")
     }
@@ -173,7 +195,7 @@ impl Drop for Server {
 }
 
 /// An address at which nobody listens.
-pub(crate) async fn nobody() -> Uri {
+pub async fn nobody() -> Uri {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it has an address");
     format!("http://{address}/").parse().expect("it is a URI")
@@ -200,19 +222,16 @@ impl Shared {
     async fn hear(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-        let question = Question { method: head.method, headers: head.headers, body };
+        let question = Question { method: head.method, uri: head.uri, headers: head.headers, body };
         self.questions.lock().expect("no test panics while it asks").push(question.clone());
         self.count.send_modify(|count| *count += 1);
         let mut answers = self.answers.subscribe();
         let _ = answers.wait_for(|answers| *answers).await;
-        let Reply { status, body, location } =
+        let Reply { status, body, headers } =
             self.reply.lock().expect("no test panics while it answers")(&question);
         let mut response = Response::new(Full::new(body));
         *response.status_mut() = StatusCode::from_u16(status).expect("it is a status");
-        if let Some(location) = location {
-            let location = location.parse().expect("a URI may stand in a header");
-            response.headers_mut().insert(LOCATION, location);
-        }
+        response.headers_mut().extend(headers);
         response
     }
 }

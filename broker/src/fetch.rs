@@ -1,4 +1,5 @@
-//! Asks other servers over HTTP: published keys, a service that knows the users, and a broker's admin listener.
+//! Asks other servers over HTTP: published keys, a service that knows the users, a broker's admin listener, and a collector
+//! of spans.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Method, Request, Response, StatusCode, Uri, header};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -121,27 +122,46 @@ impl Fetch {
         opened.unwrap_or(Err(FetchError::Timeout(self.timeout)))
     }
 
+    /// The answer to a body with these headers, which say of what kind it is, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`], but for [`FetchError::Status`].
+    pub async fn post(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let request = Request::builder().method(Method::POST).uri(uri).body(Full::from(body));
+        let request = request.map(|mut request| {
+            request.headers_mut().clone_from(headers);
+            request
+        });
+        self.ask(request, |_| true).await
+    }
+
     async fn ask_for_ok(
         &self,
         request: hyper::http::Result<Request<Full<Bytes>>>,
     ) -> Result<Bytes, FetchError> {
         // A redirect is not followed: who is asked says the configuration.
-        self.ask(request, |status| status == StatusCode::OK).await.map(|(_, body)| body)
+        self.ask(request, |status| status == StatusCode::OK).await.map(Response::into_body)
     }
 
     async fn ask(
         &self,
         request: hyper::http::Result<Request<Full<Bytes>>>,
         is_wanted: impl Fn(StatusCode) -> bool,
-    ) -> Result<(StatusCode, Bytes), FetchError> {
+    ) -> Result<Response<Bytes>, FetchError> {
         let asked = async {
-            let response = self.send(request).await?;
-            let status = response.status();
-            if !is_wanted(status) {
-                return Err(FetchError::Status(status));
+            let (head, body) = self.send(request).await?.into_parts();
+            if !is_wanted(head.status) {
+                return Err(FetchError::Status(head.status));
             }
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            Ok((status, body.map_err(|error| failed(error.as_ref()))?.to_bytes()))
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|error| failed(error.as_ref()))?.to_bytes();
+            Ok(Response::from_parts(head, body))
         };
         tokio::time::timeout(self.timeout, asked).await.unwrap_or(Err(FetchError::Timeout(self.timeout)))
     }
@@ -151,7 +171,8 @@ impl Fetch {
         request: hyper::http::Result<Request<Full<Bytes>>>,
     ) -> Result<Response<Incoming>, FetchError> {
         let mut request = request.map_err(|error| failed(&error))?;
-        request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+        let accepted = request.headers_mut().entry(header::ACCEPT);
+        accepted.or_insert(header::HeaderValue::from_static("application/json"));
         match &self.way {
             Way::Web(client) => client.request(request).await.map_err(|error| failed(&error)),
             Way::Unix(path) => send(path, request).await.map_err(|error| failed(error.as_ref())),
