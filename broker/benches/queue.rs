@@ -33,7 +33,7 @@ impl Deliver for Hand {
         options: &DeliveryOptions,
         _output: &mut Output,
     ) -> Delivered {
-        self.taken.extend(options.claim.clone().map(|claim| (Arc::clone(publication.keep()), claim)));
+        self.taken.extend(options.claim().cloned().map(|claim| (Arc::clone(publication.keep()), claim)));
         Delivered::Sent
     }
 

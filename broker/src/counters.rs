@@ -68,8 +68,17 @@ impl Counters {
     }
 
     /// Adds what a turn has counted.
+    #[inline]
     pub fn add_tally(&self, tally: &Tally) {
         self.traffic.own().add(tally);
+        if tally.has_waited() {
+            self.add_waited(tally);
+        }
+    }
+
+    /// What a turn seldom has to count.
+    #[inline(never)]
+    fn add_waited(&self, tally: &Tally) {
         self.dropped.add(DropReason::OutboxFull, tally.dropped);
         self.dropped.add(DropReason::Expired, tally.expired);
         self.outbox_messages_highest.raise_to(tally.outbox_messages);

@@ -23,6 +23,7 @@ pub const QUEUE_PREFIX: &str = "$queue/";
 
 /// Whether clients may name a queue so, behind [`QUEUE_PREFIX`]: those that begin with `$` are the broker's own, such as
 /// those of durable subscriptions.
+#[inline]
 pub fn is_client_queue(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('$')
 }
@@ -46,11 +47,13 @@ pub struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     /// Borrows what an [`AttributesBuf`] has gathered.
+    #[inline]
     pub fn of(buffer: &'a AttributesBuf) -> Self {
         Self { raw: buffer.properties.raw() }
     }
 
     /// Those that an earlier [`Attributes::encoded`] has given.
+    #[inline]
     pub fn assume_valid(encoded: &'a [u8]) -> Self {
         Self { raw: encoded }
     }
@@ -61,6 +64,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// Their encoding as a run of MQTT 5 properties, ready to stand in a PUBLISH.
+    #[inline]
     pub fn encoded(self) -> &'a [u8] {
         self.raw
     }
@@ -91,6 +95,7 @@ impl AttributesBuf {
     }
 
     /// Forgets all of them and keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.properties.clear();
     }
@@ -126,6 +131,7 @@ pub struct Publication<'a> {
 
 impl<'a> Publication<'a> {
     /// A publication of QoS 0 without retain, attributes or expiry: the start from which fields are set.
+    #[inline]
     pub fn new(topic: TopicName<'a>, payload: &'a [u8], publisher: SessionId) -> Self {
         Self {
             topic,
@@ -165,6 +171,7 @@ impl<'a> Publication<'a> {
     }
 
     /// The same for one holder: where there is but one, nobody else counts references to it.
+    #[inline]
     pub fn to_kept(&self) -> Arc<Message> {
         match self.kept.get() {
             Some(kept) => Arc::clone(kept),
@@ -173,6 +180,7 @@ impl<'a> Publication<'a> {
         }
     }
 
+    #[inline]
     fn make(&self) -> Message {
         Message::of(&MessageParts {
             topic: self.topic,
@@ -187,7 +195,8 @@ impl<'a> Publication<'a> {
 
     /// Whether the payload is UTF-8; looked at once, however many ask.
     pub fn payload_is_utf8(&self) -> bool {
-        *self.is_utf8.get_or_init(|| std::str::from_utf8(self.payload).is_ok())
+        // ASCII is what most is, and is seen sixteen bytes at a time.
+        *self.is_utf8.get_or_init(|| self.payload.is_ascii() || std::str::from_utf8(self.payload).is_ok())
     }
 
     /// Says that the payload is UTF-8: it came as text, which has been looked at.
@@ -203,21 +212,25 @@ impl<'a> Publication<'a> {
     }
 
     /// Whether its expiry has come.
+    #[inline]
     pub fn is_expired(&self, now: Now) -> bool {
         self.expires_at.is_some_and(|at| at <= now.unix_ms)
     }
 
     /// The work queue that it is for; `None` where it is for subscribers.
+    #[inline]
     pub fn queue_name(&self) -> Option<&'a str> {
         self.topic.as_str().strip_prefix(QUEUE_PREFIX)
     }
 
     /// Says that several sessions receive this message, so that an encoding of it is worth keeping.
+    #[inline]
     pub fn expect_fan_out(&self) {
         self.fan_out.set(true);
     }
 
     /// Whether an encoding of this message is worth keeping: see [`Publication::encoded`].
+    #[inline]
     pub fn is_fan_out(&self) -> bool {
         self.fan_out.get()
     }
@@ -241,6 +254,7 @@ impl<'a> Publication<'a> {
 
     /// Calls `copy` with this message encoded in the layout `key`, which `encode` makes at the first call: a message
     /// for five hundred subscribers that share a layout is encoded once and copied five hundred times.
+    #[inline]
     pub fn encoded<R>(
         &self,
         key: LayoutKey,
@@ -248,11 +262,13 @@ impl<'a> Publication<'a> {
         copy: impl FnOnce(&Encoded) -> R,
     ) -> R {
         let mut cache = self.encoded.borrow_mut();
-        let index = cache.iter().position(|(cached, _)| *cached == key).unwrap_or_else(|| {
-            cache.push((key, encode()));
-            cache.len() - 1
-        });
-        copy(&cache[index].1)
+        if let Some((_, encoded)) = cache.iter().find(|(cached, _)| *cached == key) {
+            return copy(encoded);
+        }
+        let encoded = encode();
+        let result = copy(&encoded);
+        cache.push((key, encoded));
+        result
     }
 }
 
@@ -283,4 +299,6 @@ impl LayoutKey {
 pub struct Encoded {
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// Where a receiver's own part goes, in layouts that have one.
+    pub own_at: usize,
 }

@@ -107,11 +107,13 @@ impl<'o> OutputMessage<'o> {
 
 impl Output {
     /// Whether there is nothing to write.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Bytes that wait here.
+    #[inline]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }

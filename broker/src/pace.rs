@@ -44,13 +44,11 @@ impl Pace {
     }
 
     /// A message came in a packet or frame of so many bytes.
+    #[inline]
     pub fn note(&mut self, size: usize, now: Instant) {
-        let Some(limited) = &mut self.0 else { return };
-        let messages = limited.messages.as_mut().map(|measure| measure.take(1, now) + measure.time_of(1));
-        let bytes = limited.bytes.as_mut().map(|measure| measure.take(size as u64, now));
-        // There must be room for a message, and for a byte: nobody knows how many come next.
-        let resumes_at = messages.max(bytes).and_then(|at| at.checked_sub(BURST));
-        limited.resumes_at = resumes_at.filter(|at| *at > now);
+        if let Some(limited) = &mut self.0 {
+            limited.note(size, now);
+        }
     }
 
     /// The client is read from again, if it is time; whether it has not been until now.
@@ -59,13 +57,26 @@ impl Pace {
     }
 
     /// When the client is read from again; `None` while it is.
+    #[inline]
     pub fn resumes_at(&self) -> Option<Instant> {
         self.0.as_ref()?.resumes_at
     }
 
     /// Whether the client is ahead of its rate, and so not read from.
+    #[inline]
     pub fn is_ahead(&self) -> bool {
         self.resumes_at().is_some()
+    }
+}
+
+impl Limited {
+    #[inline(never)]
+    fn note(&mut self, size: usize, now: Instant) {
+        let messages = self.messages.as_mut().map(|measure| measure.take(1, now) + measure.time_of(1));
+        let bytes = self.bytes.as_mut().map(|measure| measure.take(size as u64, now));
+        // There must be room for a message, and for a byte: nobody knows how many come next.
+        let resumes_at = messages.max(bytes).and_then(|at| at.checked_sub(BURST));
+        self.resumes_at = resumes_at.filter(|at| *at > now);
     }
 }
 

@@ -36,17 +36,20 @@ impl Replies {
     }
 
     /// Where replies go that promise something: they leave in order, each once the turn's changes are durable.
+    #[inline]
     pub fn promised(&mut self) -> &mut Output {
         &mut self.promised
     }
 
     /// The same for the acknowledgement of a publish, which is counted: see [`Replies::acknowledgements`].
+    #[inline]
     pub fn acknowledgement(&mut self) -> &mut Output {
         self.acknowledgements += 1;
         &mut self.promised
     }
 
     /// Acknowledgements of publishes that have not left yet: the client's publishes that are under way.
+    #[inline]
     pub fn acknowledgements(&self) -> usize {
         self.acknowledgements as usize
     }

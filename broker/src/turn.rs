@@ -25,6 +25,7 @@ pub struct Turn<'s> {
     is_failing: bool,
     commit: CommitId,
     durable: CommitId,
+    keeps_records: bool,
     touched: Vec<Arc<Link>>,
     /// Who received the message before, for a client that goes on publishing to one topic.
     pub last_match: LastMatch,
@@ -35,10 +36,13 @@ pub struct Turn<'s> {
     counters: &'s Counters,
     /// When the turn began, where it is measured, until the first publish in it takes that.
     measured: Option<Instant>,
+    /// See [`Turn::is_observed`].
+    is_observed: bool,
 }
 
 impl<'s> Turn<'s> {
     /// Begins a turn.
+    #[inline]
     pub fn new(now: Now, store: &'s dyn Store, counters: &'s Counters) -> Self {
         let durable = store.durable();
         Self {
@@ -50,27 +54,42 @@ impl<'s> Turn<'s> {
             is_failing: store.is_failing(),
             commit: CommitId::NONE,
             durable,
+            keeps_records: store.keeps_records(),
             touched: Vec::new(),
             last_match: LastMatch::default(),
             tally: Tally::default(),
             carried: Moved::default(),
             counters,
             measured: None,
+            is_observed: false,
         }
     }
 
     /// The turn is one whose first publish is measured.
     pub fn measure(&mut self) {
         self.measured = Some(self.now.instant);
+        self.is_observed = true;
+    }
+
+    /// Somebody watches what happens in this turn, as far as is known at its beginning.
+    pub fn watch(&mut self) {
+        self.is_observed = true;
+    }
+
+    /// Whether what happens may be worth more than being done: the turn is measured, or somebody watches. One look for each
+    /// message, and no more, is what turns cost that are not.
+    #[inline]
+    pub fn is_observed(&self) -> bool {
+        self.is_observed
     }
 
     /// When the turn began that is measured, for the first who asks.
-    #[inline]
     pub fn take_measured(&mut self) -> Option<Instant> {
         self.measured.take()
     }
 
     /// The next packet or frame is handled: what is recorded from here on is its own.
+    #[inline]
     pub fn next_packet(&mut self) {
         // While the store refuses what adds to it, what settles something must not share a batch with that.
         if self.is_failing {
@@ -81,15 +100,17 @@ impl<'s> Turn<'s> {
     }
 
     /// Adds the record that `make` makes, if the store keeps records.
+    #[inline]
     pub fn record(&mut self, make: impl FnOnce() -> Record) {
-        if self.store.keeps_records() {
+        if self.keeps_records {
             self.batch.push(make());
         }
     }
 
     /// Whether the store keeps records, so that numbering what is stored has a purpose.
+    #[inline]
     pub fn keeps_records(&self) -> bool {
-        self.store.keeps_records()
+        self.keeps_records
     }
 
     /// Applies what was recorded so far. Call it before anybody else can see the change: stored before seen.
@@ -118,7 +139,7 @@ impl<'s> Turn<'s> {
 
     /// What a session goes by that sends what waits for its client.
     pub fn transmit<'t>(&'t mut self) -> Transmit<'t> {
-        let batch = self.store.keeps_records().then_some(&mut self.batch);
+        let batch = self.keeps_records.then_some(&mut self.batch);
         Transmit::new(self.now, self.durable, batch)
     }
 
@@ -134,11 +155,13 @@ impl<'s> Turn<'s> {
     }
 
     /// How far the store was durable when the turn began.
+    #[inline]
     pub fn durable(&self) -> CommitId {
         self.durable
     }
 
     /// Remembers the connection of a session whose outbox has got something, to wake it at the end.
+    #[inline]
     pub fn touch(&mut self, link: &Arc<Link>) {
         self.touched.push(Arc::clone(link));
     }

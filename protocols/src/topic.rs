@@ -62,6 +62,7 @@ impl<'a> TopicName<'a> {
 
     /// Whether the name belongs to the server's own, as `$SYS/…` does: filters that begin with a wildcard do not
     /// match it [MQTT-4.7.2-1].
+    #[inline]
     pub fn starts_with_dollar(self) -> bool {
         self.0.as_bytes().first() == Some(&b'$')
     }

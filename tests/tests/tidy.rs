@@ -23,8 +23,8 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// The crates that `protocols` may depend on.
-const PROTOCOLS_DEPENDENCIES: [&str; 8] =
-    ["bytes", "flate2", "itoa", "memchr", "nom", "simdutf8", "thiserror", "tungstenite"];
+const PROTOCOLS_DEPENDENCIES: [&str; 9] =
+    ["ascii", "bytes", "flate2", "itoa", "memchr", "nom", "simdutf8", "thiserror", "tungstenite"];
 
 /// What each part of the broker may use of the others; every part is listed. The arrows point inwards:
 /// net → connection → mqtt | stomp → broker → router, queue, session → store.

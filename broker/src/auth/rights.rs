@@ -50,11 +50,8 @@ impl Rights {
     #[inline]
     pub fn may_publish(&mut self, topic: TopicName<'_>, retain: bool) -> bool {
         match &mut self.0 {
-            None => !is_the_brokers(topic.as_str()),
-            Some(ruled) => {
-                let Ruled { rules, permits } = &mut **ruled;
-                permits.allows(topic.as_str(), retain, || may_publish(rules, topic, retain))
-            }
+            None => !is_the_brokers(topic),
+            Some(ruled) => ruled.may_publish(topic, retain),
         }
     }
 
@@ -92,16 +89,24 @@ impl Watch {
     }
 }
 
+impl Ruled {
+    fn may_publish(&mut self, topic: TopicName<'_>, retain: bool) -> bool {
+        let Self { rules, permits } = self;
+        permits.allows(topic.as_str(), retain, || may_publish(rules, topic, retain))
+    }
+}
+
 fn may_publish(rules: &Bound, topic: TopicName<'_>, retain: bool) -> bool {
-    if is_the_brokers(topic.as_str()) {
+    if is_the_brokers(topic) {
         return false;
     }
     let may = |action| rules.judge(action, topic) == Some(true);
     topic.as_str().starts_with(PRIVATE_QUEUES) || (may(Action::Publish) && (!retain || may(Action::Retain)))
 }
 
-fn is_the_brokers(topic: &str) -> bool {
-    topic.starts_with('$') && !topic.starts_with(QUEUES)
+#[inline]
+fn is_the_brokers(topic: TopicName<'_>) -> bool {
+    topic.starts_with_dollar() && !topic.as_str().starts_with(QUEUES)
 }
 
 #[cfg(test)]

@@ -216,17 +216,17 @@ impl Broker {
         self.schedule.cancel(session.id());
         let sources = state.take_sources();
         let (returned, mut shared): (Vec<_>, Vec<_>) =
-            state.deliver.abandon().into_iter().partition(|(_, options)| options.claim.is_some());
+            state.deliver.abandon().into_iter().partition(|(_, options)| options.claim().is_some());
         // QoS 0 is lost with its connection, as always.
         let waits = |options: &DeliveryOptions| {
-            options.origin.is_some() || (options.share.is_some() && options.qos != Qos::AtMostOnce)
+            options.origin().is_some() || (options.share().is_some() && options.qos != Qos::AtMostOnce)
         };
         let (waiting, absent) = state.outbox.take_all();
         let waiting = waiting.into_iter().filter(|delivery| waits(&delivery.options));
         let absent = for_others(absent);
         shared.extend(waiting.map(|delivery| (delivery.message, delivery.options)));
         let (taken, shared): (Vec<_>, Vec<_>) =
-            shared.into_iter().partition(|(_, options)| options.origin.is_some());
+            shared.into_iter().partition(|(_, options)| options.origin().is_some());
         let subscriptions = std::mem::take(&mut state.subscriptions);
         let (will, link) = (state.will.take(), state.link.take());
         drop(state);
@@ -248,7 +248,7 @@ impl Broker {
             link.end(Signal::TakenOver);
         }
         for (message, options) in &taken {
-            if let Some(origin) = &options.origin {
+            if let Some(origin) = options.origin() {
                 record_done(turn, session, options.sequence);
                 self.return_taken(turn, message, origin, None);
             }

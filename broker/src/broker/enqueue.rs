@@ -13,7 +13,7 @@ use crate::queue::{
     DeadLetter, DeadReason, Full, Gone, HIGHEST_PRIORITY, Outcome, Queue, QueueLimits, QueueOverflow,
     dequeued,
 };
-use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session};
+use crate::session::{Claim, DeliveryOptions, Overflow, Place, Session, Tie};
 use crate::store::Record;
 use crate::turn::Turn;
 
@@ -116,7 +116,7 @@ impl Broker {
         returned: Vec<(Arc<Message>, DeliveryOptions)>,
     ) {
         let (of_queues, shared): (Vec<_>, Vec<_>) =
-            returned.into_iter().partition(|(_, options)| options.claim.is_some());
+            returned.into_iter().partition(|(_, options)| options.claim().is_some());
         self.put_back(turn, of_queues, None);
         self.pass_on(turn, session, &shared);
     }
@@ -127,7 +127,10 @@ impl Broker {
         deliveries: Vec<(Arc<Message>, DeliveryOptions)>,
         mut act: impl FnMut(&Arc<Queue>, Vec<(Arc<Message>, Arc<Claim>)>) -> Outcome,
     ) {
-        let claimed = deliveries.into_iter().filter_map(|(message, options)| Some((message, options.claim?)));
+        let claimed = deliveries.into_iter().filter_map(|(message, options)| match options.tie {
+            Tie::Claim(claim) => Some((message, claim)),
+            Tie::None | Tie::Share(_) | Tie::Origin(_) => None,
+        });
         let mut claimed = claimed.filter(|(_, claim)| claim.is_owed).peekable();
         // As a rule they are all of one queue.
         while let Some((_, first)) = claimed.peek() {

@@ -44,6 +44,7 @@ impl Default for Memory {
 
 impl Memory {
     /// Whether clients that publish have to wait. Costs next to nothing.
+    #[inline]
     pub fn is_short(&self) -> bool {
         self.room.load(Ordering::Relaxed) >= Room::Short as u8
     }

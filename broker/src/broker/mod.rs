@@ -163,13 +163,19 @@ impl Broker {
     }
 
     /// Begins a turn.
+    #[inline]
     pub fn turn(&self) -> Turn<'_> {
         self.turn_at(self.now())
     }
 
     /// The same, at a time that has been read.
+    #[inline]
     pub fn turn_at(&self, now: Now) -> Turn<'_> {
-        Turn::new(now, self.store.as_ref(), &self.counters)
+        let mut turn = Turn::new(now, self.store.as_ref(), &self.counters);
+        if self.traces.are_on() {
+            turn.watch();
+        }
+        turn
     }
 
     /// The store.

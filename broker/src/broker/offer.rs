@@ -6,7 +6,7 @@ use super::share::choose_member;
 use super::traced::note_offer;
 use super::{Broker, Happened};
 use crate::counters::Protocol;
-use crate::message::Publication;
+use crate::message::{Publication, Qos};
 use crate::router::{MatchSet, Target};
 use crate::session::{DeliveryOptions, Offered, ProtocolKind, Session, SessionState, Signal};
 use crate::store::{CommitId, Record, SettledState, StoreError};
@@ -14,6 +14,7 @@ use crate::turn::Turn;
 
 impl Broker {
     /// Goes through who receives a message, and how: subscribers all, and one member of each shared subscription.
+    #[inline]
     pub(super) fn for_each_receiver(
         &self,
         publication: &Publication<'_>,
@@ -34,19 +35,35 @@ impl Broker {
 
     /// Offers a message to a session, and where that cannot take it to the other members of the shared subscription
     /// that it is for.
+    #[inline]
     pub(super) fn offer(
         &self,
         turn: &mut Turn<'_>,
         session: &Arc<Session>,
         publication: &Publication<'_>,
-        options: DeliveryOptions,
+        options: &DeliveryOptions,
         commit: CommitId,
     ) -> Result<(), StoreError> {
-        let share = options.share.clone();
         let offered = self.offer_once(turn, session, publication, options, commit);
-        let is_taken = match share {
-            Some(share) if !offered.is_taken() => self.offer_to_others(turn, session, publication, &share)?,
-            _ => offered.is_taken(),
+        match offered.is_taken() {
+            true => Ok(()),
+            false => self.handle_refused(turn, session, publication, options, offered),
+        }
+    }
+
+    /// A session has not taken a message.
+    #[cold]
+    fn handle_refused(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Session,
+        publication: &Publication<'_>,
+        options: &DeliveryOptions,
+        offered: Offered,
+    ) -> Result<(), StoreError> {
+        let is_taken = match options.share() {
+            Some(share) => self.offer_to_others(turn, session, publication, share)?,
+            None => false,
         };
         if !is_taken && offered != Offered::Absent {
             turn.tally.dropped += 1;
@@ -60,67 +77,77 @@ impl Broker {
         turn: &mut Turn<'_>,
         session: &Arc<Session>,
         publication: &Publication<'_>,
-        options: DeliveryOptions,
+        options: &DeliveryOptions,
         commit: CommitId,
     ) -> Offered {
         if session.is_durable_subscription() {
             return self.offer_to_queue(turn, session, publication);
         }
-        let qos = options.qos;
         let recording = publication.recording.map(|recording| (recording, recording.moment()));
         let mut state = session.lock();
-        let offered =
-            state.offer(turn.now, publication, options, session.is_persistent(), commit, turn.durable());
+        let is_persistent = session.is_persistent();
+        let offered = state.offer(turn.now, publication, options, is_persistent, commit, turn.durable());
         record_settled(turn, session, &mut state);
-        if self.traces.are_on()
-            && let Some(happened) = happened(offered)
-        {
-            self.traces.note_message(turn.now, happened, session, publication, qos);
+        if turn.is_observed() {
+            self.show_offered(turn, session, publication, options.qos, offered);
         }
         if let Some((recording, began_ns)) = recording {
-            note_offer(recording, began_ns, session, qos, offered);
+            note_offer(recording, began_ns, session, options.qos, offered);
         }
         match offered {
             Offered::Sent => {
-                turn.tally.sent[protocol_of(session) as usize].note(qos, publication.payload.len());
+                turn.tally.note_sent(protocol_of(session), options.qos, publication.payload.len());
             }
             Offered::Taken { displaced } => {
                 turn.tally.dropped += displaced;
                 turn.tally.note_waiting(state.outbox.waiting_messages(), state.outbox.waiting_bytes());
             }
-            Offered::Absent | Offered::Dropped => {}
+            Offered::Absent | Offered::Dropped => return offered,
             Offered::Overflowed => {
                 if let Some(link) = &state.link {
                     link.end(Signal::Overflowed);
                 }
+                return offered;
             }
         }
-        if offered.is_taken() {
-            turn.tally.delivered += 1;
-            if let Some(link) = state.to_wake() {
-                turn.touch(link);
-            }
+        turn.tally.delivered += 1;
+        if let Some(link) = state.to_wake() {
+            turn.touch(link);
         }
         offered
+    }
+
+    /// Tells those who watch.
+    #[cold]
+    fn show_offered(
+        &self,
+        turn: &Turn<'_>,
+        session: &Session,
+        publication: &Publication<'_>,
+        qos: Qos,
+        offered: Offered,
+    ) {
+        if self.traces.are_on()
+            && let Some(happened) = happened(offered)
+        {
+            self.traces.note_message(turn.now, happened, session, publication, qos);
+        }
     }
 }
 
 /// How a message goes to one receiver; `None` if No Local keeps it from its own publisher.
+#[inline]
 pub(super) fn delivery_options(publication: &Publication<'_>, target: &Target) -> Option<DeliveryOptions> {
     target.with_terms_for(publication.publisher, |terms| DeliveryOptions {
-        qos: publication.qos.min(terms.qos),
         retain: publication.retain && terms.retain_as_published,
         identifiers: terms.identifiers.clone(),
         local: target.local,
-        sequence: 0,
-        share: None,
-        claim: None,
-        is_repeat: false,
-        origin: None,
+        ..DeliveryOptions::new(publication.qos.min(terms.qos))
     })
 }
 
 /// What a session's client speaks.
+#[inline]
 pub(super) fn protocol_of(session: &Session) -> Protocol {
     match session.key().protocol {
         ProtocolKind::Mqtt => Protocol::Mqtt,
@@ -139,7 +166,16 @@ fn happened(offered: Offered) -> Option<Happened> {
 }
 
 /// Tells the store of deliveries that ended without an acknowledgement: dropped, expired, or too large for the client.
+#[inline]
 pub(super) fn record_settled(turn: &mut Turn<'_>, session: &Session, state: &mut SessionState) {
+    // As a rule there are none, and a look at that costs a tenth of taking them.
+    if state.outbox.has_settled() {
+        record_all_settled(turn, session, state);
+    }
+}
+
+#[inline(never)]
+fn record_all_settled(turn: &mut Turn<'_>, session: &Session, state: &mut SessionState) {
     for sequence in state.outbox.take_settled() {
         record_done(turn, session, sequence);
     }

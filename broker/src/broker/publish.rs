@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Broker;
 use super::enqueue::Placed;
 use super::offer::delivery_options;
+use super::{Broker, Happened};
 use crate::counters::DropReason;
 use crate::message::{Publication, Qos};
 use crate::router::{LastMatch, MatchSet, Target};
@@ -38,6 +38,19 @@ impl Broker {
         turn: &mut Turn<'_>,
         publication: &Publication<'_>,
     ) -> Result<bool, PublishRefused> {
+        match turn.is_observed() {
+            true => self.publish_measured(turn, publication),
+            false => self.publish_now(turn, publication),
+        }
+    }
+
+    /// The same in a turn that may be measured.
+    #[cold]
+    fn publish_measured(
+        &self,
+        turn: &mut Turn<'_>,
+        publication: &Publication<'_>,
+    ) -> Result<bool, PublishRefused> {
         let measured = turn.take_measured();
         let published = self.publish_now(turn, publication);
         if let Some(began) = measured {
@@ -45,6 +58,14 @@ impl Broker {
             self.counters.latencies.route.observe_time(took);
         }
         published
+    }
+
+    /// Shows a message that a client has sent to those who watch, if anybody does.
+    #[cold]
+    pub fn show_published(&self, turn: &Turn<'_>, session: &Session, publication: &Publication<'_>) {
+        if self.traces.are_on() {
+            self.traces.note_message(turn.now, Happened::In, session, publication, publication.qos);
+        }
     }
 
     fn publish_now(
@@ -102,8 +123,10 @@ impl Broker {
     ) -> Result<(), StoreError> {
         let mut result = Ok(());
         self.for_each_receiver(publication, matches, |session, options| {
-            let offered = self.offer(turn, session, publication, options, CommitId::NONE);
-            result = std::mem::replace(&mut result, Ok(())).and(offered);
+            let offered = self.offer(turn, session, publication, &options, CommitId::NONE);
+            if result.is_ok() {
+                result = offered;
+            }
         });
         result
     }
@@ -129,6 +152,7 @@ impl Broker {
         matches
     }
 
+    #[inline]
     fn matches_after<'l>(&self, last: &'l mut LastMatch, publication: &Publication<'_>) -> &'l MatchSet {
         let matches = self.router.matches_after(last, publication.topic);
         note_receivers(publication, matches);
@@ -174,7 +198,7 @@ impl Broker {
             self.fill(turn, place, publication);
         }
         for (publication, session, options) in deliveries {
-            self.offer(turn, &session, publication, options, commit)?;
+            self.offer(turn, &session, publication, &options, commit)?;
         }
         let is_retained =
             |publication: &Publication<'_>| publication.retain && publication.queue_name().is_none();
@@ -223,7 +247,7 @@ impl Broker {
             if let Some(mut options) = delivery_options(publication, target) {
                 self.record_queued(turn, &target.session, publication, &mut options);
                 let commit = turn.apply()?;
-                self.offer(turn, &target.session, publication, options, commit)?;
+                self.offer(turn, &target.session, publication, &options, commit)?;
             }
         }
         Ok(())
@@ -249,7 +273,7 @@ impl Broker {
                 qos: options.qos,
                 retain: options.retain,
                 identifiers: options.identifiers.clone(),
-                share: options.share.clone(),
+                share: options.share().cloned(),
                 origin: None,
             },
         });
@@ -263,6 +287,7 @@ impl Broker {
         }
     }
 
+    #[inline]
     fn retain(&self, publication: &Publication<'_>) {
         if !publication.retain {
             return;
@@ -275,6 +300,7 @@ impl Broker {
     }
 }
 
+#[inline]
 fn note_receivers(publication: &Publication<'_>, matches: &MatchSet) {
     let receivers = matches.targets.len() + matches.groups.len();
     if receivers > 1 {

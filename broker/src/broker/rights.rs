@@ -94,17 +94,11 @@ impl Broker {
         publication.note_utf8();
         for (local, identifiers) in wanted {
             let options = DeliveryOptions {
-                qos: Qos::AtMostOnce,
-                retain: false,
                 identifiers: identifiers.into_iter().collect(),
                 local,
-                sequence: 0,
-                share: None,
-                claim: None,
-                is_repeat: false,
-                origin: None,
+                ..DeliveryOptions::new(Qos::AtMostOnce)
             };
-            self.offer_once(turn, session, &publication, options, CommitId::NONE);
+            self.offer_once(turn, session, &publication, &options, CommitId::NONE);
         }
     }
 }

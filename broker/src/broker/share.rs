@@ -6,7 +6,7 @@ use super::Broker;
 use super::offer::{delivery_options, record_done};
 use crate::message::{Message, Publication};
 use crate::router::{ShareGroup, Target};
-use crate::session::{DeliveryOptions, Session};
+use crate::session::{DeliveryOptions, Session, Tie};
 use crate::store::StoreError;
 use crate::turn::Turn;
 
@@ -44,7 +44,7 @@ impl Broker {
                 let Some(mut options) = options_of_member(group, publication, member) else { continue };
                 self.record_queued(turn, &member.session, publication, &mut options);
                 let commit = turn.apply()?;
-                if self.offer_once(turn, &member.session, publication, options, commit).is_taken() {
+                if self.offer_once(turn, &member.session, publication, &options, commit).is_taken() {
                     return Ok(true);
                 }
             }
@@ -61,7 +61,7 @@ impl Broker {
         deliveries: &[(Arc<Message>, DeliveryOptions)],
     ) {
         for (message, options) in deliveries {
-            if let Some(share) = &options.share {
+            if let Some(share) = options.share() {
                 record_done(turn, from, options.sequence);
                 self.pass_on_one(turn, from, message, share);
             }
@@ -119,5 +119,5 @@ fn options_of_member(
     member: &Target,
 ) -> Option<DeliveryOptions> {
     let options = delivery_options(publication, member)?;
-    Some(DeliveryOptions { share: Some(Arc::clone(&group.filter)), ..options })
+    Some(DeliveryOptions { tie: Tie::Share(Arc::clone(&group.filter)), ..options })
 }

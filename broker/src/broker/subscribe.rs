@@ -150,15 +150,10 @@ impl Broker {
             return Ok(());
         }
         let options = DeliveryOptions {
-            qos: request.options.qos,
             retain: true,
             identifiers: request.options.identifier.into_iter().collect(),
             local: request.local,
-            sequence: 0,
-            share: None,
-            claim: None,
-            is_repeat: false,
-            origin: None,
+            ..DeliveryOptions::new(request.options.qos)
         };
         let mut run = Run::new(self.retained.matching(request.filter, turn.now), options);
         let stored = self.record_run(turn, session, request.options.qos, &mut run)?;

@@ -36,7 +36,7 @@ impl Broker {
         for (message, qos) in observed.into_iter().flatten() {
             self.traces.note_message(turn.now, Happened::Out, session, &message.publication(), qos);
         }
-        turn.tally.sent[protocol_of(session) as usize].merge(&sent);
+        turn.tally.note_all_sent(protocol_of(session), &sent);
         turn.tally.expired += expired;
         let mut undone = Vec::new();
         if !taken.is_empty() {
@@ -69,8 +69,8 @@ impl Broker {
     /// Messages that were taken from their queues are there again: the store knows nothing of it.
     fn undo_taking(&self, turn: &mut Turn<'_>, taken: Vec<Delivery>) {
         for Delivery { message, options, .. } in taken {
-            if let Some(origin) = options.origin {
-                self.replace(turn, &message, &origin, origin.deliveries - 1);
+            if let Some(origin) = options.origin() {
+                self.replace(turn, &message, origin, origin.deliveries - 1);
             }
         }
     }

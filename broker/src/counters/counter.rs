@@ -9,11 +9,13 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// More by `amount`.
+    #[inline]
     pub fn add(&self, amount: u64) {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
     /// The same, without touching anything where there is nothing to add.
+    #[inline]
     pub fn add_if_any(&self, amount: u64) {
         if amount > 0 {
             self.add(amount);
@@ -66,6 +68,7 @@ struct Shard<T>(T);
 
 impl<T> Sharded<T> {
     /// The calling thread's own.
+    #[inline]
     pub fn own(&self) -> &T {
         &self.0[place()].0
     }
@@ -77,6 +80,7 @@ impl<T> Sharded<T> {
 }
 
 /// Which of the shards is the calling thread's.
+#[inline]
 fn place() -> usize {
     /// None has asked yet.
     const UNKNOWN: usize = usize::MAX;

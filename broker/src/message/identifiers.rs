@@ -5,9 +5,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// The subscription identifiers of all the subscriptions that a delivery answers. Most deliveries have none, and those of
-/// one subscription share theirs: a copy costs nothing, or a count of references.
+/// one subscription share theirs: a copy costs nothing, or a count of references. One pointer, since a delivery that waits
+/// for its acknowledgement has one of these: so the few that have identifiers keep them in two pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identifiers(Option<Arc<[NonZeroU32]>>);
+pub struct Identifiers(Option<Arc<Vec<NonZeroU32>>>);
 
 impl Identifiers {
     /// None.
@@ -24,15 +25,16 @@ impl Identifiers {
 impl Deref for Identifiers {
     type Target = [NonZeroU32];
 
+    #[inline]
     fn deref(&self) -> &[NonZeroU32] {
-        self.0.as_deref().unwrap_or_default()
+        self.0.as_deref().map(Vec::as_slice).unwrap_or_default()
     }
 }
 
 impl FromIterator<NonZeroU32> for Identifiers {
     fn from_iter<I: IntoIterator<Item = NonZeroU32>>(identifiers: I) -> Self {
         let mut identifiers = identifiers.into_iter().peekable();
-        Self(identifiers.peek().is_some().then(|| identifiers.collect()))
+        Self(identifiers.peek().is_some().then(|| Arc::new(identifiers.collect())))
     }
 }
 

@@ -49,6 +49,7 @@ pub struct MessageParts<'a> {
 
 impl MessageParts<'_> {
     /// What the message weighs against a limit in bytes: see [`Message::weight`].
+    #[inline]
     pub fn weight(&self) -> usize {
         self.payload.len() + self.attributes.len() + self.topic.as_str().len()
     }
@@ -56,6 +57,7 @@ impl MessageParts<'_> {
 
 impl Message {
     /// A message of these parts.
+    #[inline]
     pub fn of(parts: &MessageParts<'_>) -> Self {
         let topic = parts.topic.as_str().as_bytes();
         let text = match parts.weight() {

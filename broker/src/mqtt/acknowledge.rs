@@ -73,7 +73,9 @@ impl Context<'_, '_, '_> {
         match settled {
             Settled::Now { sequence, of_queue } => {
                 self.record_settled(sequence, SettledState::Done);
-                for_queues.extend(of_queue.map(|delivery| ForQueue { delivery, reason }));
+                if let Some(delivery) = of_queue {
+                    for_queues.push(ForQueue { delivery, reason });
+                }
                 Ok(())
             }
             // The answer to something sent on an earlier connection, or a repeat: nothing is owed for it.
@@ -120,10 +122,10 @@ impl Context<'_, '_, '_> {
 
     fn settle_with_queue(&mut self, ForQueue { delivery, reason }: ForQueue) {
         let (message, options) = *delivery;
-        if let Some(origin) = options.origin.as_ref().filter(|_| reason.is_error()) {
+        if let Some(origin) = options.origin().filter(|_| reason.is_error()) {
             self.broker.return_taken(self.turn, &message, origin, Some(DeadReason::Rejected));
         }
-        let Some(claim) = options.claim.clone() else { return };
+        let Some(claim) = options.claim().cloned() else { return };
         if reason.is_error() {
             self.broker.put_back(self.turn, vec![(message, options)], Some(DeadReason::Rejected));
         } else {

@@ -62,10 +62,16 @@ impl OutboundAliases {
     }
 
     /// How `topic` goes out next. Nothing is remembered yet: the packet may turn out too large to be sent.
+    #[inline]
     pub(super) fn look_up(&self, topic: TopicName<'_>) -> Aliased {
-        if self.maximum == 0 {
-            return Aliased::No;
+        match self.maximum {
+            0 => Aliased::No,
+            _ => self.find(topic),
         }
+    }
+
+    #[inline(never)]
+    fn find(&self, topic: TopicName<'_>) -> Aliased {
         match self.aliases.get(topic.as_str()) {
             Some(alias) => Aliased::Known(*alias),
             None => match u16::try_from(self.aliases.len() + 1) {

@@ -14,6 +14,7 @@ use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
 use crate::session::{
     Deliver, Delivered, DeliveryOptions, Dormant, Guard, Inflight, InflightState, READY_BYTES_MAX, Step,
+    Unsettled,
 };
 
 /// What a connection's client can take.
@@ -149,23 +150,28 @@ impl MqttDeliver {
     }
 
     /// Settles a delivery by an acknowledgement that is meant for `qos`.
+    #[inline]
     pub(super) fn settle(&mut self, packet_id: PacketId, qos: Qos) -> Settled {
-        match self.inflight.find(packet_id) {
-            None => Settled::Unknown,
-            Some(step) if step.options.qos != qos => Settled::WrongQos,
-            Some(step) => {
-                let of_queue = of_queue(step);
-                self.remove(packet_id, of_queue)
-            }
-        }
+        let settled = self.inflight.settle_if(packet_id, |step| step.options.qos == qos);
+        self.note_settled(settled)
     }
 
     /// Settles a QoS 2 delivery that has been released. [MQTT-4.3.3-7]
     pub(super) fn complete(&mut self, packet_id: PacketId) -> Settled {
-        match self.inflight.find(packet_id) {
-            None => Settled::Unknown,
-            Some(step) if !matches!(step.state, InflightState::Released) => Settled::WrongQos,
-            Some(_) => self.remove(packet_id, None),
+        let is_released = |step: &Step| matches!(step.state, InflightState::Released);
+        let settled = self.inflight.settle_if(packet_id, is_released);
+        self.note_settled(settled)
+    }
+
+    #[inline]
+    fn note_settled(&mut self, settled: Result<Step, Unsettled>) -> Settled {
+        match settled {
+            Ok(Step { state, options, holds_place, .. }) => {
+                self.quota += u16::from(holds_place);
+                Settled::Now { sequence: options.sequence, of_queue: of_queue(state, options) }
+            }
+            Err(Unsettled::Unknown) => Settled::Unknown,
+            Err(Unsettled::NotMeant) => Settled::WrongQos,
         }
     }
 
@@ -180,9 +186,8 @@ impl MqttDeliver {
         if matches!(step.state, InflightState::Released) {
             return Settled::Before;
         }
-        let of_queue = of_queue(step);
-        step.state = InflightState::Released;
-        Settled::Now { sequence: step.options.sequence, of_queue }
+        let state = std::mem::replace(&mut step.state, InflightState::Released);
+        Settled::Now { sequence: step.options.sequence, of_queue: of_queue(state, step.options.clone()) }
     }
 
     /// The number of a delivery that is about to be sent; `None` while there is no packet identifier for it.
@@ -201,26 +206,13 @@ impl MqttDeliver {
             let _ = self.sequence.compare_exchange(number, number - 1, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
-
-    fn remove(
-        &mut self,
-        packet_id: PacketId,
-        of_queue: Option<Box<(Arc<Message>, DeliveryOptions)>>,
-    ) -> Settled {
-        let Some(step) = self.inflight.find(packet_id) else { return Settled::Unknown };
-        let sequence = step.options.sequence;
-        self.quota += u16::from(step.holds_place);
-        self.inflight.remove(packet_id);
-        Settled::Now { sequence, of_queue }
-    }
 }
 
 /// The delivery, where a work queue has to hear of it.
-fn of_queue(step: &Step) -> Option<Box<(Arc<Message>, DeliveryOptions)>> {
-    match &step.state {
-        InflightState::Sent(message) if step.options.is_of_queue() => {
-            Some(Box::new((Arc::clone(message), step.options.clone())))
-        }
+#[inline]
+fn of_queue(state: InflightState, options: DeliveryOptions) -> Option<Box<(Arc<Message>, DeliveryOptions)>> {
+    match state {
+        InflightState::Sent(message) if options.is_of_queue() => Some(Box::new((message, options))),
         InflightState::Sent(_) | InflightState::Released => None,
     }
 }
@@ -333,7 +325,7 @@ impl Deliver for MqttDeliver {
             InflightState::Released => None,
         });
         let is_for_others = |options: &DeliveryOptions| {
-            options.is_of_queue() || (options.share.is_some() && options.qos == Qos::AtLeastOnce)
+            options.is_of_queue() || (options.share().is_some() && options.qos == Qos::AtLeastOnce)
         };
         sent.filter(|(_, options)| is_for_others(options)).collect()
     }
@@ -341,7 +333,8 @@ impl Deliver for MqttDeliver {
     /// QoS 1 is at least once, so another consumer may have it at once. QoS 2 waits for this client, which may have it
     /// already.
     fn release(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
-        let is_released = |step: &Step| step.options.claim.is_some() && step.options.qos == Qos::AtLeastOnce;
+        let is_released =
+            |step: &Step| step.options.claim().is_some() && step.options.qos == Qos::AtLeastOnce;
         let released = self.inflight.iter_mut().filter(|(_, step)| is_released(step));
         let released: Vec<_> = released.map(|(packet_id, _)| packet_id).collect();
         let settled = released.into_iter().filter_map(|packet_id| self.inflight.settle(packet_id));

@@ -8,6 +8,7 @@ use super::{Mqtt, State};
 
 impl Mqtt {
     /// Whether `input` begins with a PUBLISH, whole or not, and it has to wait.
+    #[inline]
     pub(super) fn holds(&mut self, input: &[u8]) -> bool {
         let State::Connected(client) = &mut self.state else { return false };
         // The type is the upper half of the first byte. (MQTT 5, section 2.1.2)

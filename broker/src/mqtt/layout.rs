@@ -31,52 +31,45 @@ impl Layout<'_> {
         size_max: usize,
         output: &mut Output,
     ) -> Option<usize> {
-        let sizes = self.sizes(now, publication);
-        if sizes.total > size_max {
-            return None;
-        }
         let start = output.bytes.len();
-        if let Some(blocks) = self.deflating.and_then(|deflating| publication.deflated(deflating)) {
-            self.write_shared(now, publication, &sizes, false, output);
+        let blocks = self.deflating.and_then(|deflating| publication.deflated(deflating));
+        let payload = if blocks.is_none() { publication.payload } else { &[] };
+        // What of the payload follows in another form.
+        let left_out = publication.payload.len() - payload.len();
+        let packet_id_at = match self.key().filter(|_| publication.is_fan_out()) {
+            Some(key) => {
+                let key = if blocks.is_none() { key } else { key.without_payload() };
+                let encode = || self.encode_shared(now, publication, payload);
+                publication.encoded(key, encode, |encoded| {
+                    let fits = encoded.bytes.len() + left_out <= size_max;
+                    fits.then(|| {
+                        output.bytes.extend_from_slice(&encoded.bytes);
+                        encoded.own_at
+                    })
+                })
+            }
+            None => {
+                let sizes = self.sizes(now, publication);
+                (sizes.total <= size_max).then(|| {
+                    output.bytes.reserve(sizes.total - left_out);
+                    self.encode(now, publication, &sizes, payload, &mut output.bytes);
+                    sizes.packet_id_at
+                })
+            }
+        }?;
+        if let Some(blocks) = blocks {
             output.append_deflated(&blocks);
-        } else {
-            self.write_shared(now, publication, &sizes, true, output);
         }
-        Some(start + sizes.packet_id_at)
+        Some(start + packet_id_at)
     }
 
-    /// Appends the packet, with or without its payload; encoded once for all whose packets are the same.
-    fn write_shared(
-        &self,
-        now: Now,
-        publication: &Publication<'_>,
-        sizes: &Sizes,
-        with_payload: bool,
-        output: &mut Output,
-    ) {
-        let size = if with_payload { sizes.total } else { sizes.total - publication.payload.len() };
-        let key = |key: LayoutKey| if with_payload { key } else { key.without_payload() };
-        let encode = |out: &mut BytesMut| {
-            self.encode(now, publication, sizes, out);
-            if with_payload {
-                out.put_slice(publication.payload);
-            }
-        };
-        match self.key().filter(|_| publication.is_fan_out()) {
-            None => {
-                output.bytes.reserve(size);
-                encode(&mut output.bytes);
-            }
-            Some(shared) => {
-                let encode = || {
-                    let mut bytes = BytesMut::with_capacity(size);
-                    encode(&mut bytes);
-                    Encoded { bytes: bytes.into() }
-                };
-                let copy = |encoded: &Encoded| output.bytes.extend_from_slice(&encoded.bytes);
-                publication.encoded(key(shared), encode, copy);
-            }
-        }
+    /// The packet with that much of its payload, for all whose packets are the same.
+    #[inline(never)]
+    fn encode_shared(&self, now: Now, publication: &Publication<'_>, payload: &[u8]) -> Encoded {
+        let sizes = self.sizes(now, publication);
+        let mut bytes = BytesMut::with_capacity(sizes.total);
+        self.encode(now, publication, &sizes, payload, &mut bytes);
+        Encoded { bytes: bytes.into(), own_at: sizes.packet_id_at }
     }
 
     /// The key under which the encoding can be shared among subscribers; `None` where it is this subscriber's own.
@@ -123,6 +116,7 @@ impl Layout<'_> {
         publication.expires_at.is_none() && self.aliased == Aliased::No && self.options.identifiers.is_empty()
     }
 
+    #[inline]
     fn sizes(&self, now: Now, publication: &Publication<'_>) -> Sizes {
         let topic = 2 + self.topic(publication).len();
         let packet_id = if self.options.qos == Qos::AtMostOnce { 0 } else { 2 };
@@ -141,8 +135,15 @@ impl Layout<'_> {
         Sizes { total: header + remaining, remaining, properties, packet_id_at: header + topic }
     }
 
-    /// Appends all but the payload.
-    fn encode(&self, now: Now, publication: &Publication<'_>, sizes: &Sizes, out: &mut BytesMut) {
+    /// Appends the packet, with `payload` or what of it does not follow in another form.
+    fn encode(
+        &self,
+        now: Now,
+        publication: &Publication<'_>,
+        sizes: &Sizes,
+        payload: &[u8],
+        out: &mut BytesMut,
+    ) {
         const PUBLISH: u8 = 0x30;
         let flags = u8::from(self.dup) << 3 | self.options.qos.as_u8() << 1 | u8::from(self.options.retain);
         let topic = self.topic(publication);
@@ -162,15 +163,13 @@ impl Layout<'_> {
             visit_variable_byte_integer(to_u32(sizes.properties), |byte| middle.put(byte));
         }
         middle.append_to(out);
-        if !self.version.is_v5() {
-            return;
-        }
-        if !self.is_bare(publication) {
+        if sizes.properties > 0 {
             for property in self.hop_properties(now, publication) {
                 property.encode(out);
             }
+            out.put_slice(publication.attributes.encoded());
         }
-        out.put_slice(publication.attributes.encoded());
+        out.put_slice(payload);
     }
 }
 

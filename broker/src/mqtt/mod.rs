@@ -7,9 +7,9 @@
 //!                                   where somebody has to be asked who the client is
 //! ```
 //!
-//! One file per concern: `connect`, `authenticate`, `publish`, `subscribe`, `acknowledge`, `disconnect`, `renew` handle what
-//! comes in; `hold` has it wait; `time` handles what falls due; `deliver` is the half that lives in the session and writes
-//! what goes out; `refuse` says no.
+//! One file per concern: `packets` hands each packet to whom it is for; `connect`, `authenticate`, `publish`, `subscribe`,
+//! `acknowledge`, `disconnect`, `renew` handle them; `hold` has them wait; `time` handles what falls due; `deliver` is the
+//! half that lives in the session and writes what goes out; `refuse` says no.
 
 mod acknowledge;
 mod alias;
@@ -19,6 +19,7 @@ mod deliver;
 mod disconnect;
 mod hold;
 mod layout;
+mod packets;
 mod publish;
 mod refuse;
 mod renew;
@@ -28,9 +29,8 @@ mod time;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tidewire_protocols::mqtt::{self, Ack, Decoded, Packet, PacketType, ReasonCode, Version};
+use tidewire_protocols::mqtt::{self, Decoded, PacketType, Version};
 
-use self::acknowledge::Acknowledgement;
 use self::alias::InboundAliases;
 use self::authenticate::{Authentication, Enhanced};
 pub use self::deliver::MqttDeliver;
@@ -111,6 +111,12 @@ impl Client {
         let client_id = Some(&*self.session.key().client_id);
         Who { client_id, user: self.standing.user_name(), protocol: None }
     }
+
+    /// Whether it has to wait before it publishes more.
+    #[inline]
+    fn is_paced(&self) -> bool {
+        self.pace.is_ahead() || self.is_held
+    }
 }
 
 impl Mqtt {
@@ -127,94 +133,6 @@ impl Mqtt {
             published: 0,
             state: State::Greeting { deadline, arrival: Box::new(arrival) },
         }
-    }
-
-    /// `bytes` are the packet's own.
-    fn handle_packet(
-        &mut self,
-        turn: &mut Turn<'_>,
-        packet: &Packet<'_>,
-        bytes: &[u8],
-    ) -> Result<(), Refusal> {
-        let packet_type = packet.packet_type();
-        turn.next_packet();
-        match (&mut self.state, packet) {
-            (State::Greeting { .. }, Packet::Connect(connect)) => {
-                self.check_admission(turn)?;
-                self.handle_connect(turn, connect, bytes)
-            }
-            (State::Greeting { .. }, _) => {
-                Err(Refusal::protocol("the first packet must be CONNECT [MQTT-3.1.0-1]"))
-            }
-            (State::Authenticating(_), packet) => self.handle_while_authenticating(turn, packet),
-            (State::Connected(client), packet) => {
-                let context = Context {
-                    broker: &self.broker,
-                    config: &self.config,
-                    link: &self.link,
-                    replies: &mut self.replies,
-                    turn,
-                    client: client.as_mut(),
-                };
-                if context.broker.traces.are_on() && packet_type != PacketType::Publish {
-                    let packet = format!("{packet_type:?}");
-                    context.broker.traces.note_received(context.turn.now, &context.client.session, &packet);
-                }
-                match packet {
-                    Packet::Publish(publish) => {
-                        context.client.pace.note(bytes.len(), context.turn.now.instant);
-                        self.published += 1;
-                        context.handle_publish(publish, &mut self.attributes)
-                    }
-                    Packet::PubAck(ack)
-                    | Packet::PubRec(ack)
-                    | Packet::PubRel(ack)
-                    | Packet::PubComp(ack) => {
-                        let Ack { packet_id, reason, .. } = *ack;
-                        context.handle_acks([Acknowledgement { packet_type, packet_id, reason }])
-                    }
-                    Packet::Subscribe(subscribe) => context.handle_subscribe(subscribe),
-                    Packet::Unsubscribe(unsubscribe) => context.handle_unsubscribe(unsubscribe),
-                    Packet::PingReq => {
-                        let output = self.replies.immediate();
-                        Packet::PingResp.encode(client.version, &mut output.bytes);
-                        Ok(())
-                    }
-                    Packet::Disconnect(disconnect) => self.handle_disconnect(turn, disconnect),
-                    Packet::Connect(_) => Err(Refusal::protocol("CONNECT came twice [MQTT-3.1.0-2]")),
-                    Packet::Auth(auth) => context.handle_auth(auth),
-                    Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
-                        Err(Refusal::server_packet(packet_type))
-                    }
-                }
-            }
-            (State::Ended, _) => Ok(()),
-        }
-    }
-
-    /// Acknowledgements come in crowds, and are taken so: those at the front of `input`, and how many bytes they are;
-    /// `None` where something else stands there.
-    fn handle_plain_acks(
-        &mut self,
-        turn: &mut Turn<'_>,
-        input: &[u8],
-    ) -> Option<(usize, Result<(), Refusal>)> {
-        let State::Connected(client) = &mut self.state else { return None };
-        let mut acks = mqtt::plain_acks(input).take(PACKETS_PER_TURN).peekable();
-        acks.peek()?;
-        turn.next_packet();
-        let (broker, config, link, replies) = (&self.broker, &self.config, &self.link, &mut self.replies);
-        let (watched, now) = (broker.traces.are_on().then(|| Arc::clone(&client.session)), turn.now);
-        let context = Context { broker, config, link, replies, turn, client };
-        let mut size = 0;
-        let result = context.handle_acks(acks.map(|(packet_type, packet_id)| {
-            size += mqtt::PLAIN_ACK_SIZE;
-            if let Some(session) = &watched {
-                broker.traces.note_received(now, session, &format!("{packet_type:?}"));
-            }
-            Acknowledgement { packet_type, packet_id, reason: ReasonCode::Success }
-        }));
-        Some((size, result))
     }
 
     fn version(&self) -> Version {
@@ -234,23 +152,26 @@ impl Mqtt {
         }
     }
 
+    /// Whether what comes next has to wait: for its pace, for room, for PUBACKs to leave, or for somebody who is asked.
+    #[inline]
+    fn is_waiting(&self) -> bool {
+        match &self.state {
+            State::Connected(client) => {
+                client.is_paced() || client.renewal.is_some() || self.is_window_full(client)
+            }
+            State::Authenticating(authentication) => authentication.answer.is_some(),
+            State::Greeting { .. } | State::Ended => false,
+        }
+    }
+
     /// Whether the client's Receive Maximum is reached by publishes that are over but for their PUBACK, which has not
     /// left yet. What comes next waits for it: a client that writes ahead without counting, as some do, is slowed down
     /// and not thrown out. QoS 2 it has to release itself: see `check_receive_maximum`.
-    fn is_window_full(&self) -> bool {
-        let State::Connected(client) = &self.state else { return false };
+    #[inline]
+    fn is_window_full(&self, client: &Client) -> bool {
         let unsent = self.replies.acknowledgements();
         let maximum = usize::from(self.config.session.receive_maximum);
         unsent > 0 && client.version.is_v5() && client.unreleased as usize + unsent >= maximum
-    }
-
-    /// Whether somebody is being asked, and no packet is handled until the answer is there.
-    fn is_asking(&self) -> bool {
-        match &self.state {
-            State::Authenticating(authentication) => authentication.answer.is_some(),
-            State::Connected(client) => client.renewal.is_some(),
-            State::Greeting { .. } | State::Ended => false,
-        }
     }
 
     /// Lets go of the session, and says so, once.
@@ -288,7 +209,7 @@ impl Protocol for Mqtt {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
             }
-            if self.is_window_full() || self.is_paced() || self.is_asking() {
+            if self.is_waiting() {
                 return (used, Flow::Yield);
             }
             let rest = &input[used..];
@@ -377,12 +298,11 @@ impl Protocol for Mqtt {
     }
 
     fn takes_input(&self) -> bool {
-        let is_waiting = self.is_window_full() || self.is_paced() || self.is_asking();
-        self.replies.held_bytes() <= self.config.limits.held_bytes_max.0 && !is_waiting
+        self.replies.held_bytes() <= self.config.limits.held_bytes_max.0 && !self.is_waiting()
     }
 
     fn is_paced(&self) -> bool {
-        matches!(&self.state, State::Connected(client) if client.pace.is_ahead() || client.is_held)
+        matches!(&self.state, State::Connected(client) if client.is_paced())
     }
 
     fn takes_text(&self) -> bool {

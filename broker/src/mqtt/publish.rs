@@ -9,9 +9,10 @@ use super::alias::InboundAliases;
 use super::deliver::{Arrival, MqttDeliver};
 use super::refuse::Refusal;
 use super::{Client, Context};
-use crate::broker::{Happened, PublishRefused, TOKEN_TOPIC};
+use crate::broker::{PublishRefused, TOKEN_TOPIC};
 use crate::counters::Protocol;
 use crate::message::{Attributes, AttributesBuf, Publication, is_client_queue};
+use crate::output::Output;
 use crate::store::Record;
 
 /// What a PUBLISH says besides topic and payload.
@@ -127,10 +128,9 @@ impl Context<'_, '_, '_> {
         publication.expires_at = particulars
             .expiry_secs
             .map(|secs| self.turn.now.unix_ms_after(std::time::Duration::from_secs(secs.into())));
-        self.turn.tally.received[Protocol::Mqtt as usize].note(publish.qos, publish.payload.len());
-        if self.broker.traces.are_on() {
-            let traces = &self.broker.traces;
-            traces.note_message(self.turn.now, Happened::In, session, &publication, publish.qos);
+        self.turn.tally.note_received(Protocol::Mqtt, publish.qos, publish.payload.len());
+        if self.turn.is_observed() {
+            self.broker.show_published(self.turn, session, &publication);
         }
         Ok(match self.broker.publish_from(self.turn, session, &publication) {
             Ok(true) => ReasonCode::Success,
@@ -194,7 +194,19 @@ impl Context<'_, '_, '_> {
         self.turn.record(|| Record::Released { session, packet_id: packet_id.get() });
     }
 
+    #[inline]
     pub(super) fn acknowledge(&mut self, packet_type: PacketType, packet_id: PacketId, reason: ReasonCode) {
+        match reason {
+            ReasonCode::Success => {
+                let (ack, version) = (Ack::success(packet_id), self.client.version);
+                ack.encode(packet_type, version, &mut self.acknowledgements(packet_type).bytes);
+            }
+            reason => self.acknowledge_with(packet_type, packet_id, reason),
+        }
+    }
+
+    #[inline(never)]
+    fn acknowledge_with(&mut self, packet_type: PacketType, packet_id: PacketId, reason: ReasonCode) {
         let version = self.client.version;
         let mut properties = PropertiesBuf::default();
         if reason.is_error() && self.client.wants_reasons && version.is_v5() {
@@ -204,17 +216,30 @@ impl Context<'_, '_, '_> {
         if reason.is_error() && ack.encoded_len(packet_type, version) > self.client.packet_size_max {
             ack.properties = tidewire_protocols::mqtt::Properties::EMPTY;
         }
+        ack.encode(packet_type, version, &mut self.acknowledgements(packet_type).bytes);
+    }
+
+    /// Where that acknowledgement of a publish goes.
+    fn acknowledgements(&mut self, packet_type: PacketType) -> &mut Output {
         // A QoS 2 publish stays under way until it is released, which is counted apart.
-        let output = match packet_type {
+        match packet_type {
             PacketType::PubAck => self.replies.acknowledgement(),
             _ => self.replies.promised(),
-        };
-        ack.encode(packet_type, version, &mut output.bytes);
+        }
     }
 }
 
+#[inline]
 fn read_properties(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Result<Particulars, Refusal> {
     attributes.clear();
+    match publish.properties.is_empty() {
+        true => Ok(Particulars::default()),
+        false => read_each_property(publish, attributes),
+    }
+}
+
+#[inline(never)]
+fn read_each_property(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Result<Particulars, Refusal> {
     let mut particulars = Particulars::default();
     for property in publish.properties.iter() {
         match property {
@@ -234,7 +259,20 @@ fn read_properties(publish: &Publish<'_>, attributes: &mut AttributesBuf) -> Res
 }
 
 /// The topic, by name or by alias. [MQTT-3.3.2-7 to -12]
+#[inline]
 fn resolve_topic<'a>(
+    aliases: &'a InboundAliases,
+    publish: &Publish<'a>,
+    alias: Option<u16>,
+) -> Result<TopicName<'a>, Refusal> {
+    match (publish.topic, alias) {
+        (Some(topic), None) => Ok(topic),
+        _ => resolve_alias(aliases, publish, alias),
+    }
+}
+
+#[inline(never)]
+fn resolve_alias<'a>(
     aliases: &'a InboundAliases,
     publish: &Publish<'a>,
     alias: Option<u16>,

@@ -8,7 +8,7 @@ use super::consumer::{Acknowledged, Consumer};
 use super::state::{DeadReason, State};
 use crate::message::{Message, Qos};
 use crate::output::Output;
-use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Link, Place, Pulled, Transmit};
+use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Link, Place, Pulled, Tie, Transmit};
 use crate::store::{Origin, Record};
 
 impl Queue {
@@ -74,7 +74,7 @@ fn consume(
         }
         let Some(message) = &entry.message else { return state.wait_for(consumer.id, place) };
         let options = delivery_options(queue, consumer, place, message, entry.deliveries + 1);
-        let is_owed = options.claim.as_ref().is_some_and(|claim| claim.is_owed);
+        let is_owed = options.claim().is_some_and(|claim| claim.is_owed);
         let is_taken = entry.is_stored && options.qos == Qos::ExactlyOnce && is_owed && transmit.may_take();
         if is_taken || !transmit.taken.is_empty() {
             // What is not taken waits until that has been sent which is.
@@ -227,15 +227,9 @@ fn delivered(queue: &Arc<str>, place: Place, deliveries: u32) -> Record {
 
 fn base_options(consumer: &Consumer, message: &Message) -> DeliveryOptions {
     DeliveryOptions {
-        qos: message.qos().min(consumer.terms.qos),
-        retain: false,
         identifiers: consumer.terms.identifiers.clone(),
         local: consumer.terms.local,
-        sequence: 0,
-        share: None,
-        claim: None,
-        is_repeat: false,
-        origin: None,
+        ..DeliveryOptions::new(message.qos().min(consumer.terms.qos))
     }
 }
 
@@ -253,5 +247,5 @@ fn delivery_options(
         Acknowledged::ByQos => options.qos > Qos::AtMostOnce,
     };
     let claim = Claim { queue: Arc::clone(&queue.name), consumer: consumer.id, place, deliveries, is_owed };
-    DeliveryOptions { claim: Some(Arc::new(claim)), ..options }
+    DeliveryOptions { tie: Tie::Claim(Arc::new(claim)), ..options }
 }

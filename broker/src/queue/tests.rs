@@ -50,7 +50,7 @@ impl Deliver for Hand {
             return Delivered::WindowClosed;
         }
         self.room -= 1;
-        self.taken.push((Arc::clone(publication.keep()), options.claim.clone().expect("a claim")));
+        self.taken.push((Arc::clone(publication.keep()), options.claim().cloned().expect("a claim")));
         Delivered::Sent
     }
 

@@ -83,12 +83,14 @@ impl Default for MatchCache {
 
 impl MatchCache {
     /// The topic's hash.
+    #[inline]
     pub(super) fn hash(&self, topic: TopicName<'_>) -> Hash {
         Hash(hash(&self.hasher, topic.as_str()))
     }
 
     /// The answer for `topic`, if it holds in that generation: it was made in it, or nothing that it rests on has
     /// changed since.
+    #[inline]
     pub(super) fn find(
         &self,
         hash: Hash,
@@ -192,6 +194,7 @@ impl MatchCache {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    #[inline]
     fn shard(&self, hash: Hash) -> &Shard {
         &self.shards[(hash.0 >> 26) as usize % self.shards.len()]
     }
@@ -201,6 +204,7 @@ impl MatchCache {
     }
 }
 
+#[inline]
 fn hash(hasher: &foldhash::fast::RandomState, topic: &str) -> u64 {
     use std::hash::{BuildHasher, Hasher};
 

@@ -36,6 +36,7 @@ impl Default for Changes {
 impl Changes {
     /// How many changes there have been. An answer made in a later generation may be another one. The first is 1, so
     /// that an answer which nobody has made is of none.
+    #[inline]
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

@@ -32,6 +32,7 @@ pub struct LastMatch(Option<Arc<MatchSet>>);
 impl LastMatch {
     /// The last answer if it is for that topic and generation, else what `ask` says, which is handed the last one for
     /// its memory.
+    #[inline]
     pub(super) fn find_or(
         &mut self,
         topic: TopicName<'_>,
@@ -123,6 +124,7 @@ impl Target {
 
     /// Calls `with` on the terms for a message from `publisher`; `None` if No Local keeps it from its own publisher.
     /// [MQTT-3.8.3-3]
+    #[inline]
     pub fn with_terms_for<R>(&self, publisher: SessionId, with: impl FnOnce(&Terms) -> R) -> Option<R> {
         match &self.own {
             Own::Nothing if self.session.id() == publisher => None,
@@ -167,6 +169,7 @@ impl ShareGroup {
 
 impl MatchSet {
     /// Whether nobody receives it.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty() && self.groups.is_empty()
     }
@@ -180,6 +183,7 @@ impl MatchSet {
     }
 
     /// Whether it is known to be the answer in that generation.
+    #[inline]
     pub(super) fn is_of(&self, generation: u64) -> bool {
         self.generation.load(Ordering::Relaxed) == generation
     }

@@ -107,6 +107,7 @@ impl Router {
 
     /// The same for one who has just asked, and often asks for the same topic again: that costs neither a look into the
     /// cache nor a count of references.
+    #[inline]
     pub fn matches_after<'l>(&self, last: &'l mut LastMatch, topic: TopicName<'_>) -> &'l MatchSet {
         let generation = self.changes.generation();
         last.find_or(topic, generation, |last| self.matches_in(topic, generation, last))

@@ -1,6 +1,6 @@
 //! Deliveries that wait in a backlog while the store alone holds their messages, and how many of those are fetched at once.
 
-use super::{Delivery, DeliveryOptions};
+use super::{Delivery, DeliveryOptions, Tie};
 use crate::message::Qos;
 use crate::store::{CommitId, Fetched};
 
@@ -29,7 +29,7 @@ impl AbsentDelivery {
     pub(super) fn of(delivery: &Delivery) -> Self {
         let DeliveryOptions { sequence, qos, is_repeat, .. } = delivery.options;
         let weight = u32::try_from(delivery.message.weight()).unwrap_or(u32::MAX);
-        let is_for_others = delivery.options.share.is_some() || delivery.options.origin.is_some();
+        let is_for_others = matches!(delivery.options.tie, Tie::Share(_) | Tie::Origin(_));
         Self { sequence, weight, qos, is_repeat, is_for_others }
     }
 
@@ -41,16 +41,18 @@ impl AbsentDelivery {
     pub(super) fn with(&self, fetched: Fetched, commit: CommitId) -> Option<Delivery> {
         let terms = fetched.terms?;
         let commit = if terms.qos == Qos::ExactlyOnce { commit } else { CommitId::NONE };
+        let tie = match (terms.share, terms.origin) {
+            (_, Some(origin)) => Tie::Origin(origin),
+            (Some(share), None) => Tie::Share(share),
+            (None, None) => Tie::None,
+        };
         let options = DeliveryOptions {
-            qos: terms.qos,
             retain: terms.retain,
             identifiers: terms.identifiers,
-            local: 0,
             sequence: self.sequence,
-            share: terms.share,
-            claim: None,
             is_repeat: self.is_repeat,
-            origin: terms.origin,
+            tie,
+            ..DeliveryOptions::new(terms.qos)
         };
         Some(Delivery { message: fetched.message, options, commit })
     }

@@ -43,15 +43,18 @@ enum Waiting {
 }
 
 impl Backlog {
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.head.len() + self.rest.len() + self.more
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.head.is_empty() && self.rest.is_empty()
     }
 
     /// Bytes of all messages, absent ones included.
+    #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -66,7 +69,7 @@ impl Backlog {
 
     /// Whether one of those in memory was taken from a work queue.
     pub(super) fn has_taken(&self) -> bool {
-        self.head.iter().any(|delivery| delivery.options.origin.is_some())
+        self.head.iter().any(|delivery| delivery.options.origin().is_some())
     }
 
     /// Adds a delivery. The store's message suffices where nobody is there to take it, or many are before it.
@@ -287,17 +290,8 @@ mod tests {
 
     /// QoS 1 and stored; QoS 0 where `sequence` is 0.
     fn stored(sequence: u64) -> Delivery {
-        let options = DeliveryOptions {
-            qos: if sequence > 0 { Qos::AtLeastOnce } else { Qos::AtMostOnce },
-            retain: false,
-            identifiers: Identifiers::new(),
-            local: 0,
-            sequence,
-            share: None,
-            claim: None,
-            is_repeat: false,
-            origin: None,
-        };
+        let qos = if sequence > 0 { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+        let options = DeliveryOptions { sequence, ..DeliveryOptions::new(qos) };
         Delivery { message: message(sequence), options, commit: CommitId::NONE }
     }
 

@@ -25,21 +25,66 @@ pub struct DeliveryOptions {
     pub local: u32,
     /// Its place among the session's stored deliveries; 0 when it is not stored.
     pub sequence: u64,
-    /// The shared subscription that it answers, as its filter: another member may have to take it.
-    pub share: Option<Arc<str>>,
-    /// The work queue that it comes from.
-    pub claim: Option<Arc<Claim>>,
     /// It may have been sent already, before this process began.
     pub is_repeat: bool,
-    /// The place in the work queue that it was taken from for good, since it must come exactly once: where it goes back to
-    /// if the client will not have it.
-    pub origin: Option<Arc<Origin>>,
+    /// Who may have it in the client's place.
+    pub tie: Tie,
+}
+
+/// Who else may have a delivery's message, where anybody may.
+#[derive(Clone, Debug, Default)]
+pub enum Tie {
+    /// Nobody: it is the client's own.
+    #[default]
+    None,
+    /// The other members of the shared subscription that it answers. This is that subscription's filter.
+    Share(Arc<str>),
+    /// Other consumers of the work queue that it comes from.
+    Claim(Arc<Claim>),
+    /// Consumers of the work queue that it was taken from for good, since it must come exactly once: this is where it goes
+    /// back to if the client will not have it.
+    Origin(Arc<Origin>),
 }
 
 impl DeliveryOptions {
+    /// A delivery of that QoS, of which nothing more is to be said: the start from which fields are set.
+    #[inline]
+    pub fn new(qos: Qos) -> Self {
+        let identifiers = Identifiers::new();
+        Self { qos, retain: false, identifiers, local: 0, sequence: 0, is_repeat: false, tie: Tie::None }
+    }
+
+    /// The filter of the shared subscription that it answers: another member may have to take it.
+    #[inline]
+    pub fn share(&self) -> Option<&Arc<str>> {
+        match &self.tie {
+            Tie::Share(filter) => Some(filter),
+            Tie::None | Tie::Claim(_) | Tie::Origin(_) => None,
+        }
+    }
+
+    /// What is claimed of the work queue that it comes from.
+    #[inline]
+    pub fn claim(&self) -> Option<&Arc<Claim>> {
+        match &self.tie {
+            Tie::Claim(claim) => Some(claim),
+            Tie::None | Tie::Share(_) | Tie::Origin(_) => None,
+        }
+    }
+
+    /// The place in the work queue that it was taken from for good.
+    #[inline]
+    pub fn origin(&self) -> Option<&Arc<Origin>> {
+        match &self.tie {
+            Tie::Origin(origin) => Some(origin),
+            Tie::None | Tie::Share(_) | Tie::Claim(_) => None,
+        }
+    }
+
     /// Whether a work queue has to hear what became of it.
+    #[inline]
     pub fn is_of_queue(&self) -> bool {
-        self.claim.is_some() || self.origin.is_some()
+        matches!(self.tie, Tie::Claim(_) | Tie::Origin(_))
     }
 }
 

@@ -25,17 +25,7 @@ pub struct Dormant {
 impl Dormant {
     /// How a delivery went of which nothing is left to do but to release it.
     pub fn released_options(sequence: u64) -> DeliveryOptions {
-        DeliveryOptions {
-            qos: Qos::ExactlyOnce,
-            retain: false,
-            identifiers: Default::default(),
-            local: 0,
-            sequence,
-            share: None,
-            claim: None,
-            is_repeat: true,
-            origin: None,
-        }
+        DeliveryOptions { sequence, is_repeat: true, ..DeliveryOptions::new(Qos::ExactlyOnce) }
     }
 }
 

@@ -48,6 +48,15 @@ pub struct Inflight {
     used: usize,
 }
 
+/// Why a delivery was not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsettled {
+    /// There is no such delivery.
+    Unknown,
+    /// It is another kind of delivery.
+    NotMeant,
+}
+
 /// All packet identifiers there are.
 const IDENTIFIERS: u64 = 65_535;
 
@@ -68,12 +77,14 @@ impl Inflight {
     }
 
     /// Whether a delivery of that number has a packet identifier that no other one has.
+    #[inline]
     pub fn has_room_for(&self, number: u64) -> bool {
         let end = self.first + self.slots.len() as u64;
         self.slots.is_empty() || (number < self.first + IDENTIFIERS && number + IDENTIFIERS >= end)
     }
 
     /// Adds a delivery that was sent. The caller has made sure that there is room: see [`Inflight::has_room_for`].
+    #[inline]
     pub fn push(&mut self, number: u64, message: Arc<Message>, options: DeliveryOptions) -> PacketId {
         let state = InflightState::Sent(message);
         self.insert(number, Step { state, options, sent_here: true, holds_place: true });
@@ -86,10 +97,22 @@ impl Inflight {
         self.insert(number, Step { state, options, sent_here: false, holds_place: false });
     }
 
+    #[inline]
     fn insert(&mut self, number: u64, step: Step) {
         if self.slots.is_empty() {
             self.first = number;
         }
+        self.used += 1;
+        if number == self.first + self.slots.len() as u64 {
+            self.slots.push_back(Some(step));
+        } else {
+            self.insert_apart(number, step);
+        }
+    }
+
+    /// Adds one whose number does not follow the last one's.
+    #[cold]
+    fn insert_apart(&mut self, number: u64, step: Step) {
         // Two publishers may have numbered their messages in one order, and delivered them in the other.
         while number < self.first {
             self.slots.push_front(None);
@@ -103,7 +126,6 @@ impl Inflight {
             Some(slot) => *slot = Some(step),
             None => self.slots.push_back(Some(step)),
         }
-        self.used += 1;
     }
 
     /// The delivery with that packet identifier.
@@ -114,28 +136,42 @@ impl Inflight {
 
     /// Settles a delivery: PUBACK of QoS 1, PUBCOMP of QoS 2, or a refusal. `None` if there is no such delivery.
     pub fn settle(&mut self, id: PacketId) -> Option<Step> {
-        let position = self.position_of(id);
-        let step = self.slots.get_mut(position)?.take()?;
-        self.advance();
-        Some(step)
+        self.settle_if(id, |_| true).ok()
     }
 
-    /// The same where nobody asks what it was.
-    pub fn remove(&mut self, id: PacketId) {
+    /// The same, if it is one that `is_meant`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such delivery, or it is not meant.
+    #[inline]
+    pub fn settle_if(
+        &mut self,
+        id: PacketId,
+        is_meant: impl FnOnce(&Step) -> bool,
+    ) -> Result<Step, Unsettled> {
         let position = self.position_of(id);
-        if let Some(slot) = self.slots.get_mut(position).filter(|slot| slot.is_some()) {
-            *slot = None;
-            self.advance();
+        let step = self.slots.get(position).and_then(Option::as_ref).ok_or(Unsettled::Unknown)?;
+        if !is_meant(step) {
+            return Err(Unsettled::NotMeant);
         }
-    }
-
-    /// One was taken out: slots at the front that are empty go.
-    fn advance(&mut self) {
+        let step = match position {
+            // Clients acknowledge in the order in which they were sent to.
+            0 => self.pop(),
+            _ => self.slots.get_mut(position).and_then(Option::take),
+        };
         self.used -= 1;
         while let Some(None) = self.slots.front() {
-            self.slots.pop_front();
-            self.first += 1;
+            self.pop();
         }
+        step.ok_or(Unsettled::Unknown)
+    }
+
+    /// Takes the first slot out.
+    #[inline]
+    fn pop(&mut self) -> Option<Step> {
+        self.first += 1;
+        self.slots.pop_front().flatten()
     }
 
     /// The deliveries in the order of their numbers, which is that in which they were sent.
@@ -153,14 +189,16 @@ impl Inflight {
         usize::try_from(number - self.first).unwrap_or(usize::MAX)
     }
 
+    /// How far behind the first slot's its identifier is, on the circle of all.
+    #[inline]
     fn position_of(&self, id: PacketId) -> usize {
-        let first = usize::from(packet_id(self.first).get());
-        let all = usize::from(u16::MAX);
-        (usize::from(id.get()) + all - first) % all
+        let (id, first) = (usize::from(id.get()), usize::from(packet_id(self.first).get()));
+        if id >= first { id - first } else { id + usize::from(u16::MAX) - first }
     }
 }
 
 /// The packet identifier of the delivery with that number: they go round the circle 1 to 65,535.
+#[inline]
 fn packet_id(number: u64) -> PacketId {
     let index = (number + IDENTIFIERS - 1) % IDENTIFIERS;
     u16::try_from(index + 1).ok().and_then(PacketId::new).unwrap_or(PacketId::FIRST)
@@ -172,7 +210,6 @@ mod tests {
 
     use super::*;
     use crate::message::{Publication, Qos, SessionId};
-    use crate::session::Identifiers;
 
     fn message() -> Arc<Message> {
         let topic = TopicName::parse("t").unwrap();
@@ -180,18 +217,27 @@ mod tests {
     }
 
     fn options() -> DeliveryOptions {
-        let identifiers = Identifiers::new();
-        DeliveryOptions {
-            qos: Qos::AtLeastOnce,
-            retain: false,
-            identifiers,
-            local: 0,
-            sequence: 0,
-            share: None,
-            claim: None,
-            is_repeat: false,
-            origin: None,
+        DeliveryOptions::new(Qos::AtLeastOnce)
+    }
+
+    /// Each message of QoS 1 and 2 that waits for its acknowledgement has one, and is met twice: it is to be one line of
+    /// the cache.
+    #[test]
+    fn a_place_in_the_window_is_small() {
+        let size = size_of::<Option<Step>>();
+        assert!(size <= 64, "{size} bytes");
+    }
+
+    #[test]
+    fn what_is_not_meant_stays() {
+        let mut inflight = Inflight::new();
+        let ids: Vec<_> = (1..=3).map(|number| inflight.push(number, message(), options())).collect();
+        assert_eq!(inflight.settle_if(ids[0], |_| false).err(), Some(Unsettled::NotMeant));
+        for id in [ids[1], ids[0], ids[2]] {
+            assert!(inflight.settle_if(id, |_| true).is_ok());
+            assert_eq!(inflight.settle_if(id, |_| true).err(), Some(Unsettled::Unknown));
         }
+        assert!(inflight.is_empty() && inflight.slots.is_empty());
     }
 
     #[test]

@@ -119,6 +119,7 @@ impl Link {
     }
 
     /// The connection's number, which no other ever has.
+    #[inline]
     pub fn id(&self) -> u64 {
         self.id
     }

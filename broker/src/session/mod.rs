@@ -36,10 +36,12 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 pub use self::absent::{AbsentDelivery, chunk};
-pub use self::deliver::{Claim, Deliver, Delivered, Delivery, DeliveryOptions, Guard, Identifiers, Place};
+pub use self::deliver::{
+    Claim, Deliver, Delivered, Delivery, DeliveryOptions, Guard, Identifiers, Place, Tie,
+};
 pub use self::dormant::Dormant;
 pub use self::feed::{Feed, Pulled, Source};
-pub use self::inflight::{Inflight, InflightState, Step};
+pub use self::inflight::{Inflight, InflightState, Step, Unsettled};
 pub use self::link::{Link, Origin, Signal};
 pub use self::outbox::{Outbox, OutboxLimits, Overflow, READY_BYTES_MAX};
 pub use self::registry::{ProtocolKind, Registry, SessionKey};
@@ -119,6 +121,7 @@ pub enum Offered {
 
 impl Offered {
     /// Whether the message is on its way, or waits.
+    #[inline]
     pub fn is_taken(self) -> bool {
         matches!(self, Self::Sent | Self::Taken { .. })
     }
@@ -161,11 +164,13 @@ impl Session {
     }
 
     /// Its number.
+    #[inline]
     pub fn id(&self) -> SessionId {
         self.id
     }
 
     /// Its protocol and client identifier.
+    #[inline]
     pub fn key(&self) -> &SessionKey {
         &self.key
     }
@@ -182,11 +187,13 @@ impl Session {
     }
 
     /// Whether it is a durable subscription: what it is offered goes into a queue.
+    #[inline]
     pub fn is_durable_subscription(&self) -> bool {
         self.key.protocol == ProtocolKind::DurableSubscription
     }
 
     /// How long it outlives its connection, in seconds.
+    #[inline]
     pub fn expiry_secs(&self) -> u32 {
         self.expiry_secs.load(Ordering::Relaxed)
     }
@@ -197,6 +204,7 @@ impl Session {
     }
 
     /// Whether it outlives its connection, so that what it is owed must survive.
+    #[inline]
     pub fn is_persistent(&self) -> bool {
         self.expiry_secs() > 0
     }
@@ -207,6 +215,7 @@ impl Session {
     }
 
     /// Whether the store knows of it. A session that never outlived a connection leaves no records.
+    #[inline]
     pub fn is_stored(&self) -> bool {
         self.is_stored.load(Ordering::Relaxed)
     }
@@ -241,6 +250,7 @@ impl Session {
     }
 
     /// Locks its state. Keep it short, and touch no other session meanwhile.
+    #[inline]
     pub fn lock(&self) -> parking_lot::MutexGuard<'_, SessionState> {
         self.state.lock()
     }
@@ -250,11 +260,12 @@ impl SessionState {
     /// Hands a message to the client: straight into the bytes for its next write where the connection keeps up, else
     /// into the backlog. `commit` is what a QoS 2 delivery must wait for: sent earlier, it could be sent a second
     /// time, under another packet identifier, after a crash that forgot it.
+    #[inline]
     pub fn offer(
         &mut self,
         now: Now,
         publication: &Publication<'_>,
-        options: DeliveryOptions,
+        options: &DeliveryOptions,
         persistent: bool,
         commit: CommitId,
         durable: CommitId,
@@ -269,7 +280,7 @@ impl SessionState {
         let waits = options.qos == Qos::ExactlyOnce && commit > durable;
         if self.link.is_some() && !waits && self.outbox.is_passable() {
             let ready = self.outbox.ready_for(publication.payload.len());
-            match self.deliver.deliver(now, publication, &options, ready) {
+            match self.deliver.deliver(now, publication, options, ready) {
                 Delivered::Sent => {
                     self.sent += 1;
                     return Offered::Sent;
@@ -285,8 +296,18 @@ impl SessionState {
                 Delivered::WindowClosed | Delivered::SubscriptionClosed => {}
             }
         }
-        let commit = if waits { commit } else { CommitId::NONE };
-        let delivery = Delivery { message: publication.to_kept(), options, commit };
+        self.keep_waiting(publication, options, if waits { commit } else { CommitId::NONE })
+    }
+
+    /// Puts a message into the backlog.
+    #[inline(never)]
+    fn keep_waiting(
+        &mut self,
+        publication: &Publication<'_>,
+        options: &DeliveryOptions,
+        commit: CommitId,
+    ) -> Offered {
+        let delivery = Delivery { message: publication.to_kept(), options: options.clone(), commit };
         self.outbox.push(delivery, self.link.is_some())
     }
 
@@ -317,6 +338,7 @@ impl SessionState {
     }
 
     /// The connection to wake for what was just offered; `None` when there is none, or a wake-up is under way.
+    #[inline]
     pub fn to_wake(&mut self) -> Option<&Arc<Link>> {
         let link = self.link.as_ref()?;
         (!std::mem::replace(&mut self.wake_pending, true)).then_some(link)
@@ -335,6 +357,7 @@ impl SessionState {
     }
 
     /// Whether `link` is the connection that serves this session.
+    #[inline]
     pub fn is_attached(&self, link: &Link) -> bool {
         self.link.as_ref().is_some_and(|attached| attached.id() == link.id())
     }
@@ -346,6 +369,7 @@ impl SessionState {
 
     /// The protocol's half of delivering, as the type that the protocol put in; `None` only if another protocol did,
     /// which the registry's keys rule out.
+    #[inline]
     pub fn deliver_as<D: Deliver>(&mut self) -> Option<&mut D> {
         let deliver: &mut dyn Any = self.deliver.as_mut();
         deliver.downcast_mut()

@@ -79,16 +79,19 @@ impl Outbox {
     }
 
     /// Whether a message may pass straight into the ready bytes: nothing waits before it, and there is room.
+    #[inline]
     pub fn is_passable(&self) -> bool {
         self.backlog.is_empty() && self.ready.len() < READY_BYTES_MAX
     }
 
     /// Messages in the backlog.
+    #[inline]
     pub fn waiting_messages(&self) -> usize {
         self.backlog.len()
     }
 
     /// Bytes of the messages in the backlog, those included that only the store holds.
+    #[inline]
     pub fn waiting_bytes(&self) -> usize {
         self.backlog.bytes()
     }
@@ -99,6 +102,7 @@ impl Outbox {
     }
 
     /// The same, where a message with such a payload is about to be appended.
+    #[inline]
     pub fn ready_for(&mut self, payload_bytes: usize) -> &mut Output {
         if payload_bytes >= LARGE_BYTES_MIN && self.ready.is_empty() {
             self.ready.bytes.reserve(self.usual);
@@ -233,7 +237,7 @@ impl Outbox {
                         self.remove(position);
                         continue;
                     }
-                    Delivered::Denied if next.options.share.is_some() => {
+                    Delivered::Denied if next.options.share().is_some() => {
                         if let Some(Delivery { message, options, .. }) = self.remove(position) {
                             self.denied.push((message, options));
                         }
@@ -250,10 +254,17 @@ impl Outbox {
     }
 
     /// A stored delivery ended without an acknowledgement: dropped, expired, or too large. 0 is none that is stored.
+    #[inline]
     pub fn note_settled(&mut self, sequence: u64) {
         if sequence > 0 {
             self.settled.push(sequence);
         }
+    }
+
+    /// Whether deliveries have ended so.
+    #[inline]
+    pub fn has_settled(&self) -> bool {
+        !self.settled.is_empty()
     }
 
     /// Takes the places of deliveries that have ended so, for the store.
@@ -322,7 +333,7 @@ mod tests {
     use super::*;
     use crate::clock::Now;
     use crate::message::{Publication, SessionId};
-    use crate::session::{DeliveryOptions, Identifiers};
+    use crate::session::DeliveryOptions;
 
     /// Subscription 1 is closed until it is opened; all others are open.
     #[derive(Default)]
@@ -359,17 +370,7 @@ mod tests {
 
     fn delivery(local: u32) -> Delivery {
         let publication = Publication::new(TopicName::parse("t").unwrap(), b"x", SessionId::BROKER);
-        let options = DeliveryOptions {
-            qos: Qos::AtLeastOnce,
-            retain: false,
-            identifiers: Identifiers::new(),
-            local,
-            sequence: 0,
-            share: None,
-            claim: None,
-            is_repeat: false,
-            origin: None,
-        };
+        let options = DeliveryOptions { local, ..DeliveryOptions::new(Qos::AtLeastOnce) };
         Delivery { message: std::sync::Arc::clone(publication.keep()), options, commit: CommitId::NONE }
     }
 

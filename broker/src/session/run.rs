@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::store::CommitId;
 
 /// See the module. There may be a million of them, and the broker holds each anyway: here they take eight bytes, and
-/// become deliveries, which take ninety, a few at a time. None of them is stored for the session.
+/// become deliveries, which take sixty, a few at a time. None of them is stored for the session.
 #[derive(Debug)]
 pub struct Run {
     messages: vec::IntoIter<Arc<Message>>,

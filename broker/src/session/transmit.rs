@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Delivery, DeliveryOptions, Session};
+use super::{Delivery, DeliveryOptions, Session, Tie};
 use crate::clock::Now;
 use crate::counters::ByQos;
 use crate::message::{Message, Publication, Qos};
@@ -77,7 +77,7 @@ impl<'t> Transmit<'t> {
         self.record(|| Record::Dequeued { queue, sequence: place });
         let kept = Arc::clone(message);
         self.record(|| Record::Queued { session: session.id().0, sequence, message: kept, terms });
-        let options = DeliveryOptions { sequence, claim: None, origin: Some(origin), ..options };
+        let options = DeliveryOptions { sequence, tie: Tie::Origin(origin), ..options };
         self.taken.push(Delivery { message: Arc::clone(message), options, commit: CommitId::NONE });
     }
 

@@ -115,7 +115,7 @@ pub(super) fn acknowledge(
         match verdict {
             Verdict::Consumed => broker.settle(turn, settled.owed),
             _ => {
-                let of_queues = settled.owed.iter().filter(|(_, options)| options.claim.is_some()).count();
+                let of_queues = settled.owed.iter().filter(|(_, options)| options.claim().is_some()).count();
                 broker.counters.dropped.add(DropReason::Rejected, (settled.count - of_queues) as u64);
                 let reason = (*verdict == Verdict::Rejected).then_some(DeadReason::Rejected);
                 broker.put_back(turn, settled.owed, reason);

@@ -15,7 +15,7 @@ use crate::config::{Config, Separator};
 use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
 use crate::selection::Selection;
-use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Guard};
+use crate::session::{Claim, Deliver, Delivered, DeliveryOptions, Guard, Tie};
 
 /// How a subscription's messages are acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl StompDeliver {
     pub(super) fn claims(&self, id: MessageId) -> impl Iterator<Item = &Claim> {
         let covered = self.subscriptions.get(&id.local).map(|subscription| subscription.covered(id.serial));
         let unacknowledged = covered.into_iter().flatten();
-        unacknowledged.filter_map(|one| one.owed.as_ref()?.1.claim.as_deref())
+        unacknowledged.filter_map(|one| one.owed.as_ref()?.1.claim().map(Arc::as_ref))
     }
 
     /// The subscription id that a message went to.
@@ -234,7 +234,7 @@ impl Deliver for StompDeliver {
         if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
             return Delivered::Denied;
         }
-        if options.claim.is_none() {
+        if options.claim().is_none() {
             if subscription.selection.as_ref().is_some_and(|selection| !selection.selects(publication)) {
                 return Delivered::Discarded;
             }
@@ -248,8 +248,11 @@ impl Deliver for StompDeliver {
         let own = Own { head: &subscription.head, serial: self.serial, is_acknowledged };
         Layout { version, travel, separator, deflating }.write(publication, options, own, output);
         if is_acknowledged {
-            let is_owed =
-                options.share.is_some() || options.claim.as_ref().is_some_and(|claim| claim.is_owed);
+            let is_owed = match &options.tie {
+                Tie::Share(_) => true,
+                Tie::Claim(claim) => claim.is_owed,
+                Tie::None | Tie::Origin(_) => false,
+            };
             let owed = is_owed.then(|| (Arc::clone(publication.keep()), options.clone()));
             subscription.unacknowledged.push_back(Unacknowledged { serial: self.serial, owed });
         }
@@ -266,7 +269,7 @@ impl Deliver for StompDeliver {
         // One queue after the other, and each's in order.
         owed.sort_by(|(_, left), (_, right)| {
             let key = |options: &DeliveryOptions| {
-                options.claim.as_ref().map(|claim| (Arc::clone(&claim.queue), claim.place))
+                options.claim().map(|claim| (Arc::clone(&claim.queue), claim.place))
             };
             key(left).cmp(&key(right))
         });

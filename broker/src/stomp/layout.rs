@@ -58,7 +58,7 @@ impl Layout {
             encode_number(serial, out);
             out.put_u8(b'\n');
         }
-        if let Some(claim) = options.claim.as_ref().filter(|claim| claim.deliveries > 1) {
+        if let Some(claim) = options.claim().filter(|claim| claim.deliveries > 1) {
             encode_header(self.version, "redelivered", "true", out);
             encode_header_number("delivery-count", claim.deliveries.into(), out);
         }
@@ -105,7 +105,7 @@ impl Layout {
         let encode = || {
             let mut bytes = BytesMut::new();
             encode(&mut bytes);
-            Encoded { bytes: bytes.into() }
+            Encoded { bytes: bytes.into(), own_at: 0 }
         };
         publication.encoded(key, encode, |shared| out.put_slice(&shared.bytes));
     }

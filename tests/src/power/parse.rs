@@ -204,7 +204,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
             b'x' => (digits(position + 2, 2, 16)?, 4),
             b'0'..=b'7' => {
                 let octal =
-                    bytes[position + 1..].iter().take(3).take_while(|digit| (b'0'..=b'7').contains(digit));
+                    bytes[position + 1..].iter().take(3).take_while(|digit| (b'0'..=b'7').contains(*digit));
                 let length = octal.count();
                 (digits(position + 1, length, 8)?, length + 1)
             }

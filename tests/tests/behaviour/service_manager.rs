@@ -61,7 +61,7 @@ async fn a_life_is_told_from_start_to_end() {
     let link = broker.new_link("test");
     tokio::task::yield_now().await;
     let mut tally = Tally::default();
-    (0..70).for_each(|_| tally.received[Protocol::Mqtt as usize].note(Qos::AtMostOnce, 1));
+    (0..70).for_each(|_| tally.note_received(Protocol::Mqtt, Qos::AtMostOnce, 1));
     broker.counters.add_tally(&tally);
     tokio::time::sleep(Duration::from_secs(11)).await;
     heard.hears(&["STATUS=ready: 1 connection, 7 messages/s|"]);

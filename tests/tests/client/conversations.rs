@@ -1,6 +1,8 @@
 //! What is the same with every broker: each conversation takes place with Tidewire, mosquitto (MQTT) and RabbitMQ (STOMP),
 //! over every transport and in every version that the broker has.
 
+#![allow(clippy::unwrap_used, reason = "each step of a conversation is an assertion")]
+
 use std::num::NonZeroU16;
 use std::time::Duration;
 

@@ -48,6 +48,11 @@ impl<'a> Ack<'a> {
             out.put_slice(&[packet_type.first_byte(), PLAIN_REMAINING, high, low]);
             return;
         }
+        self.encode_whole(packet_type, version, out);
+    }
+
+    #[inline(never)]
+    fn encode_whole(&self, packet_type: PacketType, version: Version, out: &mut BytesMut) {
         put_header(packet_type.first_byte(), self.remaining_length(version), out);
         out.put_u16(self.packet_id.get());
         if version.is_v5() {
@@ -75,11 +80,21 @@ const PLAIN_REMAINING: u8 = 2;
 /// The acknowledgements at the front of `input` that say nothing but that all is well, each [`PLAIN_ACK_SIZE`] bytes: the
 /// form that every version has, and nearly all come in. [`decode`](crate::mqtt::decode) says the same of each of them;
 /// this is for taking many at once.
+#[inline]
 pub fn plain_acks(input: &[u8]) -> impl Iterator<Item = (PacketType, PacketId)> + '_ {
+    const PUB_ACK: u8 = PacketType::PubAck.first_byte();
+    const PUB_REC: u8 = PacketType::PubRec.first_byte();
+    const PUB_REL: u8 = PacketType::PubRel.first_byte();
+    const PUB_COMP: u8 = PacketType::PubComp.first_byte();
     let (packets, _) = input.as_chunks::<PLAIN_ACK_SIZE>();
     packets.iter().map_while(|&[first, remaining, high, low]| {
-        let types = [PacketType::PubAck, PacketType::PubRec, PacketType::PubRel, PacketType::PubComp];
-        let packet_type = types.into_iter().find(|packet_type| packet_type.first_byte() == first)?;
+        let packet_type = match first {
+            PUB_ACK => PacketType::PubAck,
+            PUB_REC => PacketType::PubRec,
+            PUB_REL => PacketType::PubRel,
+            PUB_COMP => PacketType::PubComp,
+            _ => return None,
+        };
         let packet_id = PacketId::new(u16::from_be_bytes([high, low]))?;
         (remaining == PLAIN_REMAINING).then_some((packet_type, packet_id))
     })

@@ -69,17 +69,7 @@ pub enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    #[inline]
     pub(super) fn decode(version: Version, packet_type: PacketType, flags: u8, body: &'a [u8]) -> Body<Self> {
-        // Most packets are, and apart from the others its way is a third shorter.
-        if packet_type == PacketType::Publish {
-            return Publish::decode(version, flags, body).map(Self::Publish);
-        }
-        Self::decode_other(version, packet_type, flags, body)
-    }
-
-    #[inline(never)]
-    fn decode_other(version: Version, packet_type: PacketType, flags: u8, body: &'a [u8]) -> Body<Self> {
         match packet_type {
             PacketType::Publish => Publish::decode(version, flags, body).map(Self::Publish),
             PacketType::PubAck => Ack::decode(packet_type, version, body).map(Self::PubAck),

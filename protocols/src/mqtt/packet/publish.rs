@@ -35,8 +35,8 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
-    #[inline]
-    pub(super) fn decode(version: Version, flags: u8, body: &'a [u8]) -> Body<Self> {
+    #[inline(always)]
+    pub(in crate::mqtt) fn decode(version: Version, flags: u8, body: &'a [u8]) -> Body<Self> {
         let dup = flags & DUP != 0;
         // [MQTT-3.3.1-4]
         let qos = Qos::from_u8(flags >> 1 & 0b11).ok_or_else(|| QOS.broken())?;

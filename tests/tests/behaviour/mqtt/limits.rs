@@ -16,6 +16,7 @@ use super::nothing_else;
 conversations! {
     what_is_too_large_for_a_client_is_not_sent => too_large_for_the_client;
     the_last_byte_counts => last_byte_counts;
+    the_last_byte_counts_among_many => last_byte_counts_among_many;
     the_last_byte_counts_inwards => last_byte_counts_inwards;
     what_is_too_large_for_the_broker_ends_the_connection => too_large_for_the_broker;
     a_connect_may_be_too_large => connect_too_large;
@@ -60,6 +61,23 @@ async fn last_byte_counts(wire: Wire) {
     alice.publishes(publish("t", [b'x'; 95])).await.publishes(publish("t", [b'x'; 94])).await;
     assert_eq!(publish("t", [b'x'; 94]).bytes(Version::V5).len(), 100);
     bob.hears(publish("t", [b'x'; 94])).await.hears_nothing().await;
+}
+
+/// What is written once for all is held against each one's limit.
+async fn last_byte_counts_among_many(wire: Wire) {
+    let world = World::new(wire);
+    let (mut alice, mut carol) = (world.client("alice").await, world.client("carol").await);
+    let mut bob = world.client_with(connect("bob").with(size_max(100)), false).await;
+    for client in [&mut bob, &mut carol] {
+        client.subscribes(subscribe("t", 1)).await;
+    }
+    // Two bytes of header, three of topic, two of packet identifier, one of properties.
+    alice.publishes(publish("t", [b'x'; 93]).qos1(1)).await;
+    alice.publishes(publish("t", [b'x'; 92]).qos1(2)).await;
+    bob.hears(publish("t", [b'x'; 92]).qos1(1)).await.says(pub_ack(1)).await;
+    carol.hears(publish("t", [b'x'; 93]).qos1(1)).await.says(pub_ack(1)).await;
+    carol.hears(publish("t", [b'x'; 92]).qos1(2)).await.says(pub_ack(2)).await;
+    nothing_else(&mut [&mut alice, &mut bob, &mut carol]).await;
 }
 
 async fn last_byte_counts_inwards(wire: Wire) {
