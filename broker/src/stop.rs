@@ -114,29 +114,26 @@ pub(crate) async fn flush(
     if let Some(telemetry) = &broker.telemetry {
         telemetry.finish();
     }
-    let flushed = async {
-        let is_flushed = tokio::time::timeout_at(flushed_by.into(), close_store(broker)).await;
-        if let Some(exporting) = exporting {
-            // Messages are what counts: a collector that is too slow changes nothing of how this ended.
-            let _ = tokio::time::timeout_at(flushed_by.into(), exporting).await;
-        }
-        is_flushed
-    };
-    tokio::select! {
-        is_flushed = flushed => match is_flushed {
-            Ok(true) => {
-                tracing::info!("stopped");
-                ExitCode::SUCCESS
-            }
-            _ => {
-                tracing::error!("stopped, though the disk did not take everything in time");
-                ExitCode::FAILURE
-            }
-        },
+    let is_flushed = tokio::select! {
+        is_flushed = tokio::time::timeout_at(flushed_by.into(), close_store(broker)) => matches!(is_flushed, Ok(true)),
         again = signals.next_stop() => {
             tracing::warn!(signal = again.signal, "stopped at once, before everything was on disk");
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
+    };
+    if let Some(exporting) = exporting {
+        // Messages are what counts: a collector that is too slow, or not waited for, changes nothing of how this ended.
+        tokio::select! {
+            _ = tokio::time::timeout_at(flushed_by.into(), exporting) => {}
+            _ = signals.next_stop() => {}
+        }
+    }
+    if is_flushed {
+        tracing::info!("stopped");
+        ExitCode::SUCCESS
+    } else {
+        tracing::error!("stopped, though the disk did not take everything in time");
+        ExitCode::FAILURE
     }
 }
 

@@ -68,10 +68,11 @@ impl Access {
     }
 
     fn admit_by(&self, is_token: impl Fn(&AdminToken) -> bool, is_certified: bool) -> Option<Grant> {
-        if is_certified {
+        let proof = self.current.load();
+        // A handshake may be from before a reload that takes certificates no more.
+        if is_certified && proof.takes_certificates {
             return Some(Grant::default());
         }
-        let proof = self.current.load();
         let holds = proof.token.as_ref().map_or(!proof.takes_certificates, is_token);
         holds.then(|| Grant(Some(proof.is_over.subscribe())))
     }
@@ -132,6 +133,7 @@ mod tests {
             (None, true, None, true, true),
             (None, true, None, false, false),
             (None, true, Some(TOKEN), false, false),
+            (Some(TOKEN), false, None, true, false),
         ] {
             let access = Access::new(asked.map(token), takes_certificates);
             let case = format!("{asked:?} {takes_certificates} {given:?} {is_certified}");

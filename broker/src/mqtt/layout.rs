@@ -67,7 +67,9 @@ impl Layout<'_> {
     #[inline(never)]
     fn encode_shared(&self, now: Now, publication: &Publication<'_>, payload: &[u8]) -> Encoded {
         let sizes = self.sizes(now, publication);
-        let mut bytes = BytesMut::with_capacity(sizes.total);
+        // Without what is left out of it, such as a payload that goes compressed behind it.
+        let left_out = publication.payload.len() - payload.len();
+        let mut bytes = BytesMut::with_capacity(sizes.total - left_out);
         self.encode(now, publication, &sizes, payload, &mut bytes);
         Encoded { bytes: bytes.into(), own_at: sizes.packet_id_at }
     }

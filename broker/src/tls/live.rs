@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -73,6 +74,10 @@ impl LiveTls {
         let current = self.current.load_full();
         let stream = TlsAcceptor::from(Arc::clone(&current.config)).accept(stream).await?;
         let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        // A session that is resumed has its certificate from the ticket, and nobody has looked at it since.
+        if certificate.is_some_and(|certificate| !name::is_valid_at(certificate, OffsetDateTime::now_utc())) {
+            return Err(io::Error::other("the client's certificate is not valid at this time"));
+        }
         let user = certificate.and_then(|certificate| name::user(certificate, current.client_name));
         Ok((Box::new(stream), user))
     }

@@ -1,5 +1,6 @@
 //! The names in a certificate.
 
+use time::OffsetDateTime;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -23,6 +24,12 @@ pub(super) fn user(certificate: &CertificateDer<'_>, which: ClientName) -> Optio
     };
     let is_name = !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains(char::is_control);
     is_name.then_some(name)
+}
+
+/// Whether a certificate is valid at a time: neither too early for it nor too late. (RFC 5280, section 4.1.2.5)
+pub(super) fn is_valid_at(certificate: &CertificateDer<'_>, now: OffsetDateTime) -> bool {
+    x509_parser::parse_x509_certificate(certificate)
+        .is_ok_and(|(_, certificate)| certificate.validity().is_valid_at(now.into()))
 }
 
 /// The hosts that a server's certificate is for, in lower case; one may begin with `*.`.
@@ -51,7 +58,23 @@ fn alternative_names<'a>(certificate: &'a X509Certificate<'_>) -> impl Iterator<
 
 #[cfg(test)]
 mod tests {
+    use time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_certificate_has_its_time() {
+        let now = OffsetDateTime::now_utc();
+        for (not_before, not_after, is_valid) in [(-2, 2, true), (-2, -1, false), (1, 2, false)] {
+            let mut parameters = rcgen::CertificateParams::new(vec!["device".to_owned()]).unwrap();
+            parameters.not_before = now + Duration::hours(not_before);
+            parameters.not_after = now + Duration::hours(not_after);
+            let key = rcgen::KeyPair::generate().unwrap();
+            let certificate = parameters.self_signed(&key).unwrap();
+            assert_eq!(is_valid_at(certificate.der(), now), is_valid, "{not_before} to {not_after}");
+        }
+        assert!(!is_valid_at(&CertificateDer::from(vec![0x30]), now));
+    }
 
     #[test]
     fn a_star_stands_for_one_label() {
