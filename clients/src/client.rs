@@ -1,12 +1,16 @@
 //! The application's handle.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{OnceCell, oneshot, watch};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
 
 use crate::acknowledgement::{Acknowledgement, Answer, submit};
 use crate::command::{Command, Done, SubscriptionId};
@@ -32,13 +36,17 @@ pub struct Client {
     handle: Arc<Handle>,
 }
 
+/// The topic of replies, once the broker has confirmed the subscription to it.
+type ReplyTopic = Shared<BoxFuture<'static, Result<String, Error>>>;
+
 /// What all clones share. Dropping it ends the connection.
 pub(crate) struct Handle {
     pub(crate) mailbox: Arc<Mailbox>,
     state: watch::Receiver<State>,
     replies: Arc<Replies>,
-    /// Where replies come; there once the first request was made.
-    reply_topic: OnceCell<String>,
+    /// Where replies come; there once the first request was made. All requests wait for the one subscription,
+    /// also when the first of them is given up.
+    reply_topic: Mutex<Option<ReplyTopic>>,
     last_subscription: AtomicU32,
     last_transaction: AtomicU64,
 }
@@ -49,7 +57,7 @@ impl Client {
             mailbox,
             state,
             replies,
-            reply_topic: OnceCell::new(),
+            reply_topic: Mutex::new(None),
             last_subscription: AtomicU32::new(0),
             last_transaction: AtomicU64::new(0),
         };
@@ -223,11 +231,11 @@ impl Client {
     }
 
     async fn ask_for_reply(&self, mut message: Message) -> Result<Received, Error> {
-        let topic = self.handle.reply_topic.get_or_try_init(|| self.make_reply_topic()).await?;
+        let topic = self.reply_topic()?.await?;
         let replies = &self.handle.replies;
         let (correlation, mut reply) = replies.expect();
         let _forgotten = Forget { replies, correlation: &correlation };
-        message.properties.response_topic = Some(topic.clone());
+        message.properties.response_topic = Some(topic);
         message.properties.correlation_data = Some(correlation.clone());
         let acknowledgement = self.send(message).await?;
         let message = tokio::select! {
@@ -243,18 +251,27 @@ impl Client {
         Ok(Received::new(delivery, &self.handle.mailbox))
     }
 
-    async fn make_reply_topic(&self) -> Result<String, Error> {
+    /// The one that there is, unless the broker has refused it.
+    fn reply_topic(&self) -> Result<ReplyTopic, Error> {
+        let mut known = self.handle.reply_topic.lock();
+        match known.as_ref().filter(|topic| !matches!(topic.peek(), Some(Err(_)))) {
+            Some(topic) => Ok(topic.clone()),
+            None => Ok(known.insert(self.make_reply_topic()?).clone()),
+        }
+    }
+
+    fn make_reply_topic(&self) -> Result<ReplyTopic, Error> {
         match self.protocol() {
             Protocol::Mqtt311 => Err(Error::Unsupported("MQTT 3.1.1 has no response topics: use MQTT 5")),
             // The broker knows it without a subscription.
-            Protocol::Stomp => Ok("/temp-queue/replies".to_owned()),
+            Protocol::Stomp => Ok(ready(Ok("/temp-queue/replies".to_owned())).boxed().shared()),
             Protocol::Mqtt5 => {
                 let topic = format!("replies/{}", self.handle.replies.unique_name());
                 let subscription = Arc::new(Subscription::from(topic.as_str()));
                 let id = self.next_subscription();
                 let sink = Sink::Replies(Arc::clone(&self.handle.replies));
-                self.ask(|done| Command::Subscribe { id, subscription, sink, done })?.await?;
-                Ok(topic)
+                let answer = self.ask(|done| Command::Subscribe { id, subscription, sink, done })?;
+                Ok(async move { answer.await.map(|()| topic) }.boxed().shared())
             }
         }
     }

@@ -60,5 +60,5 @@ fn session(
             return Box::new(session);
         }
     };
-    Box::new(mqtt::Session::new(version, Arc::clone(options), now))
+    Box::new(mqtt::Session::new(version, Arc::clone(options), Arc::clone(replies), now))
 }

@@ -177,8 +177,10 @@ impl Driver {
     /// How long to wait for the next attempt; the error if there is to be none. Tells the application.
     fn retry_in(&mut self, error: Error) -> Result<Duration, Error> {
         let may_change = matches!(error, Error::BadCredentials(_)) && self.options.credentials.may_change();
-        let may_begin = self.accepted.is_none() || self.options.reconnect.is_first_retried();
-        if !may_begin || !(error.is_transient() || may_change) {
+        let was_accepted = self.accepted.is_none();
+        let may_begin = was_accepted || self.options.reconnect.is_first_retried();
+        let may_work = error.is_transient() || may_change || was_accepted && has_worked_before(&error);
+        if !may_begin || !may_work {
             return Err(error);
         }
         let attempts = self.backoff.attempts();
@@ -238,6 +240,12 @@ impl Drop for Driver {
             self.end(Some(Error::Lost("the runtime that it ran in has ended".to_owned())));
         }
     }
+}
+
+/// Whether this was right when the client was accepted earlier, and so may become right again: a proxy that
+/// answers for a broker which is down, or a certificate that is being renewed.
+fn has_worked_before(error: &Error) -> bool {
+    matches!(error, Error::Tls { .. } | Error::Handshake { .. } | Error::Foreign { .. })
 }
 
 /// The time by the runtime's clock, which tests can hold.

@@ -146,7 +146,9 @@ impl Error {
     }
 
     /// Whether another attempt may fare better with nothing changed. [`BadCredentials`](Self::BadCredentials) is not
-    /// transient, but a client whose credentials come from a provider asks that again.
+    /// transient, but a client whose credentials come from a provider asks that again. Nor are
+    /// [`Handshake`](Self::Handshake), [`Tls`](Self::Tls) and [`Foreign`](Self::Foreign), but a client that
+    /// the broker has accepted before tries again after them.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connect { .. }

@@ -82,7 +82,7 @@ pub struct Options {
 }
 
 /// What is MQTT's alone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MqttOptions {
     /// Whether to begin with a new session, whatever the broker still has: true. A reconnect goes on with the session that
     /// the first connect began, if it outlives a connection at all.
@@ -299,6 +299,19 @@ impl fmt::Debug for Options {
 }
 
 /// Without the values of headers, which may be secret.
+impl fmt::Debug for MqttOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clean_start, session_expiry, will, session_lost, user_properties } = self;
+        f.debug_struct("MqttOptions")
+            .field("clean_start", clean_start)
+            .field("session_expiry", session_expiry)
+            .field("will", will)
+            .field("session_lost", session_lost)
+            .field("user_properties", &names(user_properties))
+            .finish()
+    }
+}
+
 impl fmt::Debug for StompOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StompOptions")

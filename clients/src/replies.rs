@@ -41,6 +41,11 @@ impl Replies {
         (correlation, receiver)
     }
 
+    /// Whether a reply is awaited.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.0.lock().waiting.is_empty()
+    }
+
     /// Nobody waits for it any more.
     pub(crate) fn forget(&self, correlation: &Bytes) {
         self.0.lock().waiting.remove(correlation);

@@ -32,6 +32,8 @@ pub(crate) struct Subscriptions {
 /// See the module.
 pub(crate) struct Group {
     pub(crate) subscription: Arc<Subscription>,
+    /// What the broker has confirmed last: that stands when it refuses a later one.
+    confirmed: Option<Arc<Subscription>>,
     members: Vec<Member>,
     /// Whether the broker has confirmed it, in its session or on this connection.
     pub(crate) is_confirmed: bool,
@@ -43,6 +45,8 @@ struct Member {
     id: SubscriptionId,
     sink: Sink,
     is_manual: bool,
+    /// Whether the broker has confirmed the group since this one came.
+    is_confirmed: bool,
 }
 
 /// Who leaves a group.
@@ -76,8 +80,8 @@ impl Subscriptions {
         }
     }
 
-    /// Takes a stream in, and returns its group, whose subscription is from now on the new one. With `is_shared` it is
-    /// that of the same filter, if there is one.
+    /// Takes a stream in, and returns its group, whose subscription is from now on for all its streams. With
+    /// `is_shared` it is that of the same filter, if there is one.
     pub(crate) fn add(
         &mut self,
         id: SubscriptionId,
@@ -96,13 +100,17 @@ impl Subscriptions {
         let is_manual = subscription.acknowledge == Acknowledge::Manual;
         let group = self.groups.entry(group_id).or_insert_with(|| Group {
             subscription: Arc::clone(&subscription),
+            confirmed: None,
             members: Vec::new(),
             is_confirmed: false,
             waiting: Vec::new(),
         });
-        group.subscription = subscription;
+        group.subscription = match group.members.is_empty() {
+            true => subscription,
+            false => joined(&group.subscription, &subscription),
+        };
         group.is_confirmed = false;
-        group.members.push(Member { id, sink, is_manual });
+        group.members.push(Member { id, sink, is_manual, is_confirmed: false });
         group.waiting.push(done);
         group_id
     }
@@ -147,13 +155,36 @@ impl Subscriptions {
     pub(crate) fn confirm(&mut self, group_id: SubscriptionId) {
         if let Some(group) = self.groups.get_mut(&group_id) {
             group.is_confirmed = true;
+            group.confirmed = Some(Arc::clone(&group.subscription));
+            group.members.iter_mut().for_each(|member| member.is_confirmed = true);
             settle(group.waiting.drain(..), Ok(()));
         }
     }
 
+    /// The broker has refused a group: those end for whom it was asked. Others keep what it had confirmed to
+    /// them.
+    pub(crate) fn refuse(&mut self, group_id: SubscriptionId, error: &Error) {
+        let Some(group) = self.groups.get_mut(&group_id) else { return };
+        let Some(confirmed) = group.confirmed.clone().filter(|_| group.has_confirmed_members()) else {
+            self.remove(group_id, Some(error));
+            return;
+        };
+        group.subscription = confirmed;
+        group.is_confirmed = true;
+        for member in group.members.extract_if(.., |member| !member.is_confirmed) {
+            self.joined.remove(&member.id);
+            member.sink.close(Some(error.clone()));
+        }
+        settle(group.waiting.drain(..), Err(error.clone()));
+    }
+
     /// The broker has forgotten all of them.
     pub(crate) fn unconfirm(&mut self) {
-        self.groups.values_mut().for_each(|group| group.is_confirmed = false);
+        for group in self.groups.values_mut() {
+            group.is_confirmed = false;
+            group.confirmed = None;
+            group.members.iter_mut().for_each(|member| member.is_confirmed = false);
+        }
     }
 
     /// Those that the broker does not have, in the order in which they were made.
@@ -226,6 +257,26 @@ impl Subscriptions {
     }
 }
 
+impl Group {
+    fn has_confirmed_members(&self) -> bool {
+        self.members.iter().any(|member| member.is_confirmed)
+    }
+}
+
+/// What serves two streams of the same filter: the higher QoS, and one's own messages unless neither wants
+/// them.
+fn joined(known: &Subscription, new: &Arc<Subscription>) -> Arc<Subscription> {
+    let qos = known.options.qos.max(new.options.qos);
+    let no_local = known.options.no_local && new.options.no_local;
+    if (qos, no_local) == (new.options.qos, new.options.no_local) {
+        return Arc::clone(new);
+    }
+    let mut joined = Subscription::clone(new);
+    joined.options.qos = qos;
+    joined.options.no_local = no_local;
+    Arc::new(joined)
+}
+
 /// Whether the member will say when it has done with the message.
 fn push(
     member: &Member,
@@ -250,4 +301,24 @@ fn push(
         full.push(Arc::clone(inbox));
     }
     is_acknowledged
+}
+
+#[cfg(test)]
+mod tests {
+    use tidewire_protocols::mqtt::Qos;
+
+    use super::*;
+
+    #[test]
+    fn a_joined_subscription_serves_both() {
+        let subscription = |qos, no_local| {
+            let mut subscription = Subscription::new("a", qos);
+            subscription.options.no_local = no_local;
+            Arc::new(subscription)
+        };
+        let (low, high) = (subscription(Qos::AtMostOnce, true), subscription(Qos::ExactlyOnce, false));
+        assert_eq!(joined(&low, &high), high);
+        assert_eq!(joined(&high, &low), high);
+        assert!(joined(&low, &subscription(Qos::AtLeastOnce, true)).options.no_local);
+    }
 }

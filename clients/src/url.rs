@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A broker's address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A broker's address. Its text and its debug form show `?…` for a query, which may hold a token.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Url(Arc<Parts>);
 
 /// Shared, so that errors which name their address stay small.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 struct Parts {
     scheme: Scheme,
     /// Without the brackets of an IPv6 address.
@@ -58,6 +58,11 @@ impl Url {
     /// The path of a `ws` or `wss` URL with its query; empty for the others.
     pub fn path(&self) -> &str {
         &self.0.path
+    }
+
+    /// The whole URL, with what may be secret.
+    pub(crate) fn full(&self) -> String {
+        format!("{}{}", Base(self), self.path())
     }
 }
 
@@ -95,15 +100,34 @@ impl FromStr for Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { scheme, host, port, path, socket } = &*self.0;
-        if let Some(socket) = socket {
-            write!(f, "{scheme}+unix://{}", socket.display())?;
-            return if path.is_empty() || path == "/" { Ok(()) } else { write!(f, ":{path}") };
+        let (path, query) = match self.path().split_once('?') {
+            Some((path, _)) => (path, "?…"),
+            None => (self.path(), ""),
+        };
+        match self.socket() {
+            Some(_) if path.len() <= 1 && query.is_empty() => write!(f, "{}", Base(self)),
+            Some(_) => write!(f, "{}:{path}{query}", Base(self)),
+            None => write!(f, "{}{path}{query}", Base(self)),
         }
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}{path}")
-        } else {
-            write!(f, "{scheme}://{host}:{port}{path}")
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Url({self})")
+    }
+}
+
+/// What stands before the path.
+struct Base<'a>(&'a Url);
+
+impl fmt::Display for Base<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { scheme, host, port, socket, .. } = &*self.0.0;
+        match socket {
+            Some(socket) => write!(f, "{scheme}+unix://{}", socket.display()),
+            None if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
+            None => write!(f, "{scheme}://{host}:{port}"),
         }
     }
 }
@@ -280,8 +304,8 @@ mod tests {
         for (text, full) in [
             ("ws://127.0.0.1:8080/", "ws://127.0.0.1:8080/"),
             ("ws://broker", "ws://broker:80/"),
-            ("ws://broker?token=1", "ws://broker:80/?token=1"),
-            ("WS://broker:9001/mqtt?a=b", "ws://broker:9001/mqtt?a=b"),
+            ("ws://broker?token=1", "ws://broker:80/?…"),
+            ("WS://broker:9001/mqtt?a=b", "ws://broker:9001/mqtt?…"),
             ("mqtt://broker", "mqtt://broker:1883"),
             ("mqtt://broker:2883/", "mqtt://broker:2883"),
             ("stomp://broker", "stomp://broker:61613"),
@@ -292,10 +316,17 @@ mod tests {
             ("ws://[::1]:8080/x", "ws://[::1]:8080/x"),
             ("mqtt+unix:///run/m.sock", "mqtt+unix:///run/m.sock"),
             ("ws+unix:///run/w.sock", "ws+unix:///run/w.sock"),
-            ("WS+UNIX:///run/w.sock:/mqtt?a=b", "ws+unix:///run/w.sock:/mqtt?a=b"),
+            ("WS+UNIX:///run/w.sock:/mqtt?a=b", "ws+unix:///run/w.sock:/mqtt?…"),
         ] {
             assert_eq!(text.parse::<Url>().map(|url| url.to_string()).as_deref(), Ok(full), "{text}");
         }
+    }
+
+    #[test]
+    fn a_query_is_sent_and_not_shown() {
+        let url: Url = "wss://broker/mqtt?access_token=secret".parse().unwrap();
+        assert_eq!(url.full(), "wss://broker:443/mqtt?access_token=secret");
+        assert!(!format!("{url} {url:?}").contains("secret"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ use crate::command::{Command, Done, Publication, Settlement, SubscriptionId, Tok
 use crate::error::Error;
 use crate::message::Message;
 use crate::options::{Login, Options, Proof};
+use crate::replies::Replies;
 use crate::session::{self, InboxBounds, Welcome};
 use crate::transport::Chunk;
 
@@ -52,6 +53,7 @@ pub(crate) struct Session {
     outgoing: Outgoing,
     incoming: Incoming,
     routes: Routes,
+    replies: Arc<Replies>,
     /// Subscriptions that were to end when the connection was lost.
     endings: Vec<Ending>,
     output: BytesMut,
@@ -68,9 +70,10 @@ enum Phase {
 }
 
 impl Session {
-    pub(crate) fn new(version: Version, options: Arc<Options>, now: Instant) -> Self {
+    pub(crate) fn new(version: Version, options: Arc<Options>, replies: Arc<Replies>, now: Instant) -> Self {
         Self {
             version,
+            replies,
             client_id: options.client_id.clone(),
             phase: Phase::Away,
             is_begun: false,
@@ -106,8 +109,12 @@ impl Session {
 
     fn unsubscribe(&mut self, id: SubscriptionId, unread: Vec<Token>, done: Option<Done>) {
         // What is one of several consumers' goes to another of them; what is this client's alone nobody else wants.
-        if !self.routes.is_competing(id) {
-            unread.iter().for_each(|token| self.acknowledge(token.serial, ReasonCode::Success));
+        let is_competing = self.routes.is_competing(id);
+        for token in unread {
+            match is_competing {
+                true => self.incoming.forget(token.serial),
+                false => self.acknowledge(token.serial, ReasonCode::Success),
+            }
         }
         match self.routes.leave(id) {
             Some(filter) => self.outgoing.unsubscribe(Ending { filter, done }, &mut self.output),
@@ -187,9 +194,7 @@ impl session::Session for Session {
             }
             Command::Unsubscribe { id, unread, done, .. } => self.unsubscribe(id, unread, done),
             Command::UnsubscribeFilter { filter, done } => {
-                for group in self.routes.subscriptions.with_filter(&filter) {
-                    self.routes.subscriptions.remove(group, None);
-                }
+                self.routes.leave_filter(&filter);
                 self.outgoing.unsubscribe(Ending { filter, done: Some(done) }, &mut self.output);
             }
             Command::Begin { done, .. } | Command::Commit { done, .. } => {
@@ -235,7 +240,7 @@ impl session::Session for Session {
 
     fn handle_turn_end(&mut self) -> bool {
         let is_full = self.routes.subscriptions.handle_turn_end();
-        self.routes.is_paused = is_full && !self.is_waiting();
+        self.routes.is_paused = is_full && !self.is_waiting() && !self.replies.is_waiting();
         self.routes.is_paused
     }
 

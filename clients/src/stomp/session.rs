@@ -247,7 +247,7 @@ impl session::Session for Session {
 
     fn handle_turn_end(&mut self) -> bool {
         let is_full = self.subscriptions.handle_turn_end();
-        self.is_paused = is_full && !self.is_waiting();
+        self.is_paused = is_full && !self.is_waiting() && !self.replies.is_waiting();
         self.is_paused
     }
 

@@ -49,6 +49,10 @@ impl WebSocket {
             Err(tungstenite::Error::Http(response)) => Err(refused(url, &response)),
             // The broker may be on its way down, or up.
             Err(tungstenite::Error::Io(error)) => Err(not_connected(url, error)),
+            Err(tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete)) => {
+                let why = "it closes the connection and does not take the WebSocket";
+                Err(not_connected(url, io::Error::new(io::ErrorKind::UnexpectedEof, why)))
+            }
             Err(error) => Err(failed(error.to_string())),
         }
     }
@@ -128,7 +132,7 @@ impl WebSocket {
 fn address(url: &Url) -> String {
     match url.socket() {
         Some(_) => format!("ws://{}{}", url.host(), url.path()),
-        None => url.to_string(),
+        None => url.full(),
     }
 }
 
@@ -198,6 +202,23 @@ mod tests {
         }
         stream.close(None).await.unwrap();
         while stream.next().await.is_some_and(|received| received.is_ok()) {}
+    }
+
+    #[test]
+    fn a_peer_that_closes_during_the_upgrade_may_be_better_next_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let url: Url = "ws://broker/".parse().unwrap();
+            let (ours, mut theirs) = tokio::io::duplex(4096);
+            let closing = tokio::spawn(async move {
+                let mut request = [0; 4096];
+                tokio::io::AsyncReadExt::read(&mut theirs, &mut request).await.unwrap();
+            });
+            let outcome = WebSocket::upgrade(Box::new(ours), &url, Protocol::Mqtt5, &[]).await;
+            let error = outcome.err().unwrap();
+            assert!(matches!(error, Error::Connect { .. }) && error.is_transient(), "{error:?}");
+            closing.await.unwrap();
+        });
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn for_connect(kind: ErrorKind, url: &Url) -> String {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset if url.scheme().is_tls() => {
             format!("{}, if it speaks without TLS there", without_tls(url))
         }
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset if url.socket().is_none() => other_ways(url),
         ErrorKind::PermissionDenied => "as a user who may open the socket".to_owned(),
         _ => format!("whether {} is the right name, and can be reached from here", url.host()),
     }
@@ -132,11 +133,16 @@ fn with_tls(url: &Url) -> String {
         Scheme::Stomp => Scheme::Stomps,
         _ => Scheme::Mqtts,
     };
-    format!("{scheme}://{}:{}{}", url.host(), url.port(), url.path())
+    format!("{scheme}://{}:{}{}", url.host(), url.port(), shown_path(url))
 }
 
 fn without_tls(url: &Url) -> String {
-    format!("{}://{}:{}{}", url.scheme().plain(), url.host(), url.port(), url.path())
+    format!("{}://{}:{}{}", url.scheme().plain(), url.host(), url.port(), shown_path(url))
+}
+
+/// Without the query, which may hold a token.
+fn shown_path(url: &Url) -> &str {
+    url.path().split('?').next().unwrap_or_default()
 }
 
 const CREDENTIALS: &str = "-u USER with -P or TW_PASSWORD, or --token, of somebody who may";
@@ -176,6 +182,7 @@ mod tests {
             ("mqtt://b:61613", foreign("malformed"), "stomp://b:61613"),
             ("stomp://b:1883", foreign("malformed"), "mqtt://b:1883"),
             ("wss://b/", connect(ErrorKind::UnexpectedEof, "wss://b/"), "ws://b:443/"),
+            ("ws://b:1883/", connect(ErrorKind::UnexpectedEof, "ws://b:1883/"), "mqtt://b:1883"),
             ("wss://b/", tls("invalid peer certificate: UnknownIssuer"), "--cafile"),
             ("wss://b/", tls("certificate not valid for name \"b\""), "--server-name"),
             ("wss://b/", tls("received fatal alert: CertificateRequired"), "--cert and --key"),

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::process::{Output, Stdio};
 
 use bytes::Bytes;
-use tidewire_client::{Acknowledge, Message, Messages, Qos, Received, Subscription};
+use tidewire_client::{Acknowledge, Error, Message, Messages, Qos, Received, Subscription};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -82,14 +82,8 @@ impl Replier<'_> {
             }
             self.handled += 1;
             match self.answer(&request).await {
-                Ok(payload) => {
-                    self.reply(&request, payload).await?;
-                    request.acknowledge();
-                }
-                Err(why) => {
-                    say(&format!("no answer to a request on {}: {why}", request.topic));
-                    request.reject();
-                }
+                Ok(payload) => self.reply(request, payload).await?,
+                Err(why) => give_up(request, &why),
             }
         }
         Ok(())
@@ -114,13 +108,20 @@ impl Replier<'_> {
         }
     }
 
-    async fn reply(&self, request: &Received, payload: Bytes) -> Result<(), Failure> {
+    async fn reply(&self, request: Received, payload: Bytes) -> Result<(), Failure> {
         let properties = self.args.properties.properties(self.connection.client.protocol());
         let properties = properties.map_err(|wrong| Failure::Other(wrong.0))?;
         let answer = Message { properties, ..Message::new("", payload).with_qos(request.qos) };
         let replied = async { request.reply_with(answer).await?.await }.await;
-        replied.map_err(|error| self.connection.failure(error))?;
-        self.connection.tell(|| format!("answered a request on {}", request.topic));
+        match replied {
+            Ok(()) => {
+                self.connection.tell(|| format!("answered a request on {}", request.topic));
+                request.acknowledge();
+            }
+            // Of this answer only: other requests may fare better.
+            Err(error @ (Error::Rejected { .. } | Error::Invalid(_))) => give_up(request, &error.to_string()),
+            Err(error) => return Err(self.connection.failure(error)),
+        }
         Ok(())
     }
 
@@ -130,6 +131,11 @@ impl Replier<'_> {
             say(&format!("a message on {} wants no answer: it has no response topic", request.topic));
         }
     }
+}
+
+fn give_up(request: Received, why: &str) {
+    say(&format!("no answer to a request on {}: {why}", request.topic));
+    request.reject();
 }
 
 /// Runs the command with the request as its standard input. It is killed when the future is dropped.

@@ -159,6 +159,77 @@ async fn dropping_a_stream_unsubscribes_and_lets_go_of_what_nobody_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_to_a_competing_stream_after_its_drop_is_left_to_others() {
+    let mut broker = Broker::new();
+    let options = options(&broker);
+    let (client, mut peer) = enter(&mut broker, options).await;
+    // Whether a message tells its subscription or only its topic.
+    for has_identifier in [true, false] {
+        let (messages, heard) = tokio::join!(client.subscribe("$share/g/a"), peer.confirms());
+        let identifier = heard.rsplit_once("Some(").unwrap().1.trim_end_matches(')').parse().unwrap();
+        drop(messages.unwrap());
+        let heard = peer.hears().await;
+        assert!(heard.starts_with("UNSUBSCRIBE"), "{heard}");
+        for (qos, id) in [(Qos::AtLeastOnce, 1), (Qos::ExactlyOnce, 2), (Qos::ExactlyOnce, 2)] {
+            peer.publish("a", "job", qos, id, if has_identifier { identifier } else { 0 }).await;
+        }
+        peer.unsub_ack(number(&heard)).await;
+        // From now on it is nobody's mistake but the broker's.
+        peer.publish("a", "job", Qos::AtLeastOnce, 3, 0).await;
+        assert_eq!(peer.hears().await, "PUBACK #3");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_second_stream_leaves_the_first_as_it_was() {
+    let mut broker = Broker::new();
+    let options = options(&broker);
+    let (client, mut peer) = enter(&mut broker, options).await;
+    let (first, _) = tokio::join!(client.subscribe(Subscription::new("a", Qos::AtMostOnce)), peer.confirms());
+    let second = client.subscribe(Subscription::new("a", Qos::ExactlyOnce));
+    let (second, ()) = tokio::join!(second, async {
+        let heard = peer.hears().await;
+        peer.sub_ack(number(&heard), ReasonCode::NotAuthorized).await;
+    });
+    assert!(matches!(second, Err(Error::Rejected { .. })), "{second:?}");
+    peer.publish("a", "x", Qos::AtMostOnce, 0, 1).await;
+    assert_eq!(next(&mut first.unwrap()).await.payload, "x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_reply_with_a_full_inbox_goes_on_reading() {
+    let mut broker = Broker::new();
+    let options = options(&broker).with_inbox_messages_max(2).with_keep_alive(Duration::ZERO);
+    let (client, mut peer) = enter(&mut broker, options).await;
+    let (messages, _) = tokio::join!(client.subscribe("a"), peer.confirms());
+    let _messages = messages.unwrap();
+    let asking = client.request(Message::new("svc", "2 3"), Duration::from_secs(60));
+    let (reply, ()) = tokio::join!(asking, async {
+        peer.confirms().await;
+        assert_eq!(peer.hears().await, "PUBLISH q0 svc: 2 3");
+        // More than the pipe holds.
+        for _ in 0..2_000 {
+            peer.publish("a", &"x".repeat(1_000), Qos::AtMostOnce, 0, 1).await;
+        }
+    });
+    assert!(matches!(reply, Err(Error::NoReply(_))), "{reply:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_given_up_leave_one_subscription() {
+    let mut broker = Broker::new();
+    let options = options(&broker);
+    let (client, mut peer) = enter(&mut broker, options).await;
+    for _ in 0..3 {
+        let reply = client.request(Message::new("svc", "x"), Duration::from_secs(1)).await;
+        assert!(matches!(reply, Err(Error::NoReply(_))), "{reply:?}");
+    }
+    assert!(peer.hears().await.starts_with("SUBSCRIBE"));
+    client.publish(Message::new("b", "mark")).await.unwrap();
+    assert_eq!(peer.hears().await, "PUBLISH q0 b: mark");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subscribe_that_is_not_waited_for_is_undone() {
     let mut broker = Broker::new();
     let options = options(&broker);

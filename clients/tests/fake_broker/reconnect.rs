@@ -238,3 +238,16 @@ async fn what_answers_in_another_protocol_is_not_tried_again() {
     });
     assert_eq!(kind(outcome.map(drop)), "Foreign");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_answers_in_another_protocol_is_tried_again_where_a_broker_was() {
+    let mut broker = Broker::new();
+    let options = options(&broker);
+    let (client, peer) = enter(&mut broker, options).await;
+    drop(peer);
+    broker.accept().await.say(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await;
+    let mut peer = MqttPeer::new(broker.accept().await);
+    peer.welcome(false).await;
+    within(client.publish(Message::new("a", "x"))).await.unwrap();
+    assert_eq!(peer.hears().await, "PUBLISH q0 a: x");
+}

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "each step of a conversation is an assertion")]
 
+use std::collections::VecDeque;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -123,10 +124,14 @@ async fn thousands_keep_their_order(place: &Place) {
         let client = way.enter().await;
         let topic = place.topic("in/order");
         let mut messages = within(client.subscribe(topic.as_str())).await.unwrap();
-        let mut acknowledgements = Vec::new();
+        let mut acknowledgements = VecDeque::new();
         for number in 0..2000_u32 {
+            if acknowledgements.len() == place.ahead_max {
+                within(acknowledgements.pop_front().unwrap()).await.unwrap();
+            }
             let message = Message::new(topic.as_str(), number.to_be_bytes().to_vec());
-            acknowledgements.push(within(client.send(message.with_qos(Qos::AtLeastOnce))).await.unwrap());
+            acknowledgements
+                .push_back(within(client.send(message.with_qos(Qos::AtLeastOnce))).await.unwrap());
         }
         for acknowledgement in acknowledgements {
             within(acknowledgement).await.unwrap();

@@ -108,14 +108,24 @@ impl OtherBroker {
         self.processes.push(process.unwrap_or_else(|error| panic!("{}: {error}", name.display())));
     }
 
+    /// The end of what it has written, to its output or into files of its own.
+    fn log(&self) -> String {
+        let own = fs::read_dir(self.folder.path().join("logs")).into_iter().flatten().flatten();
+        let files = own.map(|entry| entry.path()).chain([self.folder.path().join("log")]);
+        let texts = files.map(|file| fs::read(file).unwrap_or_default());
+        let ends = texts.map(|text| {
+            String::from_utf8_lossy(&text[text.len().saturating_sub(LOG_BYTES_MAX)..]).into_owned()
+        });
+        ends.collect::<Vec<_>>().join("\n")
+    }
+
     fn await_ports(&mut self) {
         let deadline = Instant::now() + START_DEADLINE;
         let is_open = |port: u16| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
         while ![self.tcp, self.websocket].into_iter().all(is_open) {
             let has_ended = self.processes.iter_mut().any(|process| !matches!(process.try_wait(), Ok(None)));
             if has_ended || Instant::now() > deadline {
-                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                panic!("the broker does not start; its log:\n{log}");
+                panic!("the broker does not start; its log:\n{}", self.log());
             }
             thread::sleep(POLL);
         }
@@ -123,7 +133,11 @@ impl OtherBroker {
 }
 
 impl Drop for OtherBroker {
+    #[expect(clippy::print_stderr, reason = "the log of a broker is for the reader of a failed test")]
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the broker's log:\n{}", self.log());
+        }
         for process in self.processes.iter_mut().rev() {
             // It fails only when all of them have ended already.
             let group = format!("-{}", process.id());
@@ -150,5 +164,7 @@ fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
 
 /// RabbitMQ takes its time, the more so on a machine that is busy.
 const START_DEADLINE: Duration = Duration::from_secs(180);
+/// Of a log, in the report of a failure.
+const LOG_BYTES_MAX: usize = 8 * 1024;
 /// A port that opens tells nobody.
 const POLL: Duration = Duration::from_millis(50);

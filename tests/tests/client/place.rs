@@ -17,6 +17,8 @@ use crate::others::OtherBroker;
 pub(crate) struct Place {
     pub(crate) name: &'static str,
     pub(crate) ways: Vec<Way>,
+    /// How many messages a sender may be ahead of what the broker has acknowledged.
+    pub(crate) ahead_max: usize,
     /// Between the levels of a topic.
     separator: char,
     /// For any one level.
@@ -52,7 +54,14 @@ impl Place {
             (Protocol::Stomp, &stomp),
         ];
         let ways = ways.map(Way::new).into();
-        Self { name: "tidewire", ways, separator: '/', any: '+', _broker: Running::Tidewire(broker) }
+        Self {
+            name: "tidewire",
+            ways,
+            ahead_max: usize::MAX,
+            separator: '/',
+            any: '+',
+            _broker: Running::Tidewire(broker),
+        }
     }
 
     /// MQTT.
@@ -66,7 +75,14 @@ impl Place {
             (Protocol::Mqtt311, &mqtt),
         ];
         let ways = ways.map(Way::new).into();
-        Self { name: "mosquitto", ways, separator: '/', any: '+', _broker: Running::Other(broker) }
+        Self {
+            name: "mosquitto",
+            ways,
+            ahead_max: usize::MAX,
+            separator: '/',
+            any: '+',
+            _broker: Running::Other(broker),
+        }
     }
 
     /// STOMP.
@@ -74,7 +90,15 @@ impl Place {
         let broker = OtherBroker::rabbitmq();
         let (websocket, stomp) = (broker.websocket_url("/ws"), broker.tcp_url("stomp"));
         let ways = [(Protocol::Stomp, websocket.as_str()), (Protocol::Stomp, &stomp)].map(Way::new).into();
-        Self { name: "RabbitMQ", ways, separator: '.', any: '*', _broker: Running::Other(broker) }
+        // Its plugin for WebSocket sometimes breaks down under hundreds, and the connection with it.
+        Self {
+            name: "RabbitMQ",
+            ways,
+            ahead_max: 20,
+            separator: '.',
+            any: '*',
+            _broker: Running::Other(broker),
+        }
     }
 
     /// A topic, or a filter with `+`, as this broker writes it.

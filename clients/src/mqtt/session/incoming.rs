@@ -20,18 +20,44 @@ enum State {
     Received,
 }
 
+/// What a message is to this client.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Novelty {
+    New {
+        serial: u64,
+    },
+    /// The application still has it.
+    Delivered,
+    /// The application has done with it, and the broker has not heard the answer.
+    Received(Packet<'static>),
+}
+
 impl Incoming {
-    /// The serial number of a message that is new; a repetition of QoS 2 is not [MQTT-4.3.3-10]. One of QoS 1 may be
-    /// another message by the same identifier, and counts as new.
-    pub(super) fn handle_publish(&mut self, qos: Qos, packet_id: PacketId) -> Option<u64> {
-        if qos == Qos::ExactlyOnce && self.states.contains_key(&packet_id) {
-            return None;
+    /// Whether a message is new; a repetition of QoS 2 is not [MQTT-4.3.3-10]. One of QoS 1 may be another
+    /// message by the same identifier, and counts as new.
+    pub(super) fn handle_publish(&mut self, qos: Qos, packet_id: PacketId) -> Novelty {
+        match self.states.get(&packet_id) {
+            Some(State::Received) if qos == Qos::ExactlyOnce => {
+                return Novelty::Received(Packet::PubRec(Ack::success(packet_id)));
+            }
+            Some(State::Delivered { .. }) if qos == Qos::ExactlyOnce => return Novelty::Delivered,
+            _ => {}
         }
         self.count += 1;
         let serial = self.count << 16 | u64::from(packet_id.get());
         let state = State::Delivered { qos, serial, holders: 1, reason: ReasonCode::Success };
         self.states.insert(packet_id, state);
-        Some(serial)
+        Novelty::New { serial }
+    }
+
+    /// Nobody here will do anything with the message: the broker takes it back, and its identifier may come
+    /// with another one.
+    pub(super) fn forget(&mut self, serial: u64) {
+        if self.knows(serial)
+            && let Some(packet_id) = packet_id(serial)
+        {
+            self.states.remove(&packet_id);
+        }
     }
 
     /// So many streams have it, each of which will settle it.
@@ -111,24 +137,46 @@ mod tests {
     const ID: PacketId = PacketId::FIRST;
     const SUCCESS: ReasonCode = ReasonCode::Success;
 
+    /// The serial number of a message that has to be new.
+    fn publish(incoming: &mut Incoming, qos: Qos) -> u64 {
+        match incoming.handle_publish(qos, ID) {
+            Novelty::New { serial } => serial,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_repeated_message_of_qos_2_is_delivered_once() {
         let mut incoming = Incoming::default();
-        let serial = incoming.handle_publish(Qos::ExactlyOnce, ID).unwrap();
-        assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), None);
+        let serial = publish(&mut incoming, Qos::ExactlyOnce);
+        assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), Novelty::Delivered);
         // The application still has it when the connection is lost and the session goes on.
         incoming.handle_connected(true);
-        assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), None);
-        assert_eq!(incoming.handle_settled(serial, SUCCESS), Some(Packet::PubRec(Ack::success(ID))));
-        assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), None);
+        assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), Novelty::Delivered);
+        let answer = Packet::PubRec(Ack::success(ID));
+        assert_eq!(incoming.handle_settled(serial, SUCCESS), Some(answer.clone()));
+        // The answer was lost with the next connection.
+        incoming.handle_connected(true);
+        assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), Novelty::Received(answer));
         assert_eq!(incoming.handle_pub_rel(ID).reason, SUCCESS);
-        assert!(incoming.handle_publish(Qos::ExactlyOnce, ID).is_some());
+        publish(&mut incoming, Qos::ExactlyOnce);
+    }
+
+    #[test]
+    fn what_is_forgotten_may_come_again() {
+        let mut incoming = Incoming::default();
+        let serial = publish(&mut incoming, Qos::ExactlyOnce);
+        incoming.forget(serial);
+        assert_eq!(incoming.handle_settled(serial, SUCCESS), None);
+        let again = publish(&mut incoming, Qos::ExactlyOnce);
+        incoming.forget(serial);
+        assert!(incoming.knows(again));
     }
 
     #[test]
     fn qos_1_is_settled_by_one_packet() {
         let mut incoming = Incoming::default();
-        let serial = incoming.handle_publish(Qos::AtLeastOnce, ID).unwrap();
+        let serial = publish(&mut incoming, Qos::AtLeastOnce);
         assert_eq!(incoming.handle_settled(serial, SUCCESS), Some(Packet::PubAck(Ack::success(ID))));
         assert_eq!(incoming.handle_settled(serial, SUCCESS), None);
     }
@@ -136,10 +184,10 @@ mod tests {
     #[test]
     fn what_was_delivered_before_does_not_settle_what_has_the_same_identifier_now() {
         let mut incoming = Incoming::default();
-        let before = incoming.handle_publish(Qos::AtLeastOnce, ID).unwrap();
+        let before = publish(&mut incoming, Qos::AtLeastOnce);
         incoming.handle_connected(true);
         assert_eq!(incoming.handle_settled(before, SUCCESS), None);
-        let now = incoming.handle_publish(Qos::AtLeastOnce, ID).unwrap();
+        let now = publish(&mut incoming, Qos::AtLeastOnce);
         assert_eq!(incoming.handle_settled(before, SUCCESS), None);
         assert!(incoming.handle_settled(now, SUCCESS).is_some());
     }
@@ -147,20 +195,20 @@ mod tests {
     #[test]
     fn of_several_streams_the_last_settles_it_and_an_error_counts() {
         let mut incoming = Incoming::default();
-        let serial = incoming.handle_publish(Qos::ExactlyOnce, ID).unwrap();
+        let serial = publish(&mut incoming, Qos::ExactlyOnce);
         incoming.share(serial, 2);
         let rejected = ReasonCode::ImplementationSpecificError;
         assert_eq!(incoming.handle_settled(serial, rejected), None);
         let answer = Ack { reason: rejected, ..Ack::success(ID) };
         assert_eq!(incoming.handle_settled(serial, SUCCESS), Some(Packet::PubRec(answer)));
         // The exchange is over.
-        assert!(incoming.handle_publish(Qos::ExactlyOnce, ID).is_some());
+        publish(&mut incoming, Qos::ExactlyOnce);
     }
 
     #[test]
     fn nothing_is_left_of_a_session_that_is_gone() {
         let mut incoming = Incoming::default();
-        let serial = incoming.handle_publish(Qos::ExactlyOnce, ID).unwrap();
+        let serial = publish(&mut incoming, Qos::ExactlyOnce);
         incoming.handle_connected(false);
         assert!(!incoming.knows(serial));
         assert_eq!(incoming.handle_settled(serial, SUCCESS), None);

@@ -104,6 +104,14 @@ impl Outgoing {
         self.send_again(output);
     }
 
+    /// The session is an earlier process's, which may have left exchanges half done: new packet identifiers
+    /// begin at a random place, where they hardly meet those.
+    pub(super) fn handle_inherited(&mut self) {
+        if let Some(packet_id) = PacketId::new(fastrand::u16(1..)) {
+            self.next_id = packet_id;
+        }
+    }
+
     /// The connection is gone, and perhaps not the session.
     pub(super) fn handle_lost(&mut self) {
         self.inflight = 0;

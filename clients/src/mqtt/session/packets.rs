@@ -5,6 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use tidewire_protocols::mqtt::{Auth, ConnAck, Packet, Publish, ReasonCode};
 
+use super::incoming::Novelty;
+use super::routes::Delivered;
 use super::{Phase, Session};
 use crate::command::settle;
 use crate::error::Error;
@@ -41,12 +43,14 @@ impl Session {
             }
             Packet::SubAck(ack) => match self.outgoing.handle_sub_ack(ack) {
                 Some((group, Ok(()))) => self.routes.subscriptions.confirm(group),
-                Some((group, Err(error))) => {
-                    self.routes.subscriptions.remove(group, Some(&error));
-                }
+                Some((group, Err(error))) => self.routes.subscriptions.refuse(group, &error),
                 None => {}
             },
-            Packet::UnsubAck(ack) => self.outgoing.handle_unsub_ack(ack),
+            Packet::UnsubAck(ack) => {
+                if let Some(filter) = self.outgoing.handle_unsub_ack(ack) {
+                    self.routes.forget_left(&filter);
+                }
+            }
             // The end of a re-authentication.
             Packet::PingResp | Packet::Auth(Auth { reason: ReasonCode::Success, .. }) => {}
             _ => return Err(Error::Protocol(format!("{name} to a client"))),
@@ -71,6 +75,9 @@ impl Session {
             by_identifier,
             &mut self.incoming,
         );
+        if grant.session_present && !self.is_begun {
+            self.outgoing.handle_inherited();
+        }
         self.phase = Phase::Open;
         self.is_begun = true;
         for ending in std::mem::take(&mut self.endings) {
@@ -99,9 +106,12 @@ impl Session {
         let serial = match publish.packet_id {
             None => None,
             Some(packet_id) => match self.incoming.handle_publish(publish.qos, packet_id) {
-                // The application has it, or had it.
-                None => return Ok(()),
-                serial => serial,
+                Novelty::New { serial } => Some(serial),
+                Novelty::Delivered => return Ok(()),
+                Novelty::Received(answer) => {
+                    answer.encode(self.version, &mut self.output);
+                    return Ok(());
+                }
             },
         };
         let message = Message {
@@ -113,9 +123,10 @@ impl Session {
         };
         let arrival = Arrival { message, serial, is_redelivered: publish.dup };
         match (self.routes.deliver(topic, arrival), serial) {
-            (Some(0), Some(serial)) => self.acknowledge(serial, ReasonCode::Success),
-            (Some(holders), Some(serial)) => self.incoming.share(serial, holders),
-            _ => {}
+            (Delivered::To(0), Some(serial)) => self.acknowledge(serial, ReasonCode::Success),
+            (Delivered::To(holders), Some(serial)) => self.incoming.share(serial, holders),
+            (Delivered::Foreign, Some(serial)) => self.incoming.forget(serial),
+            (Delivered::Waiting, _) | (_, None) => {}
         }
         Ok(())
     }

@@ -86,16 +86,19 @@ impl Outgoing {
         Some((group, outcome))
     }
 
-    pub(super) fn handle_unsub_ack(&mut self, ack: &UnsubAck<'_>) {
-        if let Some(Request::Unsubscribe(Ending { filter, done })) = self.requests.remove(&ack.packet_id) {
-            // Before MQTT 5 there are no reasons, and nothing is refused.
-            let refused = ack.reasons().find(|reason| reason.is_error());
-            let outcome = match refused {
-                None => Ok(()),
-                Some(reason) => Err(rejection("to unsubscribe from", &filter, reason, ack.properties)),
-            };
-            settle(done, outcome);
-        }
+    /// The filter that has ended.
+    pub(super) fn handle_unsub_ack(&mut self, ack: &UnsubAck<'_>) -> Option<String> {
+        let Request::Unsubscribe(Ending { filter, done }) = self.requests.remove(&ack.packet_id)? else {
+            return None;
+        };
+        // Before MQTT 5 there are no reasons, and nothing is refused.
+        let refused = ack.reasons().find(|reason| reason.is_error());
+        let outcome = match refused {
+            None => Ok(()),
+            Some(reason) => Err(rejection("to unsubscribe from", &filter, reason, ack.properties)),
+        };
+        settle(done, outcome);
+        Some(filter)
     }
 
     /// The connection is gone: which subscriptions were to end. Those that were to begin, the subscriptions know.

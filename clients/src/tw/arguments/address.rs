@@ -19,7 +19,7 @@ pub(crate) struct AddressArgs {
     either: Vec<String>,
     /// The broker's URL, as with -u.
     #[arg(long, value_name = "URL", hide_short_help = true)]
-    url: Option<Url>,
+    url: Option<String>,
     /// Who connects, as with -u, whatever the name looks like.
     #[arg(long, value_name = "USER", hide_short_help = true)]
     username: Option<String>,
@@ -80,11 +80,14 @@ impl AddressArgs {
 
     /// The URL and the user name, if they are given.
     fn named(&self) -> Result<(Option<Url>, Option<String>), UsageError> {
-        let (mut url, mut user_name) = (self.url.clone(), self.username.clone());
+        let parse = |option: &str, given: &str| -> Result<Url, UsageError> {
+            given.parse().map_err(|error| UsageError(format!("{option} {}: {error}", shown(given))))
+        };
+        let mut url = self.url.as_deref().map(|given| parse("--url", given)).transpose()?;
+        let mut user_name = self.username.clone();
         for given in &self.either {
             if given.contains("://") {
-                let given = given.parse().map_err(|error| UsageError(format!("-u {given}: {error}")))?;
-                if url.replace(given).is_some() {
+                if url.replace(parse("-u", given)?).is_some() {
                     return UsageError::new("-u: one URL is enough");
                 }
             } else if is_bare_address(given) {
@@ -118,6 +121,16 @@ impl AddressArgs {
             }
         };
         text.parse().map_err(|error| UsageError(format!("{text}: {error}")))
+    }
+}
+
+/// A text that is no URL, without what may be a password or a token in it.
+fn shown(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let rest = rest.rsplit_once('@').map_or_else(|| rest.to_owned(), |(_, host)| format!("…@{host}"));
+    match rest.split_once('?') {
+        Some((path, _)) => format!("{scheme}://{path}?…"),
+        None => format!("{scheme}://{rest}"),
     }
 }
 

@@ -168,6 +168,10 @@ fn a_password_is_not_shown() {
     assert!(!format!("{cli:?}").contains("pencil"));
     let cli = parse("tw pub -t a -m b --token eyJ.pencil").unwrap();
     assert!(!format!("{cli:?}").contains("pencil"));
+    for option in ["-u", "--url"] {
+        let said = parse(&format!("tw pub -t a -m b {option} mqtt://me:pencil@broker")).unwrap_err();
+        assert!(said.contains("@broker") && !said.contains("pencil"), "{said}");
+    }
 }
 
 #[test]
