@@ -8,8 +8,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use tidewire_client::{
-    Acknowledge, Error, Message, MqttOptions, Protocol, Qos, Received, RetainHandling, State, Subscription,
-    Will,
+    Acknowledge, Acknowledgement, Error, Message, MqttOptions, Protocol, Qos, Received, RetainHandling,
+    State, Subscription, Will,
 };
 
 use crate::place::{Place, next, within};
@@ -124,7 +124,7 @@ async fn thousands_keep_their_order(place: &Place) {
         let client = way.enter().await;
         let topic = place.topic("in/order");
         let mut messages = within(client.subscribe(topic.as_str())).await.unwrap();
-        let mut acknowledgements = VecDeque::new();
+        let mut acknowledgements: VecDeque<Acknowledgement> = VecDeque::new();
         for number in 0..2000_u32 {
             if acknowledgements.len() == place.ahead_max {
                 within(acknowledgements.pop_front().unwrap()).await.unwrap();
