@@ -154,7 +154,7 @@ mod tests {
         incoming.handle_connected(true);
         assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), Novelty::Delivered);
         let answer = Packet::PubRec(Ack::success(ID));
-        assert_eq!(incoming.handle_settled(serial, SUCCESS), Some(answer.clone()));
+        assert_eq!(incoming.handle_settled(serial, SUCCESS), Some(answer));
         // The answer was lost with the next connection.
         incoming.handle_connected(true);
         assert_eq!(incoming.handle_publish(Qos::ExactlyOnce, ID), Novelty::Received(answer));
