@@ -31,8 +31,8 @@ impl Broker {
         let is_watched = self.traces.are_on();
         transmit.observed = is_watched.then(Vec::new);
         let mut waits_for = state.transmit(&mut transmit, output);
-        let Transmit { fetches, taken, sent, sent_count, observed, expired, .. } = transmit;
-        state.sent += sent_count;
+        let Transmit { fetches, taken, sent, observed, expired, .. } = transmit;
+        state.sent += sent.messages();
         for (message, qos) in observed.into_iter().flatten() {
             self.traces.note_message(turn.now, Happened::Out, session, &message.publication(), qos);
         }

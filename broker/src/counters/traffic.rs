@@ -43,6 +43,11 @@ impl ByQos {
         self.has_any = true;
         self.amounts[qos as usize].add(Amount { messages: 1, bytes: bytes as u64 });
     }
+
+    /// How many there are, of every QoS.
+    pub fn messages(&self) -> u64 {
+        self.amounts.iter().map(|amount| amount.messages).sum()
+    }
 }
 
 /// Which of the ways a message went.

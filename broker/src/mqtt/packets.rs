@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidewire_protocols::mqtt::{self, Ack, Packet, PacketType, Publish, ReasonCode};
+use tidewire_protocols::mqtt::{self, Ack, Packet, Publish, ReasonCode};
 
 use super::acknowledge::Acknowledgement;
 use super::refuse::Refusal;
@@ -67,7 +67,7 @@ impl Mqtt {
                     turn,
                     client: client.as_mut(),
                 };
-                if context.broker.traces.are_on() && packet_type != PacketType::Publish {
+                if context.broker.traces.are_on() {
                     let packet = format!("{packet_type:?}");
                     context.broker.traces.note_received(context.turn.now, &context.client.session, &packet);
                 }

@@ -21,8 +21,6 @@ pub struct Transmit<'t> {
     pub taken: Vec<Delivery>,
     /// Messages that were written.
     pub sent: ByQos,
-    /// How many those are.
-    pub sent_count: u64,
     /// The same one by one, where somebody watches the session.
     pub observed: Option<Vec<(Arc<Message>, Qos)>>,
     /// Messages that expired while they waited in the outbox.
@@ -37,18 +35,7 @@ impl<'t> Transmit<'t> {
     /// At that time, with a store that is durable so far; records go into `batch`, where they are kept.
     pub fn new(now: Now, durable: CommitId, batch: Option<&'t mut Batch>) -> Self {
         let (fetches, taken, sent) = (Vec::new(), Vec::new(), ByQos::default());
-        Self {
-            now,
-            durable,
-            fetches,
-            taken,
-            sent,
-            sent_count: 0,
-            observed: None,
-            expired: 0,
-            taker: None,
-            batch,
-        }
+        Self { now, durable, fetches, taken, sent, observed: None, expired: 0, taker: None, batch }
     }
 
     /// For a session whose messages must survive, and may be taken from work queues for good.
@@ -84,7 +71,6 @@ impl<'t> Transmit<'t> {
     /// A message was written.
     pub fn note_sent(&mut self, message: &Publication<'_>, qos: Qos) {
         self.sent.note(qos, message.payload.len());
-        self.sent_count += 1;
         if let Some(observed) = &mut self.observed {
             observed.push((message.to_kept(), qos));
         }

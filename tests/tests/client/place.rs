@@ -40,10 +40,7 @@ pub(crate) struct Way {
 
 impl Place {
     pub(crate) fn tidewire() -> Self {
-        Self::tidewire_at(Broker::start())
-    }
-
-    fn tidewire_at(broker: Broker) -> Self {
+        let broker = Broker::start();
         let (websocket, mqtt, stomp) = (broker.websocket_url(), broker.mqtt_url(), broker.stomp_url());
         let ways = [
             (Protocol::Mqtt5, websocket.as_str()),
@@ -111,11 +108,12 @@ impl Place {
         levels.chars().map(own).collect()
     }
 
-    /// The ways on which this protocol is spoken; STOMP's otherwise.
+    /// The ways on which MQTT is spoken.
     pub(crate) fn mqtt_ways(&self) -> impl Iterator<Item = &Way> {
         self.ways.iter().filter(|way| way.protocol != Protocol::Stomp)
     }
 
+    /// The ways on which STOMP is spoken.
     pub(crate) fn stomp_ways(&self) -> impl Iterator<Item = &Way> {
         self.ways.iter().filter(|way| way.protocol == Protocol::Stomp)
     }
