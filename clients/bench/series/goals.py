@@ -130,6 +130,7 @@ GOALS = [
     Goal("CPU of a client that comes and goes, µs", 65, ours("churn", "broker_cpu_us_per_loop")),
     Goal(f"the same in parts of {THEIRS}'s", None, share("churn", "broker_cpu_us_per_loop")),
     Goal("STOMP's CPU per message in parts of MQTT's, 10 pairs", 1.3, beside("stomp-pairs", "pairs-0", CPU)),
+    Goal("the same in parts of MQTT's, each packet a WebSocket message", None, beside("stomp-pairs", "pairs-0-single", CPU)),
     Goal("the same in parts of MQTT's at QoS 1", None, beside("stomp-pairs", "pairs-1", CPU)),
     Goal("STOMP's CPU per message in parts of MQTT's, fan-out", 1.3, beside("stomp-fanout", "fanout", CPU)),
     Goal("messages/s over wss in parts of ws", 0.6, beside("wss-0", "pairs-0", RATE), True),

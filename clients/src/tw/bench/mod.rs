@@ -67,6 +67,11 @@ pub(crate) struct BenchArgs {
     /// MQTT's keep alive, which some brokers demand. Nothing is sent to keep it: it must last for the run.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true, hide_short_help = true)]
     keep_alive: u16,
+    /// Over WebSocket, send each MQTT packet in a message of its own, as some clients do [default: what goes together].
+    ///
+    /// STOMP's frames are always sent so.
+    #[arg(long, global = true, hide_short_help = true)]
+    single: bool,
     /// The authorities whose certificates are believed, in PEM.
     #[arg(long, alias = "cafile", value_name = "FILE", conflicts_with = "insecure", global = true)]
     ca: Option<PathBuf>,
@@ -122,6 +127,7 @@ impl BenchArgs {
         let mut broker = Broker::new(&self.url, speech, &trust)?;
         broker.virtual_host.clone_from(&self.host);
         broker.is_dotted = self.dots;
+        broker.wire.is_single = self.single;
         broker.keep_alive = self.keep_alive;
         Ok(broker)
     }

@@ -136,7 +136,7 @@ mod tests {
             .into_iter()
             .flat_map(|version| [(version, Qos::AtMostOnce), (version, Qos::AtLeastOnce)])
         {
-            let wire = Wire { speech: Speech::Mqtt(version), is_websocket: true };
+            let wire = Wire { speech: Speech::Mqtt(version), is_websocket: true, is_single: false };
             let terms = Terms { wire, qos, retain: true, payload_bytes: 16, copies: 1 };
             let template = Template::new("bench/pairs/7", terms).unwrap();
             let mut out = Vec::new();
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_stomp_template_is_a_text_message_with_its_numbers() {
         let terms = |qos, is_websocket| Terms {
-            wire: Wire { speech: Speech::Stomp, is_websocket },
+            wire: Wire { speech: Speech::Stomp, is_websocket, is_single: false },
             qos,
             retain: false,
             payload_bytes: 18,

@@ -27,13 +27,8 @@ pub(in super::super) struct Wire {
     pub(in super::super) speech: Speech,
     /// Whether it travels in WebSocket frames.
     pub(in super::super) is_websocket: bool,
-}
-
-impl Wire {
-    /// Whether each of our STOMP frames is a WebSocket message of its own, as its text messages are to be.
-    pub(in super::super) fn is_framed_singly(self) -> bool {
-        self.is_websocket && self.speech == Speech::Stomp
-    }
+    /// Whether each MQTT packet is a WebSocket message of its own. STOMP's frames always are.
+    pub(in super::super) is_single: bool,
 }
 
 /// See the module.
@@ -71,7 +66,7 @@ impl Broker {
         let tls = if url.scheme().is_tls() { Some(tls::config(trust)?) } else { None };
         Ok(Self {
             url: url.clone(),
-            wire: Wire { speech, is_websocket },
+            wire: Wire { speech, is_websocket, is_single: false },
             virtual_host: "/".to_owned(),
             keep_alive: 0,
             is_dotted: false,

@@ -33,12 +33,18 @@ pub(super) fn put_head(payload_bytes: usize, room: &mut [u8; HEAD_BYTES_MAX]) ->
     }
 }
 
-/// Appends the head of a text frame with so much payload.
-pub(in super::super) fn put_text_head(payload_bytes: usize, out: &mut Vec<u8>) {
+/// Appends the head of a binary frame with so much payload.
+pub(super) fn put_binary_head(payload_bytes: usize, out: &mut Vec<u8>) {
     let mut room = [0; HEAD_BYTES_MAX];
     let at = put_head(payload_bytes, &mut room);
-    room[at] = TEXT;
     out.extend_from_slice(&room[at..]);
+}
+
+/// Appends the head of a text frame with so much payload.
+pub(in super::super) fn put_text_head(payload_bytes: usize, out: &mut Vec<u8>) {
+    let at = out.len();
+    put_binary_head(payload_bytes, out);
+    out[at] = TEXT;
 }
 
 /// Appends the answer to a ping.

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use tidewire_client::Error;
 
-use super::broker::Wire;
-use super::frame::{HEAD_BYTES_MAX, Kind, parse_head, put_head, put_pong};
+use super::broker::{Speech, Wire};
+use super::frame::{HEAD_BYTES_MAX, Kind, parse_head, put_binary_head, put_head, put_pong};
 use super::scan::{self, Incoming};
 use super::tls::Tls;
 
@@ -116,16 +116,40 @@ impl Link {
                 std::mem::swap(&mut self.sending, &mut self.output);
                 self.output.resize(HEAD_BYTES_MAX, 0);
                 self.sent = HEAD_BYTES_MAX;
-                if self.is_framed && !self.wire.is_framed_singly() {
-                    let payload_bytes = self.sending.len() - HEAD_BYTES_MAX;
-                    if let Some(room) = self.sending.first_chunk_mut() {
-                        self.sent = put_head(payload_bytes, room);
-                    }
+                if self.is_framed {
+                    self.frame()?;
                 }
             } else {
                 return self.flush_tls();
             }
         }
+    }
+
+    /// Makes WebSocket messages of the packets that are about to be sent.
+    fn frame(&mut self) -> Result<(), Error> {
+        match self.wire.speech {
+            // Its frames have come with their heads, since each is a text message.
+            Speech::Stomp => {}
+            Speech::Mqtt(_) if self.wire.is_single => {
+                let mut framed = Vec::with_capacity(self.sending.len() * 2);
+                let mut rest = &self.sending[HEAD_BYTES_MAX..];
+                while let Some((header, remaining)) = scan::header(rest)? {
+                    let (packet, behind) = rest.split_at(header + remaining);
+                    put_binary_head(packet.len(), &mut framed);
+                    framed.extend_from_slice(packet);
+                    rest = behind;
+                }
+                self.sending = framed;
+                self.sent = 0;
+            }
+            Speech::Mqtt(_) => {
+                let payload_bytes = self.sending.len() - HEAD_BYTES_MAX;
+                if let Some(room) = self.sending.first_chunk_mut() {
+                    self.sent = put_head(payload_bytes, room);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn flush_tls(&mut self) -> Result<(), Error> {
@@ -238,11 +262,10 @@ mod tests {
     use rustls::{ServerConfig, ServerConnection, StreamOwned};
     use tidewire_client::mqtt::Version;
 
-    use super::super::broker::Speech;
     use super::super::tls::{Trust, config};
     use super::*;
 
-    const WIRE: Wire = Wire { speech: Speech::Mqtt(Version::V5), is_websocket: false };
+    const WIRE: Wire = Wire { speech: Speech::Mqtt(Version::V5), is_websocket: false, is_single: false };
 
     /// A PUBLISH of QoS 0 to `a`, with so many bytes of payload, each `x`.
     fn publish(payload_bytes: usize) -> Vec<u8> {
@@ -285,6 +308,31 @@ mod tests {
         let (mut peer, _) = listener.accept().unwrap();
         thread::spawn(move || io::copy(&mut peer.try_clone().unwrap(), &mut peer));
         echo(Link::new(socket, None, WIRE), &SIZES);
+    }
+
+    #[test]
+    fn packets_travel_together_or_singly() {
+        let packets = [publish(16), publish(300)];
+        let together = packets.concat();
+        for (is_single, messages) in
+            [(false, vec![together.as_slice()]), (true, vec![&packets[0], &packets[1]])]
+        {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let mut link = Link::new(socket, None, Wire { is_websocket: true, is_single, ..WIRE });
+            link.begin_frames(0);
+            link.output().extend_from_slice(&together);
+            link.flush().unwrap();
+            drop(link);
+            let mut sent = Vec::new();
+            listener.accept().unwrap().0.read_to_end(&mut sent).unwrap();
+            let mut expected = Vec::new();
+            for message in messages {
+                put_binary_head(message.len(), &mut expected);
+                expected.extend_from_slice(message);
+            }
+            assert_eq!(sent, expected, "single: {is_single}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //!        ◀── scan: just what a benchmark looks at ◀── one large read ◀──────
 //! ```
 //!
-//! Over WebSocket, what is flushed together is one binary message of MQTT packets, and each STOMP frame is a text message
-//! of its own. A load runs on one thread: `Poller` says which sockets have something. To connect and to subscribe, a
+//! Over WebSocket, what is flushed together is one binary message of MQTT packets, or one for each of them (`--single`), and each
+//! STOMP frame is a text message of its own. A load runs on one thread: `Poller` says which sockets have something. To connect and to subscribe, a
 //! [`Peer`] waits for the answer; from then on it never blocks.
 
 mod answer;

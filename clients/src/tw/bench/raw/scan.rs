@@ -87,7 +87,7 @@ fn publish(version: Version, first: u8, body: &[u8]) -> Result<Incoming<'_>, Err
 }
 
 /// Bytes of the fixed header, and what it says follows.
-fn header(input: &[u8]) -> Result<Option<(usize, usize)>, Error> {
+pub(super) fn header(input: &[u8]) -> Result<Option<(usize, usize)>, Error> {
     let Some((_, rest)) = input.split_first() else { return Ok(None) };
     Ok(variable(rest)?.map(|(bytes, value)| (bytes + 1, value)))
 }
