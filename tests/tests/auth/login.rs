@@ -13,6 +13,11 @@ use tidewire_tests::world::World;
 
 const WIRES: [Wire; 5] = [Wire::Tcp, Wire::Tls, Wire::Ws, Wire::Wss, Wire::Http2];
 const OWN_TOPICS: &str = "[[rules]]\nallow = [\"publish\"]\ntopics = [\"own/%u\"]\n";
+/// `pencil`, as mosquitto writes it.
+const PBKDF2: &str = "$7$101$dHdlbHZlIGJ5dGVz$vjhWZ/b7K9MQFKi4I8pDJMQcQhpY9M5rb22xtALhY0wFNMPKNUHHufGXvti4M0KesPjVoWtQYIkNB8DV0jweGA==";
+/// The same as SCRAM wants it.
+const VERIFIER: &str = "SCRAM-SHA-256$4096:ZsY5jhuygb6R+FNAemJooA==$y/9+3QoEczqO8G7MgDNa/zHfUsCpgV59iJyg3HcAV1U=:\
+                        62zZKTTluz9pbfjYONmNNNy97ikBP3spCbaaqibalwg=";
 
 fn named(user_name: &str, password: &str) -> ConnectWords {
     connect("c").user_name(user_name).password(password)
@@ -49,10 +54,12 @@ async fn is_refused(world: &World, password: &str, reason: ReasonCode) {
 
 #[tokio::test]
 async fn by_a_password_that_is_hashed_on_another_thread() {
-    let hash = PasswordHash::new(b"pencil", Argon2idCost::default()).expect("it is a password");
-    let users = Users::new().with_passwords(&format!("ann:{hash}\n")).with_rules(OWN_TOPICS);
-    for wire in WIRES {
-        ann_is_let_in(&World::with(wire, |config| users.configure(config))).await;
+    let argon2id = PasswordHash::new(b"pencil", Argon2idCost::default()).expect("it is a password");
+    for hash in [&argon2id.to_string(), PBKDF2, VERIFIER] {
+        let users = Users::new().with_passwords(&format!("ann:{hash}\n")).with_rules(OWN_TOPICS);
+        for wire in WIRES {
+            ann_is_let_in(&World::with(wire, |config| users.configure(config))).await;
+        }
     }
 }
 
