@@ -72,12 +72,6 @@ impl Wishes {
 }
 
 impl Mqtt {
-    /// Whether anybody may log in over this connection now, whoever it is.
-    pub(super) fn check_admission(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
-        self.check_ban(turn)?;
-        if self.broker.memory.is_full() { Err(Refusal::memory_full()) } else { Ok(()) }
-    }
-
     /// `bytes` are the packet's own: an authentication in several steps needs them again at its end.
     pub(super) fn handle_connect(
         &mut self,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidewire::counters::RefusalReason;
 use tidewire_protocols::mqtt::{Packet, Property, ReasonCode};
 use tidewire_tests::conversations_everywhere;
 use tidewire_tests::mqtt::{
@@ -84,6 +85,7 @@ async fn expires(wire: Wire) {
     client.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
     old.is_closed().await;
     other.is_refused("token expired", 1000).await;
+    assert_eq!(world.broker.counters.refused.value(RefusalReason::NotAuthorized), 3);
     let mut late = world.mqtt().await;
     late.says(connect("c").user_name("").password(token("ann", 60))).await;
     late.is_refused(ReasonCode::BadUserNameOrPassword, 1000).await;
@@ -203,6 +205,7 @@ async fn so_many_tokens(wire: Wire) {
     stomper.says(&renewal.repeat(4)).await;
     let heard = stomper.is_refused("access refused", 1000).await;
     assert!(heard.text().contains("try again later"), "{heard:?}");
+    assert_eq!(world.broker.counters.refused.value(RefusalReason::TooMany), 2);
 }
 
 async fn fewer_rights(wire: Wire) {
