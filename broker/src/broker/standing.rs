@@ -61,8 +61,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// The operator keeps it away. It was vouched for under another client identifier, or before users changed so that it would not be any more; its
-    /// time is over already, or its user has as many connections as one may have.
+    /// The operator or a rule keeps it away. It was vouched for under another client identifier, or before users changed so
+    /// that it would not be any more; its time is over already, or its user has as many connections as one may have.
     pub fn let_in(
         &self,
         now: Now,
@@ -87,6 +87,7 @@ impl Broker {
         }
         let expiry = Expiry::of(&identity, now, self.config().auth.expiry_notice.0)?;
         let rights = self.authority.rights(&identity);
+        check_rights(&rights)?;
         Ok(Standing {
             known: Box::new(Known { identity, renewals_until: None, _visit: visit }),
             rights,
@@ -114,8 +115,8 @@ impl Standing {
     ///
     /// # Errors
     ///
-    /// It is for another user or client, its time is over, or the user would not be let in any more. Everything stays as it
-    /// was.
+    /// It is for another user or client, its time is over, or the client would not be let in any more. Everything stays as
+    /// it was.
     pub fn renew(&mut self, broker: &Broker, now: Now, vouched: Vouched) -> Result<(), Denial> {
         let own = &self.known.identity;
         if vouched.user != own.vouched.user {
@@ -125,8 +126,10 @@ impl Standing {
         check_client_id(&vouched, &own.client_id)?;
         let identity = Identity { vouched, ..own.clone() };
         check_admitted(broker.authority.as_ref(), &identity)?;
+        let rights = broker.authority.rights(&identity);
+        check_rights(&rights)?;
         self.expiry = Expiry::of(&identity, now, broker.config().auth.expiry_notice.0)?;
-        self.rights = broker.authority.rights(&identity);
+        self.rights = rights;
         self.known.identity = identity;
         Ok(())
     }
@@ -138,7 +141,9 @@ impl Standing {
     /// It would not be let in any more.
     pub fn reconsider(&mut self, authority: &dyn Authority) -> Result<(), Denial> {
         check_admitted(authority, &self.known.identity)?;
-        self.rights = authority.rights(&self.known.identity);
+        let rights = authority.rights(&self.known.identity);
+        check_rights(&rights)?;
+        self.rights = rights;
         Ok(())
     }
 
@@ -217,6 +222,15 @@ fn check_admitted(authority: &dyn Authority, identity: &Identity) -> Result<(), 
     match authority.still_admits(identity) {
         true => Ok(()),
         false => Err(Denial::Forbidden("this user may not connect any more".into())),
+    }
+}
+
+fn check_rights(rights: &Rights) -> Result<(), Denial> {
+    match rights.may_connect() {
+        true => Ok(()),
+        false => {
+            Err(Denial::Forbidden("this user may not connect, or not with this client identifier".into()))
+        }
     }
 }
 

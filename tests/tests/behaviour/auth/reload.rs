@@ -4,13 +4,14 @@ use tidewire_protocols::mqtt::ReasonCode;
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{connect, pub_ack, publish, subscribe};
 use tidewire_tests::peer::Wire;
-use tidewire_tests::users::{Users, password_line};
+use tidewire_tests::users::{Users, password_line, token};
 
 use super::{mqtt, stomp, stomp_is_refused, world};
 
 conversations! {
     a_user_that_is_gone_has_to_go_and_nobody_else => user_gone;
     the_will_of_a_user_that_is_gone_is_withdrawn => will;
+    who_may_not_connect_any_more_has_to_go => kept_out;
     a_user_that_has_come_is_let_in => user_come;
     rules_that_change_hold_at_once => rules;
     what_is_remembered_of_old_rules_is_forgotten => forgotten;
@@ -45,6 +46,21 @@ async fn will(wire: Wire) {
     world.reloads();
     bob.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
     ann.hears_nothing().await;
+}
+
+/// However it has proved itself.
+async fn kept_out(wire: Wire) {
+    let users = Users::new().with_tokens().with_rules(OPEN);
+    let world = world(wire, &users);
+    let mut ann = mqtt(&world, connect("a").user_name("").password(token("ann", 60))).await;
+    let mut bob = mqtt(&world, connect("b").user_name("").password(token("bob", 60))).await;
+    let mut stomper = stomp(&world, &format!("passcode:{}\n", token("bob", 60))).await;
+    users.change_rules(&format!("[[rules]]\nusers = [\"bob\"]\ndeny = [\"connect\"]\n{OPEN}"));
+    world.reloads();
+    bob.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
+    stomper.is_refused("access refused", 1000).await;
+    stomp_is_refused(&world, &format!("passcode:{}\n", token("bob", 60))).await;
+    ann.says(publish("x", "y").qos1(1)).await.hears(pub_ack(1).unmatched()).await;
 }
 
 async fn user_come(wire: Wire) {
