@@ -387,7 +387,7 @@ mod tests {
         publication.qos = Qos::AtLeastOnce;
         publication.retain = true;
         let will =
-            Will { message: Arc::clone(publication.keep()), delay_secs: 0, expiry_secs: None };
+            Will { message: Arc::clone(publication.keep()), delay_secs: 0, expiry_secs: None, judge: None };
         overdue(&broker, Some(will));
         (0..DUE_PER_TURN_MAX / 2).for_each(|_| overdue(&broker, None));
         while broker.handle_due_round() {}

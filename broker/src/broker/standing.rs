@@ -10,6 +10,7 @@ use super::{Broker, Visit};
 use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, Method, PermitCounts, Rights, Vouched};
 use crate::clock::Now;
 use crate::counters::Counters;
+use crate::session::WillJudge;
 
 /// A connection may send one token in this time. What comes sooner is refused before anybody is asked and anybody told:
 /// either is more work than the sending.
@@ -145,6 +146,16 @@ impl Standing {
         check_rights(&rights)?;
         self.rights = rights;
         Ok(())
+    }
+
+    /// Says later whether the client may publish its will still.
+    pub fn will_judge(&self, authority: &Arc<dyn Authority>) -> WillJudge {
+        let (authority, identity) = (Arc::clone(authority), self.known.identity.clone());
+        WillJudge::new(move |message| {
+            let (mut rights, publication) = (authority.rights(&identity), message.publication());
+            let may_connect = authority.still_admits(&identity) && rights.may_connect();
+            may_connect && rights.may_publish(publication.topic, publication.retain)
+        })
     }
 
     /// Whether the client may subscribe to a filter, or consume from the queue that it names. What the broker has to say

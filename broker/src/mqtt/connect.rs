@@ -262,7 +262,8 @@ impl Mqtt {
         // A queue keeps each message, and no last one.
         publication.retain = will.retain && queue.is_none();
         publication.attributes = crate::message::Attributes::of(&attributes);
-        Ok(Will { message: Arc::clone(publication.keep()), delay_secs, expiry_secs })
+        let judge = Some(standing.will_judge(&self.broker.authority));
+        Ok(Will { message: Arc::clone(publication.keep()), delay_secs, expiry_secs, judge })
     }
 
     /// What the server does not do, or not without bounds. (section 3.2.2.3)

@@ -141,6 +141,9 @@ impl Context<'_, '_, '_> {
             if state.will.take_if(is_over).is_some() {
                 drop(state);
                 self.broker.note_no_will(self.turn, &self.client.session);
+            } else if let Some(will) = &mut state.will {
+                // It may be somebody with other claims now.
+                will.judge = Some(self.client.standing.will_judge(&self.broker.authority));
             }
         }
         is_partial |= !denied.is_empty();

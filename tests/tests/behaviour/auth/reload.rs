@@ -1,6 +1,8 @@
 //! Users and rules change while clients are connected.
 
-use tidewire_protocols::mqtt::ReasonCode;
+use std::time::Duration;
+
+use tidewire_protocols::mqtt::{Property, ReasonCode};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{connect, pub_ack, publish, subscribe};
 use tidewire_tests::peer::Wire;
@@ -11,6 +13,7 @@ use super::{mqtt, stomp, stomp_is_refused, world};
 conversations! {
     a_user_that_is_gone_has_to_go_and_nobody_else => user_gone;
     the_will_of_a_user_that_is_gone_is_withdrawn => will;
+    a_delayed_will_is_looked_at_when_it_is_due => delayed_wills;
     who_may_not_connect_any_more_has_to_go => kept_out;
     a_user_that_has_come_is_let_in => user_come;
     rules_that_change_hold_at_once => rules;
@@ -46,6 +49,31 @@ async fn will(wire: Wire) {
     world.reloads();
     bob.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
     ann.hears_nothing().await;
+}
+
+/// Of sessions without a connection.
+async fn delayed_wills(wire: Wire) {
+    let both = password_line("ann", "a") + &password_line("bob", "b");
+    let users = Users::new().with_passwords(&both).with_rules(OPEN);
+    let world = world(wire, &users);
+    let mut ann = mqtt(&world, connect("ann").user_name("ann").password("a")).await;
+    ann.subscribes(subscribe("#", 0)).await;
+    let lost = |client_id: &str, user_name: &str, topic: &str| {
+        let will = publish(topic, "x");
+        let words = connect(client_id).expiry(1_000).will_with(will, &[Property::WillDelayInterval(10)]);
+        words.user_name(user_name).password(&user_name[..1])
+    };
+    for (client_id, user_name, topic) in
+        [("1", "bob", "gone/1"), ("2", "ann", "secret/2"), ("3", "ann", "gone/3")]
+    {
+        drop(mqtt(&world, lost(client_id, user_name, topic)).await);
+        world.settles().await;
+    }
+    users.change_passwords(&password_line("ann", "a"));
+    users.change_rules(CLOSED);
+    world.reloads();
+    world.passes(Duration::from_secs(11)).await;
+    ann.hears(publish("gone/3", "x")).await.hears_nothing().await;
 }
 
 /// However it has proved itself.
