@@ -79,6 +79,11 @@ impl Users {
         self.write("passwd", lines);
     }
 
+    /// Puts another secret in the place of what tokens are signed with.
+    pub fn change_secret(&self, secret: &[u8]) {
+        self.write("secret", secret);
+    }
+
     /// Puts other rules in.
     pub fn change_rules(&self, rules: &str) {
         self.write("acl.toml", rules);
