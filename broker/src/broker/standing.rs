@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::counters::Counters;
 use crate::session::WillJudge;
 
-/// A connection may send one token in this time. What comes sooner is refused before anybody is asked and anybody told:
+/// A connection may renew itself once in this time. What comes sooner is refused before anybody is asked and anybody told:
 /// either is more work than the sending.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -98,11 +98,11 @@ impl Broker {
 }
 
 impl Standing {
-    /// The client sends a token to renew itself.
+    /// The client begins to renew itself, by a token or by AUTH.
     ///
     /// # Errors
     ///
-    /// [`Denial::Busy`]: it has sent more than one a second.
+    /// [`Denial::Busy`]: it does so more often than once a second.
     pub fn begin_renewal(&mut self, now: Instant) -> Result<(), Denial> {
         let until = self.known.renewals_until.map_or(now, |until| until.max(now));
         if until - now > RENEWAL_INTERVAL * (RENEWALS_AT_ONCE - 1) {

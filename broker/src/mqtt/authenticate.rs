@@ -226,6 +226,10 @@ impl Context<'_, '_, '_> {
         check_method(method, &enhanced.method)?;
         let mut exchange = match (auth.reason, enhanced.exchange.take()) {
             (ReasonCode::ReAuthenticate, None) => {
+                if self.client.standing.begin_renewal(self.turn.now.instant).is_err() {
+                    let detail = "a client may re-authenticate once a second, and three times at once";
+                    return Err(Refusal::new(ReasonCode::QuotaExceeded, detail));
+                }
                 self.broker.authority.begin_exchange(&enhanced.method).ok_or_else(|| {
                     Refusal::new(
                         ReasonCode::NotAuthorized,
