@@ -65,9 +65,23 @@ impl Users {
         self
     }
 
+    /// With tokens that one of these public keys has signed, a JWK set's, as well.
+    pub fn with_key_set(mut self, set: &Value) -> Self {
+        let jwks_file = Some(self.write("jwks.json", set.to_string()));
+        let jwt = self.config.auth.jwt.get_or_insert_default();
+        jwt.jwks_file = jwks_file;
+        jwt.algorithms = vec![Algorithm::HS256, Algorithm::RS256, Algorithm::ES256];
+        self
+    }
+
     /// Puts other lines into the password file.
     pub fn change_passwords(&self, lines: &str) {
         self.write("passwd", lines);
+    }
+
+    /// Puts another secret in the place of what tokens are signed with.
+    pub fn change_secret(&self, secret: &[u8]) {
+        self.write("secret", secret);
     }
 
     /// Puts other rules in.
@@ -97,9 +111,14 @@ pub fn token_with(user: &str, secs: u64, more: Value) -> String {
     let mut claims = json!({ "sub": user, "exp": START_UNIX_MS / 1000 + secs });
     let all = claims.as_object_mut().expect("claims are an object");
     all.extend(more.as_object().expect("claims are an object").clone());
+    token_by(SECRET, &claims)
+}
+
+/// A token of these claims, signed with that secret.
+pub fn token_by(secret: &[u8], claims: &Value) -> String {
     let header = Header::new(jsonwebtoken::Algorithm::HS256);
-    let key = EncodingKey::from_secret(SECRET).expect("it is long enough");
-    encode(&header, &claims, &key).expect("the claims can be signed")
+    let key = EncodingKey::from_secret(secret).expect("it is long enough");
+    encode(&header, claims, &key).expect("the claims can be signed")
 }
 
 /// The line of a password file for a user, in the notation of mosquitto that takes no time to check.

@@ -164,7 +164,7 @@ fn each_mistake_is_named_with_its_line_and_column() {
             "acl.toml:2:1: unknown key \"alow\": did you mean \"allow\"?",
         ),
         ("a hash of no known form", "[auth]\npassword_file = \"users\"\n".into(), "2:1", "users:2"),
-        ("no key set", "[auth.jwt]\njwks_file = \"jwks.json\"\n".into(), "2:1", "jwks.json"),
+        ("no key set", "[auth.jwt]\njwks_file = \"jwks.json\"\n".into(), "2:1", "jwks.json:1:11: "),
         (
             "a token that is too short",
             "[admin]\ntoken_file = \"short.token\"\n".into(),

@@ -1,8 +1,11 @@
 //! A network connection without a network: it takes turns as `tidewire::connection` does.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::task::Waker;
 
+use tidewire::auth::acl::Acl;
+use tidewire::auth::{Authority, Gate, Policy};
 use tidewire::broker::Broker;
 use tidewire::clock::Clock;
 use tidewire::config::Config;
@@ -26,9 +29,29 @@ pub(crate) struct Client {
 
 /// A broker with the default configuration, which keeps everything in memory.
 pub(crate) fn broker() -> Arc<Broker> {
-    let config = Config::default();
-    let authority = config.authority().expect("the default configuration names no files");
-    Arc::new(Broker::new(config, authority, Arc::new(MemoryStore::default()), Clock::system()))
+    let authority = Config::default().authority().expect("the default configuration names no files");
+    broker_of(authority)
+}
+
+/// The same with a hundred rules. Of those that are for its clients the last one allows what they do, as in
+/// `clients/bench/guard`.
+pub(crate) fn broker_with_rules() -> Arc<Broker> {
+    let mut rules = String::new();
+    for number in 0..96 {
+        rules += &format!(
+            "[[rules]]\nusers = [\"user-{number}\"]\nallow = [\"all\"]\ntopics = [\"users/{number}/#\"]\n"
+        );
+    }
+    rules += "[[rules]]\ndeny = [\"all\"]\ntopics = [\"secret/#\"]\n\
+              [[rules]]\ndeny = [\"publish\"]\ntopics = [\"news/#\", \"plans/+/draft\"]\n\
+              [[rules]]\nallow = [\"subscribe\"]\ntopics = [\"news/#\"]\n\
+              [[rules]]\nallow = [\"publish\", \"subscribe\"]\ntopics = [\"+/#\"]\n";
+    let acl = Acl::parse(Path::new("rules"), &rules).expect("the rules are right");
+    broker_of(Arc::new(Gate::new(Policy { acl: Some(acl), anonymous: true, ..Policy::default() })))
+}
+
+fn broker_of(authority: Arc<dyn Authority>) -> Arc<Broker> {
+    Arc::new(Broker::new(Config::default(), authority, Arc::new(MemoryStore::default()), Clock::system()))
 }
 
 impl Client {

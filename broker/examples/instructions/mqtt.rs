@@ -1,7 +1,10 @@
 //! One connection publishes, others receive and acknowledge: MQTT 5.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use tidewire::auth::Arrival;
+use tidewire::broker::Broker;
 use tidewire::mqtt::Mqtt;
 use tidewire_protocols::mqtt::{
     self, Ack, Connect, Decoded, PACKET_SIZE_MAX, Packet, PacketId, Properties, Qos, Subscribe,
@@ -37,11 +40,19 @@ pub(crate) struct Publish {
 impl Publish {
     /// `qos` is that of both ends. So many topics take turns.
     pub(crate) fn new(subscribers: usize, qos: u8, topics: usize) -> Self {
-        let broker = client::broker();
+        Self::at(&client::broker(), subscribers, qos, topics)
+    }
+
+    /// Whose clients rules are for.
+    pub(crate) fn by_rules(subscribers: usize, qos: u8, topics: usize) -> Self {
+        Self::at(&client::broker_with_rules(), subscribers, qos, topics)
+    }
+
+    fn at(broker: &Arc<Broker>, subscribers: usize, qos: u8, topics: usize) -> Self {
         let connect = |name: &str| {
             let greeting = bytes_of(Packet::Connect(connect(name)));
             Client::new(
-                &broker,
+                broker,
                 |broker, link| Box::new(Mqtt::new(broker, link, Arrival::default())),
                 &greeting,
             )

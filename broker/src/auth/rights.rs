@@ -46,6 +46,11 @@ impl Rights {
         Self(Some(Box::new(Ruled { rules: Arc::new(rules), permits: Permits::default() })))
     }
 
+    /// Whether the client may be connected at all, with the client identifier that it has.
+    pub fn may_connect(&self) -> bool {
+        self.0.as_ref().is_none_or(|ruled| ruled.rules.may_connect())
+    }
+
     /// Whether the client may publish to `topic`, and have the message retained if `retain`.
     #[inline]
     pub fn may_publish(&mut self, topic: TopicName<'_>, retain: bool) -> bool {

@@ -159,7 +159,7 @@ impl Broker {
     }
 
     /// For how many seconds nobody may log in over `link` yet: its address was banned since the connection was opened.
-    pub fn ban_secs(&self, link: &Link, now: Instant) -> Option<u128> {
+    pub(super) fn ban_secs(&self, link: &Link, now: Instant) -> Option<u128> {
         let rest = self.bans.check(link.address()?, now)?;
         Some(rest.as_millis().div_ceil(1000))
     }

@@ -327,6 +327,11 @@ impl Broker {
     }
 
     fn publish_will(&self, turn: &mut Turn<'_>, session: &Session, will: &Will) {
+        if !will.is_allowed() {
+            let client_id = &*session.key().client_id;
+            tracing::info!(client_id, "the will is not published: its client may not do that any more");
+            return;
+        }
         let expires_at =
             will.expiry_secs.map(|secs| turn.now.unix_ms_after(Duration::from_secs(secs.into())));
         let mut publication = will.message.publish_again(expires_at);

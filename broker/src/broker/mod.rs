@@ -9,6 +9,7 @@ mod bans;
 mod bury;
 mod connect;
 mod consume;
+mod door;
 mod drain;
 mod durable;
 mod enqueue;
@@ -46,6 +47,7 @@ pub use self::ask::{Answer, Asked};
 pub use self::bans::Bans;
 pub use self::connect::{Connected, Departure, NewConnection};
 pub use self::consume::ConsumeRequest;
+pub use self::door::{Barred, counts_as};
 pub use self::drain::Drain;
 pub use self::durable::{DurableRequest, durable_queue};
 use self::events::EventLines;
@@ -56,8 +58,8 @@ use self::live::Live;
 pub use self::memory::Memory;
 use self::operate::Orders;
 pub use self::publish::PublishRefused;
-pub use self::rights::{TOKEN_TOPIC, guard};
-pub use self::standing::{Standing, StandingDue};
+pub use self::rights::{TOKEN_TOPIC, TimeIsOver, guard};
+pub use self::standing::Standing;
 pub use self::subscribe::{SubscribeRefused, SubscribeRequest};
 pub use self::trace::{Happened, Trace, TraceEvent, Traces, Watched};
 pub use self::visitors::{Visit, Visitors};
@@ -384,7 +386,8 @@ mod tests {
         let mut publication = Publication::new(TopicName::parse("t").unwrap(), b"x", SessionId::BROKER);
         publication.qos = Qos::AtLeastOnce;
         publication.retain = true;
-        let will = Will { message: Arc::clone(publication.keep()), delay_secs: 0, expiry_secs: None };
+        let will =
+            Will { message: Arc::clone(publication.keep()), delay_secs: 0, expiry_secs: None, judge: None };
         overdue(&broker, Some(will));
         (0..DUE_PER_TURN_MAX / 2).for_each(|_| overdue(&broker, None));
         while broker.handle_due_round() {}

@@ -122,6 +122,7 @@ impl Broker {
             message: will.message,
             delay_secs: will.delay_secs,
             expiry_secs: will.expiry_secs,
+            judge: None,
         });
         if !is_latest {
             self.end_session(turn, &session, state);

@@ -16,7 +16,7 @@ use tidewire_protocols::topic::{TopicFilter, TopicName};
 
 use super::Broker;
 use super::connect::record_no_will;
-use super::standing::Standing;
+use super::standing::{Standing, StandingDue};
 use crate::auth::{Denial, Rights};
 use crate::message::{Publication, Qos, SessionId};
 use crate::session::{DeliveryOptions, Guard, Session};
@@ -29,6 +29,10 @@ pub const TOKEN_TOPIC: &str = "$auth/token";
 const EXPIRING_TOPIC: &str = "$auth/expiring";
 /// Where a client is told what came of a renewal.
 const RESULT_TOPIC: &str = "$auth/result";
+
+/// A client has not renewed itself in time: its connection is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeIsOver;
 
 impl Broker {
     /// Asks every connection to look at its client's rights anew, since users or rules have changed.
@@ -50,8 +54,27 @@ impl Broker {
         record_no_will(turn, session);
     }
 
+    /// A client's time may end, or be about to, and then it is told.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeIsOver`].
+    pub fn handle_standing(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &Arc<Session>,
+        standing: &mut Standing,
+    ) -> Result<(), TimeIsOver> {
+        match standing.handle_time(turn.now.instant) {
+            StandingDue::Nothing => {}
+            StandingDue::Notice => self.tell_expiring(turn, session, standing),
+            StandingDue::Over => return Err(TimeIsOver),
+        }
+        Ok(())
+    }
+
     /// Tells a client that its time ends soon.
-    pub fn tell_expiring(&self, turn: &mut Turn<'_>, session: &Arc<Session>, standing: &Standing) {
+    fn tell_expiring(&self, turn: &mut Turn<'_>, session: &Arc<Session>, standing: &Standing) {
         let expires_at = standing.expires_at();
         let left = expires_at.map(|at| at.saturating_sub(turn.now.unix_secs()));
         self.tell(turn, session, EXPIRING_TOPIC, &json!({"expires_at": expires_at, "expires_in": left}));

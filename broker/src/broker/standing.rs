@@ -10,8 +10,9 @@ use super::{Broker, Visit};
 use crate::auth::{Arrival, Authority, Denial, Identity, Judgement, Method, PermitCounts, Rights, Vouched};
 use crate::clock::Now;
 use crate::counters::Counters;
+use crate::session::WillJudge;
 
-/// A connection may send one token in this time. What comes sooner is refused before anybody is asked and anybody told:
+/// A connection may renew itself once in this time. What comes sooner is refused before anybody is asked and anybody told:
 /// either is more work than the sending.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -61,8 +62,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// The operator keeps it away. It was vouched for under another client identifier, or before users changed so that it would not be any more; its
-    /// time is over already, or its user has as many connections as one may have.
+    /// The operator or a rule keeps it away. It was vouched for under another client identifier, or before users changed so
+    /// that it would not be any more; its time is over already, or its user has as many connections as one may have.
     pub fn let_in(
         &self,
         now: Now,
@@ -87,6 +88,7 @@ impl Broker {
         }
         let expiry = Expiry::of(&identity, now, self.config().auth.expiry_notice.0)?;
         let rights = self.authority.rights(&identity);
+        check_rights(&rights)?;
         Ok(Standing {
             known: Box::new(Known { identity, renewals_until: None, _visit: visit }),
             rights,
@@ -96,11 +98,11 @@ impl Broker {
 }
 
 impl Standing {
-    /// The client sends a token to renew itself.
+    /// The client begins to renew itself, by a token or by AUTH.
     ///
     /// # Errors
     ///
-    /// [`Denial::Busy`]: it has sent more than one a second.
+    /// [`Denial::Busy`]: it does so more often than once a second.
     pub fn begin_renewal(&mut self, now: Instant) -> Result<(), Denial> {
         let until = self.known.renewals_until.map_or(now, |until| until.max(now));
         if until - now > RENEWAL_INTERVAL * (RENEWALS_AT_ONCE - 1) {
@@ -114,8 +116,8 @@ impl Standing {
     ///
     /// # Errors
     ///
-    /// It is for another user or client, its time is over, or the user would not be let in any more. Everything stays as it
-    /// was.
+    /// It is for another user or client, its time is over, or the client would not be let in any more. Everything stays as
+    /// it was.
     pub fn renew(&mut self, broker: &Broker, now: Now, vouched: Vouched) -> Result<(), Denial> {
         let own = &self.known.identity;
         if vouched.user != own.vouched.user {
@@ -125,8 +127,10 @@ impl Standing {
         check_client_id(&vouched, &own.client_id)?;
         let identity = Identity { vouched, ..own.clone() };
         check_admitted(broker.authority.as_ref(), &identity)?;
+        let rights = broker.authority.rights(&identity);
+        check_rights(&rights)?;
         self.expiry = Expiry::of(&identity, now, broker.config().auth.expiry_notice.0)?;
-        self.rights = broker.authority.rights(&identity);
+        self.rights = rights;
         self.known.identity = identity;
         Ok(())
     }
@@ -138,8 +142,20 @@ impl Standing {
     /// It would not be let in any more.
     pub fn reconsider(&mut self, authority: &dyn Authority) -> Result<(), Denial> {
         check_admitted(authority, &self.known.identity)?;
-        self.rights = authority.rights(&self.known.identity);
+        let rights = authority.rights(&self.known.identity);
+        check_rights(&rights)?;
+        self.rights = rights;
         Ok(())
+    }
+
+    /// Says later whether the client may publish its will still.
+    pub fn will_judge(&self, authority: &Arc<dyn Authority>) -> WillJudge {
+        let (authority, identity) = (Arc::clone(authority), self.known.identity.clone());
+        WillJudge::new(move |message| {
+            let (mut rights, publication) = (authority.rights(&identity), message.publication());
+            let may_connect = authority.still_admits(&identity) && rights.may_connect();
+            may_connect && rights.may_publish(publication.topic, publication.retain)
+        })
     }
 
     /// Whether the client may subscribe to a filter, or consume from the queue that it names. What the broker has to say
@@ -217,6 +233,15 @@ fn check_admitted(authority: &dyn Authority, identity: &Identity) -> Result<(), 
     match authority.still_admits(identity) {
         true => Ok(()),
         false => Err(Denial::Forbidden("this user may not connect any more".into())),
+    }
+}
+
+fn check_rights(rights: &Rights) -> Result<(), Denial> {
+    match rights.may_connect() {
+        true => Ok(()),
+        false => {
+            Err(Denial::Forbidden("this user may not connect, or not with this client identifier".into()))
+        }
     }
 }
 

@@ -208,7 +208,11 @@ impl JwtConfig {
         parse: fn(&[u8]) -> Result<Keys, KeyError>,
     ) -> Result<Keys, (String, String)> {
         let fault = |text: String| (key.to_owned(), format!("{}: {text}", path.display()));
-        let keys = parse(&read(path).map_err(fault)?).map_err(|error| fault(error.to_string()))?;
+        let wrong = |error: KeyError| match error.place() {
+            Some((line, column)) => (key.to_owned(), format!("{}:{line}:{column}: {error}", path.display())),
+            None => fault(error.to_string()),
+        };
+        let keys = parse(&read(path).map_err(fault)?).map_err(wrong)?;
         if self.algorithms.iter().any(|algorithm| keys.has_key_for(*algorithm)) {
             return Ok(keys);
         }
@@ -397,7 +401,7 @@ mod tests {
                 "public.pem",
                 "none of the algorithms",
             ),
-            ("jwks_file = \"secret\"", "jwks_file", "secret", "no JWK set"),
+            ("jwks_file = \"secret\"", "jwks_file", "secret:1:1", "no JWK set"),
             ("jwks_file = \"set.json\"", "jwks_file", "set.json", "none of the algorithms"),
             (&format!("secret_file = \"public.pem\"\n{all}"), "secret_file", "public.pem", "is no secret"),
             (&format!("secret_file = \"secret\"\n{all}"), "secret_file", "secret", "HS512 needs 64 bytes"),

@@ -13,8 +13,7 @@ use super::refuse::Refusal;
 use super::renew::By;
 use super::{Context, Mqtt, State};
 use crate::auth::{Arrival, Credentials, Denial, Exchange, Step, Vouched};
-use crate::broker::{Answer, Asked};
-use crate::counters::RefusalReason;
+use crate::broker::{Answer, Asked, counts_as};
 use crate::turn::Turn;
 
 /// A client whose CONNECT waits for the end of its authentication.
@@ -117,7 +116,7 @@ impl Mqtt {
         let State::Authenticating(authentication) = &self.state else { return Ok(()) };
         match (packet, &authentication.enhanced) {
             (Packet::Auth(auth), Some(enhanced)) => {
-                self.check_ban(turn)?;
+                self.broker.check_ban(&self.link, turn.now.instant)?;
                 let AuthenticationProperties { method, data } = AuthenticationProperties::of(auth.properties);
                 check_method(method, &enhanced.method)?;
                 if auth.reason != ReasonCode::ContinueAuthentication {
@@ -168,7 +167,7 @@ impl Mqtt {
         let State::Authenticating(authentication) = &mut self.state else { return Ok(()) };
         let Some(answer) = authentication.answer.as_mut().and_then(Answer::take) else { return Ok(()) };
         authentication.answer = None;
-        self.check_ban(turn)?;
+        self.broker.check_ban(&self.link, turn.now.instant)?;
         self.conclude(turn, answer?, &[])
     }
 
@@ -193,16 +192,6 @@ impl Mqtt {
         result
     }
 
-    /// Nobody logs in from an address that is banned. Asked at CONNECT and again with each further step, since others may
-    /// have failed meanwhile: no answer is told then, neither yes nor no.
-    pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
-        self.broker.check_origin(&self.link, turn.now.instant)?;
-        match self.broker.ban_secs(&self.link, turn.now.instant) {
-            Some(secs) => Err(Refusal::banned(secs)),
-            None => Ok(()),
-        }
-    }
-
     fn take_arrival(&mut self) -> Arrival {
         match &mut self.state {
             State::Greeting { arrival, .. } => std::mem::take(arrival),
@@ -222,12 +211,7 @@ impl From<Denial> for Refusal {
             Denial::Busy => ReasonCode::ServerBusy,
             Denial::Unavailable => ReasonCode::ServerUnavailable,
         };
-        let refusal = Self::new(reason, denial.text().to_owned());
-        match denial {
-            Denial::Missing => refusal.because(RefusalReason::Credentials),
-            Denial::Banned => refusal.because(RefusalReason::Kicked),
-            _ => refusal,
-        }
+        Self::new(reason, denial.text().to_owned()).because(counts_as(&denial))
     }
 }
 
@@ -242,6 +226,10 @@ impl Context<'_, '_, '_> {
         check_method(method, &enhanced.method)?;
         let mut exchange = match (auth.reason, enhanced.exchange.take()) {
             (ReasonCode::ReAuthenticate, None) => {
+                if self.client.standing.begin_renewal(self.turn.now.instant).is_err() {
+                    let detail = "a client may re-authenticate once a second, and three times at once";
+                    return Err(Refusal::new(ReasonCode::QuotaExceeded, detail));
+                }
                 self.broker.authority.begin_exchange(&enhanced.method).ok_or_else(|| {
                     Refusal::new(
                         ReasonCode::NotAuthorized,

@@ -72,12 +72,6 @@ impl Wishes {
 }
 
 impl Mqtt {
-    /// Whether anybody may log in over this connection now, whoever it is.
-    pub(super) fn check_admission(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
-        self.check_ban(turn)?;
-        if self.broker.memory.is_full() { Err(Refusal::memory_full()) } else { Ok(()) }
-    }
-
     /// `bytes` are the packet's own: an authentication in several steps needs them again at its end.
     pub(super) fn handle_connect(
         &mut self,
@@ -268,7 +262,8 @@ impl Mqtt {
         // A queue keeps each message, and no last one.
         publication.retain = will.retain && queue.is_none();
         publication.attributes = crate::message::Attributes::of(&attributes);
-        Ok(Will { message: Arc::clone(publication.keep()), delay_secs, expiry_secs })
+        let judge = Some(standing.will_judge(&self.broker.authority));
+        Ok(Will { message: Arc::clone(publication.keep()), delay_secs, expiry_secs, judge })
     }
 
     /// What the server does not do, or not without bounds. (section 3.2.2.3)

@@ -51,7 +51,7 @@ impl Mqtt {
         let packet_type = packet.packet_type();
         match (&mut self.state, packet) {
             (State::Greeting { .. }, Packet::Connect(connect)) => {
-                self.check_admission(turn)?;
+                self.broker.check_admission(&self.link, turn.now.instant)?;
                 self.handle_connect(turn, connect, bytes)
             }
             (State::Greeting { .. }, _) => {

@@ -10,7 +10,8 @@ use tidewire_protocols::mqtt::{
 
 use super::connect::{Wishes, spoken};
 use super::{Context, Mqtt, State};
-use crate::broker::{Departure, Ending, Refused, Who};
+use crate::auth::Denial;
+use crate::broker::{Barred, Departure, Ending, Refused, TimeIsOver, Who};
 use crate::config::{MqttConfig, Redirect};
 use crate::connection::{Close, CloseCode};
 use crate::counters::RefusalReason;
@@ -53,16 +54,6 @@ impl Refusal {
             _ => CloseCode::Normal,
         };
         Self { code, ..Self::new(error.reason_code(), error.to_string()) }
-    }
-
-    pub(super) fn banned(secs: u128) -> Self {
-        let detail = format!("too many logins from this address failed; try again in {secs} s");
-        Self::new(ReasonCode::Banned, detail)
-    }
-
-    pub(super) fn memory_full() -> Self {
-        let detail = "the server's memory is full; try again later";
-        Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::Memory)
     }
 
     pub(super) fn taken_over() -> Self {
@@ -130,6 +121,29 @@ impl Refusal {
             _ => ReasonCode::MalformedPacket,
         };
         Self { code: close.code, kind, ..Self::new(reason, close.reason) }
+    }
+}
+
+impl From<Barred> for Refusal {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::ByOperator => Denial::Banned.into(),
+            Barred::Banned { secs } => {
+                let detail = format!("too many logins from this address failed; try again in {secs} s");
+                Self::new(ReasonCode::Banned, detail).because(RefusalReason::TooMany)
+            }
+            Barred::MemoryFull => {
+                let detail = "the server's memory is full; try again later";
+                Self::new(ReasonCode::QuotaExceeded, detail).because(RefusalReason::Memory)
+            }
+        }
+    }
+}
+
+impl From<TimeIsOver> for Refusal {
+    fn from(_: TimeIsOver) -> Self {
+        let detail = "the token has expired: connect with a new one, or renew it in time";
+        Self::new(ReasonCode::NotAuthorized, detail)
     }
 }
 

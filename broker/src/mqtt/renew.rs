@@ -7,7 +7,7 @@ use tidewire_protocols::topic::TopicFilterBuf;
 use super::refuse::Refusal;
 use super::{Context, Mqtt, MqttDeliver, State};
 use crate::auth::{Check, Denial, Judgement, Vouched};
-use crate::broker::{Answer, Asked, Refused, StandingDue};
+use crate::broker::{Answer, Asked, Refused};
 use crate::turn::Turn;
 
 /// A renewal whose answer has not come yet.
@@ -141,6 +141,9 @@ impl Context<'_, '_, '_> {
             if state.will.take_if(is_over).is_some() {
                 drop(state);
                 self.broker.note_no_will(self.turn, &self.client.session);
+            } else if let Some(will) = &mut state.will {
+                // It may be somebody with other claims now.
+                will.judge = Some(self.client.standing.will_judge(&self.broker.authority));
             }
         }
         is_partial |= !denied.is_empty();
@@ -181,22 +184,6 @@ impl Mqtt {
                 Context { broker, config, link, replies, turn, client }.conclude_renewal(answer, renewal.by)
             }
             State::Greeting { .. } | State::Ended => Ok(()),
-        }
-    }
-
-    /// A client's time may end, or be about to.
-    pub(super) fn handle_standing(&mut self, turn: &mut Turn<'_>) -> Result<(), Refusal> {
-        let State::Connected(client) = &mut self.state else { return Ok(()) };
-        match client.standing.handle_time(turn.now.instant) {
-            StandingDue::Nothing => Ok(()),
-            StandingDue::Notice => {
-                self.broker.tell_expiring(turn, &client.session, &client.standing);
-                Ok(())
-            }
-            StandingDue::Over => Err(Refusal::new(
-                ReasonCode::NotAuthorized,
-                "the token has expired: connect with a new one, or renew it in time",
-            )),
         }
     }
 }

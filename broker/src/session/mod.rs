@@ -50,7 +50,7 @@ pub use self::schedule::{Due, Schedule};
 pub(crate) use self::subscriptions::PackedOptions;
 pub use self::subscriptions::{SubscriptionKey, SubscriptionOptions, Subscriptions};
 pub use self::transmit::Transmit;
-pub use self::will::Will;
+pub use self::will::{Will, WillJudge};
 use crate::clock::Now;
 pub use crate::message::SessionId;
 use crate::message::{Publication, Qos};

@@ -34,12 +34,6 @@ pub(super) struct Waiting {
 }
 
 impl Stomp {
-    /// Whether anybody may log in over this connection now, whoever it is.
-    pub(super) fn check_admission(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
-        self.check_ban(turn)?;
-        if self.broker.memory.is_full() { Err(Refusal::memory_full()) } else { Ok(()) }
-    }
-
     /// `bytes` are the frame's own: they are needed again where the answer takes a while.
     pub(super) fn handle_connect(
         &mut self,
@@ -86,22 +80,13 @@ impl Stomp {
         let mut decoder = Decoder::new(self.config.limits.stomp_before_connect());
         match decoder.decode(&bytes) {
             Ok(Decoded::Frame { frame, .. }) => {
-                let admitted = self.check_ban(turn).and_then(|()| self.judge(turn, answer));
+                let is_open = self.broker.check_ban(&self.link, turn.now.instant).map_err(Refusal::from);
+                let admitted = is_open.and_then(|()| self.judge(turn, answer));
                 let admitted = admitted.and_then(|vouched| self.admit(turn, &frame, vouched, &arrival));
                 admitted.map_err(|refusal| refusal.about(&frame))
             }
             // It was decoded once already.
             _ => Err(Refusal::new("internal error", "The CONNECT frame cannot be read again.")),
-        }
-    }
-
-    /// Nobody logs in from an address that is banned. Asked at CONNECT and again with an answer that comes late, since
-    /// others may have failed meanwhile: the answer is not told then, neither yes nor no.
-    pub(super) fn check_ban(&self, turn: &Turn<'_>) -> Result<(), Refusal> {
-        self.broker.check_origin(&self.link, turn.now.instant)?;
-        match self.broker.ban_secs(&self.link, turn.now.instant) {
-            Some(secs) => Err(Refusal::banned(secs)),
-            None => Ok(()),
         }
     }
 

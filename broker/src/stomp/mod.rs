@@ -143,7 +143,7 @@ impl Stomp {
             State::Greeting { .. } => {
                 return match frame.command {
                     Command::Connect | Command::Stomp => {
-                        self.check_admission(turn)?;
+                        self.broker.check_admission(&self.link, turn.now.instant)?;
                         self.handle_connect(turn, frame, bytes)
                     }
                     _ => Err(Refusal::new("not connected", "The first frame must be CONNECT or STOMP.")),

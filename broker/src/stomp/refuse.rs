@@ -7,7 +7,7 @@ use tidewire_protocols::stomp::{Command, Error, ErrorKind, Frame, FrameWriter};
 
 use super::{State, Stomp};
 use crate::auth::Denial;
-use crate::broker::{Broker, Departure, Ending, PublishRefused, Refused, Who};
+use crate::broker::{Barred, Broker, Departure, Ending, PublishRefused, Refused, TimeIsOver, Who, counts_as};
 use crate::connection::{Close, CloseCode};
 use crate::counters::RefusalReason;
 use crate::session::Link;
@@ -79,15 +79,6 @@ impl Refusal {
         }
     }
 
-    pub(super) fn banned(secs: u128) -> Self {
-        Self::new("banned", format!("Too many logins from this address failed. Try again in {secs} s."))
-    }
-
-    pub(super) fn memory_full() -> Self {
-        Self::new("memory full", "The server's memory is full. Try again later.")
-            .because(RefusalReason::Memory)
-    }
-
     pub(super) fn kicked() -> Self {
         let (code, kind) = (CloseCode::Policy, RefusalReason::Kicked);
         let body = "Whoever runs this server has ended the connection.";
@@ -156,6 +147,29 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl From<Barred> for Refusal {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::ByOperator => Denial::Banned.into(),
+            Barred::Banned { secs } => {
+                let body = format!("Too many logins from this address failed. Try again in {secs} s.");
+                Self::new("banned", body).because(RefusalReason::TooMany)
+            }
+            Barred::MemoryFull => {
+                let body = "The server's memory is full. Try again later.";
+                Self::new("memory full", body).because(RefusalReason::Memory)
+            }
+        }
+    }
+}
+
+impl From<TimeIsOver> for Refusal {
+    fn from(_: TimeIsOver) -> Self {
+        let body = "The token has expired: connect with a new one, or send one to /auth/token in time.";
+        Self::new("token expired", body).because(RefusalReason::NotAuthorized)
+    }
+}
+
 /// What a client is told that is not let in.
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Self {
@@ -163,14 +177,7 @@ impl From<Denial> for Refusal {
         if let Some(first) = body.get_mut(..1) {
             first.make_ascii_uppercase();
         }
-        let kind = match denial {
-            Denial::Wrong(_) | Denial::Missing => RefusalReason::Credentials,
-            Denial::Forbidden(_) => RefusalReason::NotAuthorized,
-            Denial::Banned => RefusalReason::Kicked,
-            Denial::TooMany | Denial::Busy => RefusalReason::TooMany,
-            Denial::Unavailable => RefusalReason::Unavailable,
-        };
-        Self::new("access refused", body + ".").because(kind)
+        Self::new("access refused", body + ".").because(counts_as(&denial))
     }
 }
 

@@ -6,7 +6,7 @@ use tidewire_protocols::stomp::Frame;
 use super::refuse::Refusal;
 use super::{Context, Handled, State, Stomp};
 use crate::auth::{Denial, Judgement, Vouched};
-use crate::broker::{Answer, Asked, StandingDue};
+use crate::broker::{Answer, Asked};
 use crate::message::QUEUE_PREFIX;
 use crate::turn::Turn;
 
@@ -117,22 +117,6 @@ impl Stomp {
             self.write_receipt(version, &receipt);
         }
         Ok(())
-    }
-
-    /// A client's time may end, or be about to.
-    pub(super) fn handle_standing(&mut self, turn: &mut Turn<'_>) -> Result<(), Refusal> {
-        let State::Connected(client) = &mut self.state else { return Ok(()) };
-        match client.standing.handle_time(turn.now.instant) {
-            StandingDue::Nothing => Ok(()),
-            StandingDue::Notice => {
-                self.broker.tell_expiring(turn, &client.session, &client.standing);
-                Ok(())
-            }
-            StandingDue::Over => Err(Refusal::new(
-                "token expired",
-                "The token has expired: connect with a new one, or send one to /auth/token in time.",
-            )),
-        }
     }
 
     /// What a handler works with that no frame has called.

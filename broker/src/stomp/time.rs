@@ -12,8 +12,10 @@ impl Stomp {
     /// Something has fallen due.
     pub(super) fn handle_time(&mut self, turn: &mut Turn<'_>) -> Flow {
         let now = turn.now.instant;
-        if let Err(refusal) = self.handle_standing(turn) {
-            return Flow::Close(self.refuse(turn, &refusal));
+        if let State::Connected(client) = &mut self.state
+            && let Err(over) = self.broker.handle_standing(turn, &client.session, &mut client.standing)
+        {
+            return Flow::Close(self.refuse(turn, &over.into()));
         }
         if let State::Connected(client) = &mut self.state
             && client.pace.resume(now)

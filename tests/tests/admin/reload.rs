@@ -6,11 +6,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use tempfile::TempDir;
 use tidewire_tests::binary::binary;
 use tidewire_tests::daemon::{DEADLINE, Daemon};
-use tidewire_tests::users::password_line;
+use tidewire_tests::users::{password_line, token_by};
 
 const TOKEN: &str = "the-token-of-this-test";
 
@@ -36,13 +37,18 @@ protocols = ["stomp"]
 anonymous = false
 password_file = "users"
 acl_file = "acl.toml"
+[auth.jwt]
+secret_file = "secret"
+algorithms = ["HS256"]
 [storage]
 sync = "memory"
 [admin]
 {admin}
 "#
         );
-        for (name, text) in [("tidewire.toml", text.as_str()), ("acl.toml", RULES), ("token", TOKEN)] {
+        let files =
+            [("tidewire.toml", text.as_str()), ("acl.toml", RULES), ("token", TOKEN), ("secret", SECRET)];
+        for (name, text) in files {
             write(&folder.path().join(name), text);
         }
         set_users(folder.path(), &["ann", "bob"]);
@@ -71,14 +77,20 @@ sync = "memory"
 
     /// Logs a user in by STOMP; the connection, or what it is told instead.
     fn enter(&self, user: &str) -> Result<TcpStream, String> {
+        self.enter_by(&format!("login:{user}\npasscode:{user}"))
+    }
+
+    fn enter_by(&self, headers: &str) -> Result<TcpStream, String> {
         let mut stream = TcpStream::connect(self.daemon.address("stomp")).expect("the daemon accepts");
         stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
-        let connect = format!("CONNECT\naccept-version:1.2\nhost:h\nlogin:{user}\npasscode:{user}\n\n\0");
+        let connect = format!("CONNECT\naccept-version:1.2\nhost:h\n{headers}\n\n\0");
         let answer = asks(&mut stream, &connect);
         if answer.starts_with("CONNECTED\n") { Ok(stream) } else { Err(answer) }
     }
 }
 
+/// What tokens are signed with.
+const SECRET: &str = "a secret of the tests, and longer than thirty-two bytes";
 const RULES: &str = "[[rules]]\nallow = [\"all\"]\ntopics = [\"#\"]\n";
 const UNIX: &str = "bind = \"unix:FOLDER/admin.sock\"";
 const PORT: &str = "bind = \"127.0.0.1:0\"";
@@ -173,6 +185,33 @@ fn a_user_comes_another_goes_and_the_rest_stay() {
         assert_eq!(reloads, 2, "{}", house.daemon.heard());
         assert!(house.daemon.heard().contains(&format!("changed: {content}")), "{}", house.daemon.heard());
     }
+}
+
+#[test]
+fn rules_and_keys_are_changed_and_nobody_is_dropped() {
+    let house = House::with(UNIX);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970");
+    let claims = serde_json::json!({"sub": "carol", "exp": now.as_secs() + 600});
+    let other = SECRET.to_uppercase();
+    let [old, new] = [SECRET, &other].map(|secret| token_by(secret.as_bytes(), &claims));
+    let by_token = |token: &str| house.enter_by(&format!("passcode:{token}"));
+    let (mut ann, mut carol) =
+        (house.enter("ann").expect("she is there"), by_token(&old).expect("so is she"));
+    write(&house.path("secret"), &other);
+    write(&house.path("acl.toml"), &RULES.replace('#', "a"));
+    let (code, stdout, stderr) = house.ctl(&["reload"]);
+    let content = |key: &str, name: &str| {
+        format!("auth.{key}: \"{}\" has another content\n", house.path(name).display())
+    };
+    for said in [content("acl_file", "acl.toml"), content("jwt.secret_file", "secret")] {
+        assert!(code == Some(0) && stdout.contains(&said), "{said} is not in: {stdout}{stderr}");
+    }
+    by_token(&old).expect_err("that key is gone");
+    is_served(&mut by_token(&new).expect("this one is there"));
+    is_served(&mut ann);
+    is_served(&mut carol);
+    let elsewhere = asks(&mut ann, "SEND\ndestination:/topic/b\nreceipt:1\n\nx\0");
+    assert!(elsewhere.starts_with("ERROR\n"), "{elsewhere}");
 }
 
 #[test]

@@ -12,7 +12,9 @@ use crate::auth::Action;
 /// their order, and allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Bound {
+    /// Those about topics.
     rules: Box<[BoundRule]>,
+    keeps_out: bool,
 }
 
 /// One rule, or a part of one: a rule's topics without placeholders are shared by all clients.
@@ -36,18 +38,28 @@ pub struct FilterJudgement {
 }
 
 impl Bound {
-    pub(super) fn new(rules: Vec<BoundRule>) -> Self {
-        Self { rules: rules.into() }
+    pub(super) fn new(mut rules: Vec<BoundRule>) -> Self {
+        let about_connecting = rules.iter().find(|rule| rule.actions.are_about_connecting());
+        let keeps_out = about_connecting.is_some_and(|rule| !rule.allows);
+        rules.retain(|rule| rule.actions.are_about_topics());
+        Self { rules: rules.into(), keeps_out }
     }
 
     /// These rules first, then those of `next`: a file's, then a token's. The two are one list afterwards, so
     /// what the first denies of a filter in part stays denied when the second allows the whole.
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
-        Self { rules: self.rules.into_iter().chain(next.rules).collect() }
+        let keeps_out = self.keeps_out || next.keeps_out;
+        Self { rules: self.rules.into_iter().chain(next.rules).collect(), keeps_out }
     }
 
-    /// Whether no rule concerns the client.
+    /// Whether the client may be connected, by the first rule about that. Where there is none, it may: who is let in, the
+    /// authenticators decide.
+    pub fn may_connect(&self) -> bool {
+        !self.keeps_out
+    }
+
+    /// Whether no rule about topics concerns the client.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }

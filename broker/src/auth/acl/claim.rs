@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::actions::Actions;
+use super::actions::{Actions, OF_TOPICS};
 use super::rule::{Rule, Topics, one_of};
 use super::template::Template;
 use super::who::Who;
@@ -45,7 +45,8 @@ pub(super) fn read(claim: &Value) -> Result<Vec<Rule>, String> {
 fn read_rule(rule: &Value) -> Result<Rule, String> {
     let rule = ClaimRule::deserialize(rule).map_err(|error| describe(&error.to_string()))?;
     let (allows, actions) = one_of(rule.allow, rule.deny)?;
-    let actions = actions.iter().try_fold(Actions::default(), |actions, word| actions.with(word))?;
+    let actions =
+        actions.iter().try_fold(Actions::default(), |actions, word| actions.with(word, &OF_TOPICS))?;
     let topics = match rule.topics {
         Some(topics) => read_topics(&topics)?,
         None => Topics::everything(),
@@ -57,7 +58,7 @@ fn read_rule(rule: &Value) -> Result<Rule, String> {
 fn read_lists(lists: &Value) -> Result<Vec<Rule>, String> {
     let lists = BTreeMap::<String, Vec<String>>::deserialize(lists).map_err(|error| error.to_string())?;
     let read = |(action, topics): (&String, &Vec<String>)| {
-        let actions = Actions::default().with(action)?;
+        let actions = Actions::default().with(action, &OF_TOPICS)?;
         Ok(Rule { who: Who::default(), allows: true, actions, topics: read_topics(topics)? })
     };
     lists.iter().map(read).collect()
@@ -132,6 +133,7 @@ mod tests {
             (json!([{"topics": ["a"]}]), "rule 1: a rule has allow or deny"),
             (json!([{"allow": ["all"], "deny": ["all"]}]), "rule 1: a rule has either allow or deny"),
             (json!([{"allow": ["write"]}]), "rule 1: unknown action \"write\""),
+            (json!([{"deny": ["connect"]}]), "rule 1: unknown action \"connect\""),
             (
                 json!([7]),
                 "rule 1: invalid type: integer \"7\", expected a rule with allow or deny, and topics",

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Acl;
-use super::actions::Actions;
+use super::actions::{Actions, OF_FILES};
 use super::rule::{Rule, Topics, one_of};
-use super::template::Template;
-use super::who::{Group, Names, Origin, Who};
+use super::template::{NameTemplate, Template};
+use super::who::{ClientIds, Group, Names, Origin, Who};
 use crate::excerpt::{describe, excerpt, place};
 
 /// The rules of one file.
@@ -113,16 +113,21 @@ fn read_rule(rule: Spanned<FileRule>, groups: &[Group]) -> Result<Rule, Fault> {
             .groups
             .map(|names| read_each("groups", &names, |name| find(groups, name)))
             .transpose()?,
-        client_ids: rule.client_ids.map(|names| read_names("client_ids", &names)).transpose()?,
+        client_ids: rule.client_ids.map(|names| read_client_ids(&names)).transpose()?,
         origins: rule.addresses.map(|origins| read_each("addresses", &origins, Origin::parse)).transpose()?,
         listeners: rule.listeners.map(|names| read_names("listeners", &names)).transpose()?,
     };
     let (allows, words) = one_of(rule.allow, rule.deny).map_err(|text| Fault { text, span: Some(span) })?;
     let mut actions = Actions::default();
     for word in words {
-        actions = actions.with(word.get_ref()).map_err(|text| Fault { text, span: Some(word.span()) })?;
+        let with = actions.with(word.get_ref(), &OF_FILES);
+        actions = with.map_err(|text| Fault { text, span: Some(word.span()) })?;
     }
     let topics = match rule.topics {
+        Some(topics) if actions.are_about_connecting() => {
+            let text = "to connect is about no topic: leave topics out, or make two rules of it".to_owned();
+            return Err(Fault { text, span: Some(topics.span()) });
+        }
         Some(topics) => Topics::new(read_each("topics", &topics, Template::parse)?),
         None => Topics::everything(),
     };
@@ -135,6 +140,13 @@ fn find(groups: &[Group], name: &str) -> Result<usize, String> {
             "there is no group {name:?} under [groups]; for one that only tokens name, put {name} = [] there"
         )
     })
+}
+
+fn read_client_ids(names: &Texts) -> Result<ClientIds, Fault> {
+    let templates: Vec<_> = read_each("client_ids", names, NameTemplate::parse)?;
+    let texts = names.get_ref().iter().map(|name| name.get_ref().as_str());
+    let fixed = texts.filter(|name| !NameTemplate::is_one(name));
+    Ok(ClientIds { names: Names::new(fixed), templates: templates.into_iter().flatten().collect() })
 }
 
 fn read_names(key: &str, names: &Texts) -> Result<Names, Fault> {
@@ -225,6 +237,19 @@ mod tests {
                 "topic \"/queue/a.#.b\": + fills a whole level",
             ),
             ("[[rules]]\nallow = ['all']\ntopics = ['+%u']", "topic \"+%u\": + fills a whole level"),
+            (
+                "[[rules]]\nallow = ['connect']\ntopics = ['a']",
+                "3:10: to connect is about no topic: leave topics out",
+            ),
+            (
+                "[[rules]]\nallow = ['connect']\nclient_ids = ['a', '%x']",
+                "3:20: client identifier \"%x\": a % is followed by u, c, {",
+            ),
+            ("[[rules]]\nallow = ['connect']\nclient_ids = ['%c']", "is not made of itself"),
+            (
+                "[[rules]]\nallow = ['connect']\nclient_ids = ['%u*']",
+                "between a placeholder and * stands a character such as a dash",
+            ),
             ("[[rules]]\nallow = ['all']\ntopics = ['a/%x']", "topic \"a/%x\": a % is followed by u, c, {"),
             ("[[rules]]\nallow = ['all']\ntopics = ['a/%']", "topic \"a/%\": a % is followed by u, c, {"),
             ("[[rules]]\nallow = ['all']\ntopics = ['a/%{}']", "topic \"a/%{}\": a % is followed by u, c, {"),

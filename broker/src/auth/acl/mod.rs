@@ -63,7 +63,7 @@ impl Acl {
     ///
     /// The first thing that is wrong, with its place: no TOML, unknown keys, actions and groups, lists that
     /// are empty, topics that are no filters, addresses that are no networks, a rule that both allows and
-    /// denies or does neither, more than 10,000 rules.
+    /// denies or does neither, one about connecting that has topics, more than 10,000 rules.
     pub fn parse(file_name: &Path, text: &str) -> Result<Self, AclError> {
         file::read(file_name, text)
     }
@@ -93,7 +93,8 @@ impl Acl {
     pub fn bind(&self, subject: &Subject<'_>) -> Bound {
         let memberships: SmallVec<[bool; 16]> =
             self.groups.iter().map(|group| group.includes(subject)).collect();
-        let concerning = self.rules.iter().filter(|rule| rule.who.includes(subject, &memberships));
+        let concerning =
+            self.rules.iter().filter(|rule| rule.who.includes(subject, &memberships, rule.allows));
         Bound::new(concerning.flat_map(|rule| rule.bind(subject)).collect())
     }
 }

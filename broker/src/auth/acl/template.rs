@@ -35,6 +35,13 @@ pub(super) struct Template {
     is_prefix: bool,
 }
 
+/// A client identifier as it stands in a rule: with one placeholder at most, and with `*` behind it for any ending.
+#[derive(Clone, Debug)]
+pub(super) struct NameTemplate {
+    text: LevelTemplate,
+    is_prefix: bool,
+}
+
 /// `before`, then the placeholder's value, then `after`.
 #[derive(Clone, Debug, Default)]
 struct LevelTemplate {
@@ -78,7 +85,7 @@ impl Template {
         if filter == QUEUE_TOPIC {
             return Err(format!("a queue's name follows {QUEUE}"));
         }
-        let mut levels = read_levels(&filter)?;
+        let mut levels = read_levels(&filter, &['/'])?;
         check(&levels, is_prefix)?;
         let is_open = levels.pop_if(|level| level.is("#")).is_some();
         // The longer spelling: see `pattern`.
@@ -116,6 +123,47 @@ impl Template {
             });
         }
         Some(Pattern::new(levels, self.is_open, reaches_dollar))
+    }
+}
+
+impl NameTemplate {
+    /// Whether a text of a rule is not simply a name.
+    pub(super) fn is_one(text: &str) -> bool {
+        text.contains('%')
+    }
+
+    /// Reads a client identifier of a rule; none where it is simply a name.
+    ///
+    /// # Errors
+    ///
+    /// The client identifier, and what is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Option<Self>, String> {
+        let template = Self::is_one(text).then(|| Self::read(text)).transpose();
+        template.map_err(|fault| format!("client identifier {text:?}: {fault}"))
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        let begun = text.strip_suffix('*');
+        let is_prefix = begun.is_some();
+        // It has no levels: a slash is a character as any.
+        let text = read_levels(begun.unwrap_or(text), &[])?.pop().unwrap_or_default();
+        match text.placeholder {
+            Some(Placeholder::ClientId) => Err("it is not made of itself, as %c would say".to_owned()),
+            Some(_) if is_prefix && text.after.is_empty() => {
+                Err("between a placeholder and * stands a character such as a dash".to_owned())
+            }
+            _ => Ok(Self { text, is_prefix }),
+        }
+    }
+
+    /// Whether it is that of a client. As with topics, what cannot be filled in is nobody's in an allow rule, and
+    /// everybody's in a deny rule.
+    pub(super) fn includes(&self, subject: &Subject<'_>, allows: bool) -> bool {
+        match self.text.fill(subject, self.is_prefix) {
+            Some(text) if self.is_prefix => subject.client_id.starts_with(&text),
+            Some(text) => subject.client_id == text,
+            None => !allows,
+        }
     }
 }
 
@@ -159,15 +207,15 @@ impl Placeholder {
     }
 }
 
-/// Parts the levels; only here, since a claim's name may hold slashes.
-fn read_levels(text: &str) -> Result<Vec<LevelTemplate>, String> {
+/// Parts the levels, at these ends; only here, since a claim's name may hold slashes.
+fn read_levels(text: &str, ends: &[char]) -> Result<Vec<LevelTemplate>, String> {
     let mut levels = Vec::new();
     let mut level = LevelTemplate::default();
     let mut rest = text;
-    while let Some(position) = rest.find(['/', '%']) {
+    while let Some(position) = rest.find(|character| character == '%' || ends.contains(&character)) {
         level.push(&rest[..position]);
         let mark = &rest[position..];
-        if let Some(behind) = mark.strip_prefix('/') {
+        if let Some(behind) = mark.strip_prefix(ends) {
             levels.push(std::mem::take(&mut level));
             rest = behind;
             continue;

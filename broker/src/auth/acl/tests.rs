@@ -252,6 +252,43 @@ fn a_tokens_rules_follow_a_files() {
     assert_eq!(judge_filter(&token.followed_by(rules(&["deny = ['all']"]).bind(&ann())), "#"), ALLOWED);
 }
 
+#[test]
+fn who_may_connect_the_first_rule_about_that_says() {
+    let claims = |name: &str| (name == "site").then(|| "kiel".to_owned());
+    let as_client = |client_id| Subject { client_id, claims: Some(&claims), ..ann() };
+    let own = "client_ids = ['%u', '%u-*', 'site/%{site}/*'], allow = ['connect']";
+    let (others, all) = ("deny = ['connect']", "allow = ['all']");
+    let cases: [(&[&str], Subject<'_>, bool); 19] = [
+        (&[], as_client("c"), true),
+        (&[all], as_client("c"), true),
+        (&["deny = ['all']"], as_client("c"), true),
+        (&[others], as_client("c"), false),
+        (&[all, others], as_client("c"), false),
+        (&["allow = ['connect']", others], as_client("c"), true),
+        (&["users = ['bob'], deny = ['connect']"], as_client("c"), true),
+        (&["users = ['ann'], deny = ['publish', 'connect']"], as_client("c"), false),
+        (&[own, others], as_client("ann"), true),
+        (&[own, others], as_client("ann-phone"), true),
+        (&[own, others], as_client("anna"), false),
+        (&[own, others], as_client("bob"), false),
+        (&[own, others], as_client(""), false),
+        (&[own, others], as_client("site/kiel/7"), true),
+        (&[own, others], as_client("site/rome/7"), false),
+        // Whoever is called so has no identifiers of ann's; nor has who has no name.
+        (&[own, others], Subject { user: Some("ann-x"), ..as_client("ann-x-1") }, false),
+        (&[own, others], Subject { user: None, ..as_client("-1") }, false),
+        (&["client_ids = ['%u-*'], deny = ['connect']"], Subject { user: None, ..as_client("c") }, false),
+        (&["client_ids = ['50%%'], deny = ['connect']"], as_client("50%"), false),
+    ];
+    for (list, subject, expected) in cases {
+        let bound = rules(list).bind(&subject);
+        assert_eq!(bound.may_connect(), expected, "{list:?} {:?} {}", subject.user, subject.client_id);
+        assert_eq!(bound.followed_by(Bound::default()).may_connect(), expected, "{list:?}");
+    }
+    let bound = rules(&["deny = ['connect', 'publish']", all]).bind(&ann());
+    assert_eq!((judge(&bound, Publish, "a"), judge(&bound, Subscribe, "a")), (Some(false), Some(true)));
+}
+
 /// Every example of the document is read, and every row of the table below it judged.
 #[test]
 fn the_document_says_what_rules_do() {
@@ -289,6 +326,7 @@ fn judge_row(acl: &Acl, row: &str) {
         "retain" => (judge(&bound, Retain, topic), false),
         "receive" => (judge(&bound, Receive, topic), false),
         "consume" => (judge(&bound, Consume, topic), false),
+        "connect" => (Some(bound.may_connect()), false),
         "subscribe" => {
             let judgement = judge_filter(&bound, topic);
             (judgement.verdict, judgement.is_partial)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::Subject;
+use super::template::NameTemplate;
 
 /// The conditions of a rule; one that is absent always holds.
 #[derive(Clone, Debug, Default)]
@@ -13,26 +14,40 @@ pub(super) struct Who {
     pub(super) users: Option<Names>,
     /// Places in the list of groups.
     pub(super) groups: Option<Box<[usize]>>,
-    pub(super) client_ids: Option<Names>,
+    pub(super) client_ids: Option<ClientIds>,
     pub(super) origins: Option<Box<[Origin]>>,
     pub(super) listeners: Option<Names>,
 }
 
 impl Who {
     /// Whether the rule is for `subject`, which is in the groups that `memberships` tells, in the order of
-    /// their list.
-    pub(super) fn includes(&self, subject: &Subject<'_>, memberships: &[bool]) -> bool {
+    /// their list. `allows` tells whether it is an allow rule.
+    pub(super) fn includes(&self, subject: &Subject<'_>, memberships: &[bool], allows: bool) -> bool {
         let holds =
             |names: &Option<Names>, text: &str| names.as_ref().is_none_or(|names| names.contains(text));
         let is_member = |group: &usize| memberships.get(*group).copied().unwrap_or_default();
         holds(&self.users, subject.user.unwrap_or_default())
             && self.groups.as_ref().is_none_or(|groups| groups.iter().any(is_member))
-            && holds(&self.client_ids, subject.client_id)
+            && self.client_ids.as_ref().is_none_or(|names| names.include(subject, allows))
             && self
                 .origins
                 .as_ref()
                 .is_none_or(|origins| origins.iter().any(|one| one.includes(subject.address)))
             && holds(&self.listeners, subject.listener)
+    }
+}
+
+/// Client identifiers, some of which are made of what is known of the client.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ClientIds {
+    pub(super) names: Names,
+    pub(super) templates: Box<[NameTemplate]>,
+}
+
+impl ClientIds {
+    fn include(&self, subject: &Subject<'_>, allows: bool) -> bool {
+        self.names.contains(subject.client_id)
+            || self.templates.iter().any(|template| template.includes(subject, allows))
     }
 }
 

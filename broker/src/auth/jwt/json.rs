@@ -9,10 +9,15 @@ use serde_json::{Map, Value};
 /// The object that is all of `bytes`; `None` where they are something else, or an object in it has a name
 /// twice.
 pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(bytes) {
-        Ok(Strict(Value::Object(object))) => Some(object),
+    match read(bytes) {
+        Ok(Value::Object(object)) => Some(object),
         _ => None,
     }
+}
+
+/// The value that is all of `bytes`; an error knows the place.
+pub(super) fn read(bytes: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(bytes).map(|Strict(value)| value)
 }
 
 struct Strict(Value);

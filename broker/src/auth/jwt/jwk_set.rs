@@ -10,7 +10,7 @@ use super::{Algorithm, KeyError, json};
 
 /// The keys of a set that verify tokens; at least one.
 pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
-    let set = json::object(text).ok_or(KeyError::NotJwkSet)?;
+    let set = json::read(text).map_err(|error| not_json(&error))?;
     let items = set.get("keys").and_then(Value::as_array).ok_or(KeyError::NotJwkSet)?;
     let items: Option<Vec<_>> = items.iter().map(Value::as_object).collect();
     let items = items.ok_or(KeyError::NotJwkSet)?;
@@ -29,6 +29,12 @@ pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
         return Err(KeyError::NoUsableKey(reason.unwrap_or_else(|| "there is none in it".to_owned())));
     }
     Ok(keys)
+}
+
+fn not_json(error: &serde_json::Error) -> KeyError {
+    let (line, column, text) = (error.line(), error.column(), error.to_string());
+    let text = text.split(" at line ").next().unwrap_or_default().to_owned();
+    KeyError::NotJson { line, column, text }
 }
 
 /// One key, or why it is passed over.

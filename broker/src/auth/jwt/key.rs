@@ -60,9 +60,33 @@ pub enum KeyError {
     /// A text that is no JWK set.
     #[error("it is no JWK set, as in {{\"keys\":[…]}}")]
     NotJwkSet,
+    /// A text that is no JSON, or not without ambiguity.
+    #[error("it is no JWK set: {text}")]
+    NotJson {
+        /// Where, from 1.
+        line: usize,
+        /// Where in the line, in bytes from 1.
+        column: usize,
+        /// What is wrong there.
+        text: String,
+    },
+    /// A section of a PEM file; the line that it begins in, from 1.
+    #[error("{1}")]
+    Section(usize, #[source] Box<KeyError>),
     /// A JWK set without a key that verifies tokens; why the first one does not.
     #[error("no key of the set verifies tokens ({0})")]
     NoUsableKey(String),
+}
+
+impl KeyError {
+    /// Line and column of what is wrong, where one place is.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::NotJson { line, column, .. } => Some((*line, *column)),
+            Self::Section(line, _) => Some((*line, 1)),
+            _ => None,
+        }
+    }
 }
 
 impl Key {

@@ -18,8 +18,12 @@ pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
     if text.windows(PRIVATE.len()).any(|window| window == PRIVATE) {
         return Err(KeyError::Private);
     }
-    let sections = Pem::iter_from_buffer(text);
-    let keys = sections.map(|section| key(&section.map_err(|_| damaged())?));
+    let sections = Pem::iter_from_buffer(text).map(|section| key(&section.map_err(|_| damaged())?));
+    // Behind the last one there is at most the fault that ends the reading.
+    let lines = text.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| line.starts_with(BEGIN));
+    let lines = lines.map(|(_, number)| number).chain(std::iter::repeat(1));
+    let keys =
+        sections.zip(lines).map(|(key, line)| key.map_err(|error| KeyError::Section(line, error.into())));
     let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
     if keys.is_empty() { Err(KeyError::NoPem) } else { Ok(keys) }
 }
@@ -74,4 +78,5 @@ fn damaged() -> KeyError {
     KeyError::Damaged("a section of the PEM file".to_owned())
 }
 
+const BEGIN: &[u8] = b"-----BEGIN ";
 const PRIVATE: &[u8] = b"PRIVATE KEY-----";

@@ -178,15 +178,10 @@ impl Broker {
         }
     }
 
-    /// Holds that the operator lets anybody log in over `link`, whoever it is.
-    ///
-    /// # Errors
-    ///
-    /// [`Denial::Banned`].
-    pub fn check_origin(&self, link: &Link, now: Instant) -> Result<(), Denial> {
-        let is_banned = !self.orders.bans.is_empty()
-            && address_of(link).is_some_and(|address| self.is_banned_address(address, now));
-        if is_banned { Err(Denial::Banned) } else { Ok(()) }
+    /// Whether the operator lets nobody log in over `link`, whoever it is.
+    pub(in crate::broker) fn keeps_away(&self, link: &Link, now: Instant) -> bool {
+        !self.orders.bans.is_empty()
+            && address_of(link).is_some_and(|address| self.is_banned_address(address, now))
     }
 
     /// Whether the operator keeps this address away.

@@ -1,9 +1,11 @@
 //! Who may connect and what they may do, with the broker's own authority.
 
+mod attacks;
 mod login;
 mod reload;
 mod renewal;
 mod rules;
+mod scram;
 mod sessions;
 mod upgrade;
 

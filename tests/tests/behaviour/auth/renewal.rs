@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidewire::counters::RefusalReason;
 use tidewire_protocols::mqtt::{Packet, Property, ReasonCode};
 use tidewire_tests::conversations_everywhere;
 use tidewire_tests::mqtt::{
@@ -23,6 +24,7 @@ conversations_everywhere! {
     a_token_is_acknowledged_as_any_message => acknowledged;
     a_renewal_that_is_refused_changes_nothing => refused;
     a_connection_sends_so_many_tokens => so_many_tokens;
+    a_connection_re_authenticates_so_often => so_often;
     fewer_rights_take_just_what_is_no_longer_allowed => fewer_rights;
     fewer_rights_in_stomp => stomp_fewer_rights;
     who_returns_with_fewer_rights_finds_less => returns;
@@ -84,6 +86,7 @@ async fn expires(wire: Wire) {
     client.is_disconnected(ReasonCode::NotAuthorized, 1000).await;
     old.is_closed().await;
     other.is_refused("token expired", 1000).await;
+    assert_eq!(world.broker.counters.refused.value(RefusalReason::NotAuthorized), 3);
     let mut late = world.mqtt().await;
     late.says(connect("c").user_name("").password(token("ann", 60))).await;
     late.is_refused(ReasonCode::BadUserNameOrPassword, 1000).await;
@@ -203,6 +206,26 @@ async fn so_many_tokens(wire: Wire) {
     stomper.says(&renewal.repeat(4)).await;
     let heard = stomper.is_refused("access refused", 1000).await;
     assert!(heard.text().contains("try again later"), "{heard:?}");
+    assert_eq!(world.broker.counters.refused.value(RefusalReason::TooMany), 2);
+}
+
+/// Each would have all its subscriptions looked at.
+async fn so_often(wire: Wire) {
+    let world = tokens(wire);
+    let token = token("ann", 60);
+    let data = token.as_bytes();
+    let mut ann = world.mqtt().await;
+    let method = Property::AuthenticationMethod(METHOD);
+    ann.learns(connect("a").with(method).with(Property::AuthenticationData(data))).await;
+    for _ in 0..3 {
+        ann.says(auth(ReasonCode::ReAuthenticate, METHOD, data)).await;
+        ann.hears(auth(ReasonCode::Success, METHOD, b"")).await;
+    }
+    world.passes(SECOND).await;
+    ann.says(auth(ReasonCode::ReAuthenticate, METHOD, data)).await;
+    ann.hears(auth(ReasonCode::Success, METHOD, b"")).await;
+    ann.says(auth(ReasonCode::ReAuthenticate, METHOD, data)).await;
+    ann.is_disconnected(ReasonCode::QuotaExceeded, 1000).await;
 }
 
 async fn fewer_rights(wire: Wire) {

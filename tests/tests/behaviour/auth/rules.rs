@@ -6,7 +6,7 @@ use tidewire_tests::mqtt::{connect, pub_ack, publish, sub_ack, subscribe};
 use tidewire_tests::peer::Wire;
 use tidewire_tests::users::{Users, password_line};
 
-use super::{mqtt, stomp, world};
+use super::{mqtt, stomp, stomp_is_refused, world};
 
 conversations! {
     the_first_rule_that_matches_decides => first_match;
@@ -20,6 +20,7 @@ conversations! {
     the_brokers_own_queues_are_nobodys => own_queues;
     what_waits_is_looked_at_until_it_is_gone => waiting;
     what_is_sent_again_is_looked_at_as_well => resent;
+    a_client_identifier_is_for_whom_rules_say => identifiers;
 }
 
 const RULES: &str = r##"
@@ -296,4 +297,29 @@ async fn resent(wire: Wire) {
     world.reloads();
     let mut client = world.client_with(lasting(), true).await;
     client.hears(publish("pub", "x").qos1(2).dup()).await.hears_nothing().await;
+}
+
+/// Nobody takes another's session over, nor its place: the owner does not notice.
+async fn identifiers(wire: Wire) {
+    const RULES: &str = "[[rules]]\nclient_ids = [\"%u-*\"]\nallow = [\"connect\"]\n\
+                         [[rules]]\ndeny = [\"connect\"]\n[[rules]]\nallow = [\"all\"]\n";
+    let lines = password_line("ann", "a") + &password_line("bob", "b");
+    let world = world(wire, &Users::new().with_passwords(&lines).with_rules(RULES));
+    let mut owner = mqtt(&world, connect("ann-1").user_name("ann").password("a")).await;
+    for connect in [connect("ann-1"), connect("ann-2"), connect("bob"), connect("")] {
+        let mut bob = world.mqtt().await;
+        bob.says(connect.user_name("bob").password("b")).await;
+        bob.is_refused(ReasonCode::NotAuthorized, 1000).await;
+    }
+    let mut bob = world.mqtt().await;
+    bob.says(connect("ann-1").v311().user_name("bob").password("b")).await;
+    bob.is_refused(ReasonCode::NotAuthorized, 1000).await;
+    for client_id in ["client-id:ann-1\n", ""] {
+        let headers = format!("{client_id}login:bob\npasscode:b\n");
+        let refused = stomp_is_refused(&world, &headers).await;
+        assert_eq!(refused.text(), "This user may not connect, or not with this client identifier.\n");
+    }
+    mqtt(&world, connect("bob-1").user_name("bob").password("b")).await;
+    stomp(&world, "client-id:bob-1\nlogin:bob\npasscode:b\n").await;
+    owner.says(publish("x", "y").qos1(1)).await.hears(pub_ack(1).unmatched()).await;
 }

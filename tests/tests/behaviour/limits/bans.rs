@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tidewire::auth::{Authority, Check, Credentials, Denial, Exchange, Identity, Rights, Step, Vouched};
 use tidewire::config::ProtocolName;
+use tidewire::counters::RefusalReason;
 use tidewire_protocols::mqtt::{Packet, Property, ReasonCode};
 use tidewire_tests::conversations;
 use tidewire_tests::mqtt::{MqttPeer, PingReq, auth, connect, publish, subscribe};
@@ -210,6 +211,9 @@ async fn from_before(wire: Wire) {
     assert_eq!(older.next().await, [0x20, 2, 0, 5], "not authorized");
     let heard = ann.says(&format!("{FRAME}alice\n\n^")).await.is_refused("banned", 1000).await;
     assert!(heard.text().contains("Try again in 300 s."), "{heard:?}");
+    // As for connections that come during the ban.
+    let refused = &world.broker.counters.refused;
+    assert_eq!((refused.value(RefusalReason::TooMany), refused.value(RefusalReason::Protocol)), (3, 0));
 }
 
 /// Each guess is answered in the same words, whether it is another user's password or nobody's.

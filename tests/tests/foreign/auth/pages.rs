@@ -12,7 +12,7 @@ use crate::web::Page;
 
 #[test]
 fn a_page_is_let_in_by_a_token_wherever_it_stands() {
-    let stage = house(TOKENS, RULES);
+    let stage = house(&(TOKENS.to_owned() + TALKATIVE), RULES);
     let url = stage.broker.websocket_url();
     let attempts = PLACES.map(|by| attempt(by, &url));
     let page = Page::open("credentials", &json!({"attempts": attempts}));
@@ -44,7 +44,7 @@ fn a_page_is_told_that_its_token_is_wrong() {
 fn a_page_is_let_in_by_tokens_over_http_2() {
     let authority = Authority::new();
     let (settings, files) = (SECURE.replace(WEB, &format!("{WEB}\nhttp2 = true")), tls_files(&authority));
-    let stage = furnished(&(settings + TOKENS), RULES, &[], &files);
+    let stage = furnished(&(settings + TOKENS + TALKATIVE), RULES, &[], &files);
     let url = format!("wss://{}/", stage.broker.websocket());
     let places = ["query", "subprotocol", "password"];
     let [_, (_, certificate), _] = files;
@@ -59,6 +59,10 @@ fn a_page_is_let_in_by_tokens_over_http_2() {
     let origins: Vec<_> =
         connected.filter_map(|line| line.split(" from ").nth(1)?.split(' ').next()).collect();
     assert_eq!(origins, [origins[0]; 6], "one connection carries them all");
+    for attempt in attempts {
+        let token = attempt["token"].as_str().expect("it has one");
+        assert!(!log.contains(token), "the log shows the token of {}", attempt["by"]);
+    }
 }
 
 /// A browser sends a cookie of the domain whichever page of it asks, be it one that the cookie is not for.
@@ -104,6 +108,8 @@ fn let_in(client: &str, by: &str) -> Value {
     json!({"client": client, "by": by, "heard": "to myself", "others": others})
 }
 
+/// Whatever there is to be said, by the libraries that read requests as well.
+const TALKATIVE: &str = "[log]\nlevel = \"trace\"\n";
 /// Everywhere that a page can put a token.
 const PLACES: [&str; 4] = ["cookie", "query", "subprotocol", "password"];
 /// Where the page is, and another host of the same domain.

@@ -1,8 +1,11 @@
 //! SIGHUP: users come and go and rules change under clients that are connected.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::house::{PASSWORD, credentials, delete_user, furnished, parse, set_password};
+use super::house::{self, PASSWORD, TOKENS, credentials, delete_user, furnished, parse, set_password};
+use super::token::Token;
 use crate::client::{Client, MQTTJS_5, MQTTJS_311, STOMPJS};
 use crate::peer::{DrivenPeer, Peer, Publication};
 use crate::stage::Stage;
@@ -134,6 +137,35 @@ fn what_is_wrong_in_a_file_is_told_with_its_place_and_changes_nothing() {
     peers.iter_mut().for_each(|peer| is_served(peer, "alice"));
 }
 
+/// Who is connected goes on with a token by the new one.
+#[test]
+fn a_key_that_is_changed_holds_from_then_on_and_nobody_is_dropped() {
+    const OTHER: &str = "another secret that nobody guesses: 32 bytes";
+    let stage = house::house(TOKENS, RULES);
+    let old = Token::new("alice", LONG);
+    let mut peers = CLIENTS.map(|client| house::enter(&stage, client, &old));
+    peers.iter_mut().for_each(|peer| peer.subscribe("$auth/result"));
+    write(&stage, "secret", "too short");
+    stage.broker.reload();
+    stage.broker.says(&["not reloaded, what was before stays", "secret: the secret has 9 bytes"]);
+    for client in CLIENTS {
+        is_served(&mut house::enter(&stage, client, &old), "alice");
+    }
+    write(&stage, "secret", OTHER);
+    reload(&stage);
+    let new = Token::signed(OTHER, "alice", LONG, json!({}));
+    for client in CLIENTS {
+        stage.refused(client, credentials(client, "alice", &old.text));
+        is_served(&mut house::enter(&stage, client, &new), "alice");
+    }
+    for peer in &mut peers {
+        assert_eq!(parse(&peer.message().text())["expires_at"], old.expires_at, "{}", peer.client().name);
+        peer.publish(&Publication::new("$auth/token", &new.text)).expect("it is taken");
+        assert_eq!(parse(&peer.message().text())["expires_at"], new.expires_at, "{}", peer.client().name);
+        is_served(peer, "alice");
+    }
+}
+
 fn stage(users: &[&str]) -> Stage {
     furnished(SETTINGS, RULES, users, &[])
 }
@@ -160,6 +192,7 @@ fn write(stage: &Stage, name: &str, text: &str) {
     std::fs::write(stage.broker.file(name), text).expect("a temporary directory can be written to");
 }
 
+const LONG: Duration = Duration::from_secs(600);
 const CLIENTS: [Client; 3] = [MQTTJS_5, MQTTJS_311, STOMPJS];
 
 const SETTINGS: &str = r#"

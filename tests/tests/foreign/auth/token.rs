@@ -31,7 +31,8 @@ impl Token {
         Self::signed("some other secret: 32 bytes or more", user, lifetime, json!({}))
     }
 
-    fn signed(secret: &str, user: &str, lifetime: Duration, mut claims: Value) -> Self {
+    /// The same as of an issuer that has that secret.
+    pub(crate) fn signed(secret: &str, user: &str, lifetime: Duration, mut claims: Value) -> Self {
         let expires_at = (since_epoch() + lifetime).as_secs();
         claims["sub"] = user.into();
         claims["exp"] = expires_at.into();

@@ -65,6 +65,8 @@ fn what_is_wrong_with_a_pem_file_is_said() {
     let other_curve = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap().public_key_pem();
     let damaged = || KeyError::Damaged("a section of the PEM file".to_owned());
     let longer = [&ec.pair().subject_public_key_info(), [0].as_slice()].concat();
+    let begins = |line, error: KeyError| KeyError::Section(line, error.into());
+    let lines = public.lines().count();
     for (case, text, error) in [
         ("empty", String::new(), KeyError::NoPem),
         ("something else", "ssh-ed25519 AAAA".to_owned(), KeyError::NoPem),
@@ -72,13 +74,18 @@ fn what_is_wrong_with_a_pem_file_is_said() {
         ("private key behind a public one", public.clone() + &ec.pair().serialize_pem(), KeyError::Private),
         ("old private key", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4".to_owned(), KeyError::Private),
         ("encrypted key", pem("ENCRYPTED PRIVATE KEY", b"x"), KeyError::Private),
-        ("request", pem("CERTIFICATE REQUEST", b"x"), KeyError::Label("CERTIFICATE REQUEST".to_owned())),
-        ("something behind the key", pem("PUBLIC KEY", &longer), damaged()),
-        ("nonsense", pem("PUBLIC KEY", b"x"), damaged()),
-        ("nonsense behind", public.clone() + &pem("CERTIFICATE", b"x"), damaged()),
-        ("no base64", "-----BEGIN PUBLIC KEY-----\n?\n-----END PUBLIC KEY-----".into(), damaged()),
-        ("no end", public.lines().take(2).collect::<Vec<_>>().join("\n"), damaged()),
-        ("P-521", other_curve, KeyError::Kind),
+        (
+            "request",
+            pem("CERTIFICATE REQUEST", b"x"),
+            begins(1, KeyError::Label("CERTIFICATE REQUEST".to_owned())),
+        ),
+        ("something behind the key", pem("PUBLIC KEY", &longer), begins(1, damaged())),
+        ("nonsense", pem("PUBLIC KEY", b"x"), begins(1, damaged())),
+        ("nonsense below words", format!("of 2026\n\n{}", pem("PUBLIC KEY", b"x")), begins(3, damaged())),
+        ("nonsense behind", public.clone() + &pem("CERTIFICATE", b"x"), begins(lines + 1, damaged())),
+        ("no base64", "-----BEGIN PUBLIC KEY-----\n?\n-----END PUBLIC KEY-----".into(), begins(1, damaged())),
+        ("no end", public.lines().take(2).collect::<Vec<_>>().join("\n"), begins(1, damaged())),
+        ("P-521", other_curve, begins(1, KeyError::Kind)),
     ] {
         assert_eq!(Keys::from_pem(text.as_bytes()).err(), Some(error), "{case}");
     }
@@ -189,6 +196,13 @@ fn what_is_wrong_with_a_set_is_said() {
     ] {
         let error = Keys::from_jwk_set(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(part), "{case}: {error}");
+    }
+    for (text, place) in [
+        ("{\"keys\": [}", Some((1, 11))),
+        ("{\n  \"keys\": [],\n  \"keys\": []\n}", Some((4, 1))),
+        ("{}", None),
+    ] {
+        assert_eq!(Keys::from_jwk_set(text.as_bytes()).unwrap_err().place(), place, "{text}");
     }
 }
 
