@@ -12,6 +12,7 @@
 mod closing;
 mod input;
 mod protocol;
+mod timer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -19,11 +20,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::time::Sleep;
 
 use self::closing::Closing;
 use self::input::{Input, handle};
 pub use self::protocol::{Close, CloseCode, Flow, Protocol};
+use self::timer::Timer;
 use crate::broker::{Broker, Loss};
 use crate::clock::Now;
 use crate::counters::{self, Moved, RefusalReason, Spoken, is_sampled};
@@ -100,7 +101,7 @@ struct Connection {
     /// The tail may hold whole packets, since the protocol yielded.
     has_more: bool,
     output: Output,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
     /// The commit whose durability wakes this connection.
     awaited: CommitId,
     /// The time of the last turn.
@@ -321,30 +322,11 @@ impl Connection {
         self.protocol.poll_timeout().is_some_and(|at| at <= self.now.instant)
     }
 
-    /// Keeps one timer running that fires no later than the protocol's next timeout. It is moved only when it fires
-    /// or would fire too late: a deadline that moves on with every packet costs nothing.
+    /// Keeps one timer running that fires no later than the protocol's or the stream's next timeout.
     fn set_timer(&mut self, cx: &mut Context<'_>) {
         let timeouts = [self.protocol.poll_timeout(), self.stream.poll_timeout()];
         let Some(at) = timeouts.into_iter().flatten().min() else { return };
-        let at = tokio::time::Instant::from_std(at);
-        // It has been polled since it was set, and so wakes the task by itself.
-        if self.timer.as_ref().is_some_and(|timer| timer.deadline() <= at && !timer.is_elapsed()) {
-            return;
-        }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        if timer.deadline() > at || timer.is_elapsed() {
-            timer.as_mut().reset(at);
-        }
-        while timer.as_mut().poll(cx).is_ready() {
-            if at <= tokio::time::Instant::now() {
-                // Due only since this turn began: it is for the next one, and the timer will wake nobody any more.
-                if at.into_std() > self.now.instant {
-                    cx.waker().wake_by_ref();
-                }
-                return;
-            }
-            timer.as_mut().reset(at);
-        }
+        self.timer.get_or_insert_with(|| Timer::new(at)).set(at, self.now.instant, cx);
     }
 
     fn begin_close(&mut self, close: Close) {

@@ -11,7 +11,7 @@ use tidewire::clock::Clock;
 use tidewire::config::Config;
 use tidewire::connection::{Flow, Protocol};
 use tidewire::output::Output;
-use tidewire::session::Link;
+use tidewire::session::{Link, READY_BYTES_MAX};
 use tidewire::store::MemoryStore;
 
 /// As much as a connection keeps of its output.
@@ -87,11 +87,12 @@ impl Client {
             let mut turn = self.broker.turn_at(now);
             self.protocol.poll_transmit(&mut turn, &mut self.output);
             turn.finish().expect("memory takes everything");
-            if self.output.is_empty() {
-                return;
-            }
+            let is_all = self.output.len() < READY_BYTES_MAX;
             self.written.extend_from_slice(&self.output.bytes);
             self.output.clear(OUTPUT_KEPT_BYTES);
+            if is_all {
+                return;
+            }
         }
     }
 }

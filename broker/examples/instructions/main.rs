@@ -35,7 +35,7 @@ struct Entry {
     make: fn() -> Box<dyn Scenario>,
 }
 
-const SCENARIOS: [Entry; 16] = [
+const SCENARIOS: [Entry; 18] = [
     Entry { name: "decode-qos-0", unit: "packet", make: || Box::new(codec::Packets::new(0)) },
     Entry { name: "decode-qos-1", unit: "packet", make: || Box::new(codec::Packets::new(1)) },
     Entry { name: "websocket", unit: "frame of 100 B", make: || Box::new(codec::WebSocket::new(100)) },
@@ -49,7 +49,9 @@ const SCENARIOS: [Entry; 16] = [
     Entry { name: "publish-to-1-qos-1", unit: "delivery", make: || Box::new(mqtt::Publish::new(1, 1, 5)) },
     Entry { name: "fan-out-to-500", unit: "delivery", make: || Box::new(mqtt::Publish::new(500, 0, 5)) },
     Entry { name: "publish-one-topic", unit: "delivery", make: || Box::new(mqtt::Publish::new(1, 0, 1)) },
-    Entry { name: "publish-by-rules", unit: "delivery", make: || Box::new(mqtt::Publish::by_rules(1, 0, 1)) },
+    Entry { name: "publish-by-rules", unit: "delivery", make: || Box::new(mqtt::Publish::by_rules()) },
+    Entry { name: "lone-message", unit: "delivery", make: || Box::new(mqtt::Publish::alone(1)) },
+    Entry { name: "lone-to-500", unit: "delivery", make: || Box::new(mqtt::Publish::alone(500)) },
     Entry { name: "stomp-publish-to-10", unit: "delivery", make: || Box::new(stomp::Send::new(10, 5)) },
     Entry { name: "stomp-one-head", unit: "delivery", make: || Box::new(stomp::Send::new(1, 1)) },
 ];

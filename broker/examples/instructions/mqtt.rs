@@ -17,7 +17,7 @@ use crate::meter::{Meter, Scenario};
 
 /// What every message carries.
 pub(crate) const PAYLOAD: [u8; 64] = [b'x'; 64];
-/// Publishes that arrive together.
+/// Publishes that arrive together where many do.
 const BATCH: usize = 50;
 /// The topics that may take turns.
 pub(crate) const TOPICS: [&str; 5] = [
@@ -34,21 +34,27 @@ pub(crate) struct Publish {
     publisher: Client,
     subscribers: Vec<Client>,
     batch: BytesMut,
+    batch_size: usize,
     qos: u8,
 }
 
 impl Publish {
     /// `qos` is that of both ends. So many topics take turns.
     pub(crate) fn new(subscribers: usize, qos: u8, topics: usize) -> Self {
-        Self::at(&client::broker(), subscribers, qos, topics)
+        Self::of(&client::broker(), subscribers, qos, topics, BATCH)
     }
 
-    /// Whose clients rules are for.
-    pub(crate) fn by_rules(subscribers: usize, qos: u8, topics: usize) -> Self {
-        Self::at(&client::broker_with_rules(), subscribers, qos, topics)
+    /// To one subscriber; rules are for both.
+    pub(crate) fn by_rules() -> Self {
+        Self::of(&client::broker_with_rules(), 1, 0, 1, BATCH)
     }
 
-    fn at(broker: &Arc<Broker>, subscribers: usize, qos: u8, topics: usize) -> Self {
+    /// Messages that come alone: each has turns of its own.
+    pub(crate) fn alone(subscribers: usize) -> Self {
+        Self::of(&client::broker(), subscribers, 0, 1, 1)
+    }
+
+    fn of(broker: &Arc<Broker>, subscribers: usize, qos: u8, topics: usize, batch_size: usize) -> Self {
         let connect = |name: &str| {
             let greeting = bytes_of(Packet::Connect(connect(name)));
             Client::new(
@@ -68,26 +74,27 @@ impl Publish {
             subscriber
         };
         let mut batch = BytesMut::new();
-        (0..BATCH).for_each(|number| publish(number, TOPICS[number % topics], qos, &mut batch));
+        (0..batch_size).for_each(|number| publish(number, TOPICS[number % topics], qos, &mut batch));
         let subscribers = (0..subscribers).map(subscribe).collect();
-        Self { publisher: connect("publisher"), subscribers, batch, qos }
+        Self { publisher: connect("publisher"), subscribers, batch, batch_size, qos }
     }
 }
 
 impl Scenario for Publish {
     fn round(&mut self, meter: Meter) -> usize {
         let (publisher, subscribers) = (&mut self.publisher, &mut self.subscribers);
+        let batch_size = self.batch_size;
         meter.run(|| {
             publisher.turn(&self.batch);
             subscribers.iter_mut().for_each(|subscriber| subscriber.turn(&[]));
             subscribers.len()
         });
         let answers = Heard::of(&mut publisher.written);
-        assert_eq!((answers.acks, answers.publishes), (BATCH * usize::from(self.qos), 0));
+        assert_eq!((answers.acks, answers.publishes), (batch_size * usize::from(self.qos), 0));
         let heard: Vec<_> =
             subscribers.iter_mut().map(|subscriber| Heard::of(&mut subscriber.written)).collect();
         let deliveries = heard.iter().map(|heard| heard.publishes).sum();
-        assert_eq!(deliveries, BATCH * subscribers.len(), "every message is delivered");
+        assert_eq!(deliveries, batch_size * subscribers.len(), "every message is delivered");
         if self.qos > 0 {
             meter.run(|| {
                 let both = subscribers.iter_mut().zip(&heard);
