@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use clap::{ArgAction, Parser};
-use hyper::Request;
 use tidewire::config::Limits;
-use tidewire::net::{Agreement, Raw, Refusal, Site, Socket, Upgraded, upgrade};
+use tidewire::net::{Agreement, Asked, Raw, Refusal, Site, Socket, Upgraded, upgrade};
 use tidewire_protocols::websocket::deflate::{Deflater, Policy, TRAILER, deflate};
 use tidewire_protocols::websocket::{
     Closing, DecodeError, Decoder, Event, MessageKind, Opcode, encode_close, encode_head,
@@ -73,11 +72,11 @@ async fn main() -> io::Result<()> {
 impl Site for Arguments {
     type Subprotocol = Option<String>;
 
-    fn admit<B>(&self, _: &Request<B>) -> Result<(), Refusal> {
+    fn admit(&self, _: &Asked<'_>) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn check_origin<B>(&self, _: &Request<B>) -> Result<(), Refusal> {
+    fn check_origin(&self, _: &Asked<'_>) -> Result<(), Refusal> {
         Ok(())
     }
 

@@ -158,7 +158,7 @@ impl Connection {
             turn.measure();
         }
         let mut flow = self.protocol.handle_wake(&mut turn);
-        if flow == Flow::Continue && self.is_timeout_due(cx) {
+        if flow == Flow::Continue && self.is_timeout_due() {
             flow = self.protocol.handle_timeout(&mut turn);
         }
         if self.protocol.is_paced() {
@@ -204,11 +204,11 @@ impl Connection {
         if matches!(input, Input::Part | Input::All) {
             self.has_more = flow == Flow::Yield;
         }
-        if let Flow::Close(close) = flow {
-            self.begin_close(close);
+        match flow {
+            Flow::Close(close) => self.begin_close(close),
+            // Input may have brought the next timeout nearer than the timer that runs.
+            Flow::Continue | Flow::Yield => self.set_timer(cx),
         }
-        // Input may have brought the next timeout nearer than the timer that runs.
-        self.set_timer(cx);
         Ok(input)
     }
 
@@ -317,44 +317,16 @@ impl Connection {
         self.link.spoken().map(Spoken::protocol)
     }
 
-    fn is_timeout_due(&mut self, cx: &mut Context<'_>) -> bool {
-        self.set_timer(cx);
+    fn is_timeout_due(&self) -> bool {
         self.protocol.poll_timeout().is_some_and(|at| at <= self.now.instant)
     }
 
-    /// Keeps one timer running that fires no later than the protocol's or the stream's next timeout.
+    /// Called at the end of each turn. Keeps one timer running that fires no later than the protocol's or the stream's next
+    /// timeout.
     fn set_timer(&mut self, cx: &mut Context<'_>) {
         let timeouts = [self.protocol.poll_timeout(), self.stream.poll_timeout()];
         let Some(at) = timeouts.into_iter().flatten().min() else { return };
         self.timer.get_or_insert_with(|| Timer::new(at)).set(at, self.now.instant, cx);
-    }
-
-    fn begin_close(&mut self, close: Close) {
-        tracing::debug!(link = %self.link, code = ?close.code, reason = &*close.reason, "closing");
-        self.broker.forget_client(&self.link);
-        self.closing = Some(Closing::begin(close));
-    }
-
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(mut closing) = self.closing.take() else { return Poll::Ready(()) };
-        if closing.deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        if !closing.is_flushed {
-            let written = self.poll_write(cx);
-            match written {
-                Err(Lost) => return Poll::Ready(()),
-                // A reply that is held for the disk is still owed.
-                Ok(Poll::Ready(())) if self.awaited == CommitId::NONE => closing.is_flushed = true,
-                Ok(_) => {
-                    self.closing = Some(closing);
-                    return Poll::Pending;
-                }
-            }
-        }
-        let poll = self.stream.poll_close(cx, &closing.close);
-        self.closing = Some(closing);
-        poll
     }
 
     /// The end, however it came about: the session is let go of, even after a panic.

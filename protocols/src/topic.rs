@@ -177,7 +177,8 @@ impl<'a> TopicFilter<'a> {
 
     /// Whether the filter can match more than one name.
     pub fn has_wildcard(self) -> bool {
-        self.levels().any(|level| level == "+" || level == "#")
+        // A wildcard fills its level, so that none stands where it is none.
+        self.filter().bytes().any(|byte| matches!(byte, b'+' | b'#'))
     }
 
     /// Whether `name` is one that this filter asks for.

@@ -13,6 +13,7 @@
 
 mod client;
 mod codec;
+mod coming;
 mod matching;
 mod meter;
 mod mqtt;
@@ -20,6 +21,7 @@ mod stomp;
 
 use std::io::{self, Write};
 
+use self::coming::{Coming, Stay};
 use self::matching::{Matching, Since};
 use self::meter::{Meter, Scenario};
 
@@ -35,7 +37,7 @@ struct Entry {
     make: fn() -> Box<dyn Scenario>,
 }
 
-const SCENARIOS: [Entry; 18] = [
+const SCENARIOS: [Entry; 20] = [
     Entry { name: "decode-qos-0", unit: "packet", make: || Box::new(codec::Packets::new(0)) },
     Entry { name: "decode-qos-1", unit: "packet", make: || Box::new(codec::Packets::new(1)) },
     Entry { name: "websocket", unit: "frame of 100 B", make: || Box::new(codec::WebSocket::new(100)) },
@@ -52,14 +54,14 @@ const SCENARIOS: [Entry; 18] = [
     Entry { name: "publish-by-rules", unit: "delivery", make: || Box::new(mqtt::Publish::by_rules()) },
     Entry { name: "lone-message", unit: "delivery", make: || Box::new(mqtt::Publish::alone(1)) },
     Entry { name: "lone-to-500", unit: "delivery", make: || Box::new(mqtt::Publish::alone(500)) },
+    Entry { name: "connect", unit: "connection", make: || Box::new(Coming::new(Stay::UntilGreeted)) },
+    Entry { name: "come-and-go", unit: "client", make: || Box::new(Coming::new(Stay::ToTheEnd)) },
     Entry { name: "stomp-publish-to-10", unit: "delivery", make: || Box::new(stomp::Send::new(10, 5)) },
     Entry { name: "stomp-one-head", unit: "delivery", make: || Box::new(stomp::Send::new(1, 1)) },
 ];
 
 /// Rounds that are not measured: maps, buffers and the allocator reach the size that they keep.
 const WARM_UP_ROUNDS: usize = 3;
-/// What is measured is repeated until it has done this many units: then one round's accident weighs little.
-const UNITS_MIN: usize = 50_000;
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -74,7 +76,7 @@ fn main() -> io::Result<()> {
         scenario.round(Meter::Off);
     }
     let mut units = 0;
-    while units < UNITS_MIN {
+    while units < scenario.enough() {
         units += scenario.round(Meter::On);
     }
     writeln!(out, "{units}")

@@ -7,6 +7,11 @@ pub(crate) trait Scenario {
     /// Does it once: what counts goes through the meter, and what came of it is checked. Returns how many units of work
     /// were done, which is the same each time.
     fn round(&mut self, meter: Meter) -> usize;
+
+    /// Units after which it is enough: then one round's accident weighs little.
+    fn enough(&self) -> usize {
+        50_000
+    }
 }
 
 /// Whether a round counts.

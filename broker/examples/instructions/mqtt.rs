@@ -170,7 +170,8 @@ fn quality(qos: u8) -> Qos {
     Qos::from_u8(qos).expect("it is 0, 1 or 2")
 }
 
-fn bytes_of(packet: Packet<'_>) -> BytesMut {
+/// A packet of MQTT 5.
+pub(crate) fn bytes_of(packet: Packet<'_>) -> BytesMut {
     let mut bytes = BytesMut::new();
     packet.encode(Version::V5, &mut bytes);
     bytes

@@ -22,6 +22,9 @@ use crate::session::{Deliver, Dormant, EXPIRY_NEVER, ProtocolKind, SessionKey, S
 use crate::store::StoreError;
 use crate::turn::Turn;
 
+/// Room for the properties of a CONNACK, as a rule.
+const CONNACK_PROPERTIES_BYTES: usize = 64;
+
 /// What a CONNECT's properties ask for, with the defaults of MQTT 5. (section 3.1.2.11)
 pub(super) struct Wishes {
     session_expiry_secs: u32,
@@ -118,6 +121,7 @@ impl Mqtt {
         };
         let mut properties = PropertiesBuf::default();
         if connect.version.is_v5() {
+            properties.reserve(CONNACK_PROPERTIES_BYTES);
             self.announce(&mut properties);
             if connect.client_id.is_empty() {
                 properties.push(Property::AssignedClientIdentifier(&client_id));
@@ -315,12 +319,11 @@ fn client_id(connect: &Connect<'_>) -> Result<Arc<str>, Refusal> {
     let random = random::bytes::<12>().map_err(|_| {
         Refusal::new(ReasonCode::UnspecifiedError, "no random numbers for a client identifier")
     })?;
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits =
+        random.map(|byte| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
     let mut name = String::with_capacity("auto-".len() + 2 * random.len());
     name.push_str("auto-");
-    for byte in random {
-        for digit in [byte >> 4, byte & 15] {
-            name.extend(char::from_digit(digit.into(), 16));
-        }
-    }
+    digits.as_flattened().iter().for_each(|digit| name.push(*digit));
     Ok(name.into())
 }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header::HeaderMap;
 use parking_lot::Mutex;
 
+use super::asked::Asked;
 use super::forwarded::{client, trusts};
 use super::handshake::Refusal;
 use super::whence::Whence;
@@ -65,11 +65,11 @@ impl<'a> Admission<'a> {
     /// # Errors
     ///
     /// There are as many as there may be, they come too fast, or the address is banned.
-    pub(super) fn enter_by(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn enter_by(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
         if self.found.lock().visit.is_some() {
             return Ok(());
         }
-        let client = client(headers, self.listener, self.peer);
+        let client = client(asked, self.listener, self.peer);
         if let Some(address) = client.filter(|_| client != self.peer) {
             self.link.set_origin(Box::new(Whence::address(address, self.listener)));
             self.found.lock().address = Some(address);

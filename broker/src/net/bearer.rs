@@ -9,10 +9,9 @@
 //!
 //! The first in this order counts.
 
-use hyper::Request;
-use hyper::header::{self, HeaderMap};
+use hyper::header;
 
-use super::handshake::{only, tokens};
+use super::asked::Asked;
 use crate::auth::Token;
 use crate::config::{AuthConfig, CredentialSource};
 
@@ -21,19 +20,18 @@ const BEARER: &str = "bearer.";
 
 /// The token that came with a request. A cookie counts only where the page that connects may have it: browsers send it
 /// whichever page asks.
-pub(super) fn token<B>(request: &Request<B>, config: &AuthConfig, is_own_page: bool) -> Option<Token> {
-    let headers = request.headers();
+pub(super) fn token(asked: &Asked<'_>, config: &AuthConfig, is_own_page: bool) -> Option<Token> {
     let takes = |source| config.credential_sources.contains(&source);
-    let by_header = takes(CredentialSource::Authorization).then(|| by_header(headers)).flatten();
+    let by_header = takes(CredentialSource::Authorization).then(|| by_header(asked)).flatten();
     let found = by_header
-        .or_else(|| takes(CredentialSource::Subprotocol).then(|| by_subprotocol(headers)).flatten())
+        .or_else(|| takes(CredentialSource::Subprotocol).then(|| by_subprotocol(asked)).flatten())
         .or_else(|| {
-            let query = request.uri().query().filter(|_| takes(CredentialSource::Query))?;
+            let query = asked.query.filter(|_| takes(CredentialSource::Query))?;
             by_query(query, &config.query_parameter)
         })
         .or_else(|| {
             let takes_cookie = is_own_page && takes(CredentialSource::Cookie);
-            takes_cookie.then(|| by_cookie(headers, &config.cookie)).flatten()
+            takes_cookie.then(|| by_cookie(asked, &config.cookie)).flatten()
         });
     found.filter(|token| !token.is_empty()).map(Token::new)
 }
@@ -43,13 +41,13 @@ pub(super) fn is_token(subprotocol: &str) -> bool {
     subprotocol.starts_with(BEARER)
 }
 
-fn by_header(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;
+fn by_header<'r>(asked: &Asked<'r>) -> Option<&'r str> {
+    let (scheme, token) = asked.only(header::AUTHORIZATION)?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn by_subprotocol(headers: &HeaderMap) -> Option<&str> {
-    tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).find_map(|name| name.strip_prefix(BEARER))
+fn by_subprotocol<'r>(asked: &Asked<'r>) -> Option<&'r str> {
+    asked.tokens(header::SEC_WEBSOCKET_PROTOCOL).find_map(|name| name.strip_prefix(BEARER))
 }
 
 /// A token has no character that a query would escape.
@@ -58,8 +56,8 @@ fn by_query<'q>(query: &'q str, parameter: &str) -> Option<&'q str> {
     parameters.filter(|(name, _)| *name == parameter).map(|(_, value)| value).next()
 }
 
-fn by_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+fn by_cookie<'r>(asked: &Asked<'r>, name: &str) -> Option<&'r str> {
+    let lines = asked.values(header::COOKIE).flatten();
     let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
     let mut named = cookies.filter(|(found, _)| *found == name).map(|(_, value)| value.trim_matches('"'));
     let value = named.next()?;
@@ -69,6 +67,8 @@ fn by_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::Request;
+
     use super::*;
 
     fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
@@ -85,7 +85,8 @@ mod tests {
     }
 
     fn found(uri: &str, headers: &[(&str, &str)]) -> Option<String> {
-        token(&request(uri, headers), &everywhere(), true).map(|token| token.as_str().to_owned())
+        token(&Asked::from(&request(uri, headers)), &everywhere(), true)
+            .map(|token| token.as_str().to_owned())
     }
 
     #[test]
@@ -130,13 +131,13 @@ mod tests {
         let config =
             AuthConfig { credential_sources: vec![CredentialSource::Connect], ..AuthConfig::default() };
         let all = [("authorization", "Bearer a"), ("cookie", "access_token=a")];
-        assert_eq!(token(&request("/?access_token=a", &all), &config, true), None);
+        assert_eq!(token(&Asked::from(&request("/?access_token=a", &all)), &config, true), None);
     }
 
     #[test]
     fn a_cookie_counts_for_its_own_pages_only() {
         let cookie = request("/", &[("cookie", "access_token=a")]);
-        assert!(token(&cookie, &everywhere(), true).is_some());
-        assert!(token(&cookie, &everywhere(), false).is_none());
+        assert!(token(&Asked::from(&cookie), &everywhere(), true).is_some());
+        assert!(token(&Asked::from(&cookie), &everywhere(), false).is_none());
     }
 }

@@ -12,7 +12,8 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::handshake::{Refusal, has_token};
+use super::asked::Asked;
+use super::handshake::Refusal;
 use crate::pages::{EXAMPLES, File, is_read};
 
 /// Where the examples are served.
@@ -46,7 +47,7 @@ pub(super) enum Reply {
 pub(super) fn page<B>(request: &Request<B>) -> Option<Result<Page, Refusal>> {
     let headers = request.headers();
     // Over HTTP/2 it is a CONNECT.
-    if request.method() == Method::CONNECT || has_token(headers, header::UPGRADE, "websocket") {
+    if request.method() == Method::CONNECT || Asked::from(request).has_token(header::UPGRADE, "websocket") {
         return None;
     }
     let (path, is_read) = (request.uri().path(), is_read(request.method()));

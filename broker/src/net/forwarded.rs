@@ -2,20 +2,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderName};
 
+use super::asked::Asked;
 use crate::config::{ForwardedHeader, ListenerConfig};
 
 /// The address that the request on a connection from `peer` comes from. Each proxy adds the address that it was asked
 /// from at the end; so from there on backwards every address is believed that a trusted proxy has given, and the first
 /// of one that is not trusted is the client's. What stands before it anybody may have written.
-pub(super) fn client(headers: &HeaderMap, listener: &ListenerConfig, peer: Option<IpAddr>) -> Option<IpAddr> {
+pub(super) fn client(asked: &Asked<'_>, listener: &ListenerConfig, peer: Option<IpAddr>) -> Option<IpAddr> {
     if listener.trusted_proxies.is_empty() {
         return peer;
     }
     let given = match listener.forwarded_header {
-        ForwardedHeader::XForwardedFor => x_forwarded_for(headers),
-        ForwardedHeader::Forwarded => forwarded(headers),
+        ForwardedHeader::XForwardedFor => x_forwarded_for(asked),
+        ForwardedHeader::Forwarded => forwarded(asked),
     };
     let mut client = peer;
     for address in given.into_iter().rev() {
@@ -35,18 +36,18 @@ pub(super) fn trusts(listener: &ListenerConfig, peer: Option<IpAddr>) -> bool {
 }
 
 /// Every address that is given, in order; none in place of one that cannot be read.
-fn x_forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let values = headers.get_all("x-forwarded-for").into_iter();
-    values
-        .flat_map(|value| value.to_str().unwrap_or("").split(','))
-        .map(|node| address(node.trim()))
-        .collect()
+fn x_forwarded_for(asked: &Asked<'_>) -> Vec<Option<IpAddr>> {
+    let values = asked.values(HeaderName::from_static("x-forwarded-for"));
+    values.flat_map(|value| value.unwrap_or("").split(',')).map(|node| address(node.trim())).collect()
 }
 
 /// The same of `Forwarded: for=192.0.2.1;proto=https, for="[2001:db8::1]:4711"`. (RFC 7239, section 4)
-fn forwarded(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let values = headers.get_all(header::FORWARDED).into_iter();
-    values.flat_map(|value| split_unquoted(value.to_str().unwrap_or(""), ',')).map(node).collect()
+fn forwarded(asked: &Asked<'_>) -> Vec<Option<IpAddr>> {
+    asked
+        .values(header::FORWARDED)
+        .flat_map(|value| split_unquoted(value.unwrap_or(""), ','))
+        .map(node)
+        .collect()
 }
 
 fn node(element: &str) -> Option<IpAddr> {
@@ -80,6 +81,8 @@ fn address(node: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::Request;
+
     use super::*;
     use crate::config::{ProtocolName, Transport};
 
@@ -87,11 +90,13 @@ mod tests {
         let mut listener = ListenerConfig::new("test", "127.0.0.1:0", Transport::Ws, &[ProtocolName::Mqtt]);
         listener.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
         listener.forwarded_header = header;
-        let mut headers = HeaderMap::new();
+        let mut request = Request::builder();
         for (name, value) in lines {
-            headers.append(*name, value.parse().unwrap());
+            request = request.header(*name, *value);
         }
-        client(&headers, &listener, Some(peer.parse().unwrap())).unwrap().to_string()
+        client(&Asked::from(&request.body(()).unwrap()), &listener, Some(peer.parse().unwrap()))
+            .unwrap()
+            .to_string()
     }
 
     #[test]

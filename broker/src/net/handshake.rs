@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::ext::Protocol;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
+use smallvec::SmallVec;
 use tidewire_protocols::websocket::deflate::{Agreed, Policy, negotiate};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::asked::Asked;
 use super::demo::Page;
 use crate::counters::RefusalReason;
 
@@ -69,17 +70,17 @@ pub trait Site {
     /// # Errors
     ///
     /// Nothing is served at its path, or not to whom it comes from.
-    fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal>;
+    fn admit(&self, asked: &Asked<'_>) -> Result<(), Refusal>;
 
     /// Looks whether the page that connects may.
     ///
     /// # Errors
     ///
     /// It may not.
-    fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Refusal>;
+    fn check_origin(&self, asked: &Asked<'_>) -> Result<(), Refusal>;
 
     /// Hears what the request says of who sends it; it may connect.
-    fn hear<B>(&self, _request: &Request<B>) {}
+    fn hear(&self, _asked: &Asked<'_>) {}
 
     /// Chooses among the subprotocols that are offered, in the client's order.
     ///
@@ -107,75 +108,93 @@ pub struct Agreement<P> {
     pub deflate: Option<Agreed>,
 }
 
-/// What is agreed, and the answer that says so.
-pub type Granted<P> = (Agreement<P>, Response<Full<Bytes>>);
+/// An answer that grants a WebSocket, on its way to whoever sends it: hyper's, or the bytes themselves.
+pub trait Answer {
+    /// One that has a status and nothing else yet.
+    fn new(status: StatusCode) -> Self;
 
-/// Checks a request.
+    /// Adds a line. What cannot stand in a header is left out; nothing of ours is like that.
+    fn insert(&mut self, name: HeaderName, value: &str);
+}
+
+impl Answer for Response<Full<Bytes>> {
+    fn new(status: StatusCode) -> Self {
+        let mut response = Self::new(Full::default());
+        *response.status_mut() = status;
+        response
+    }
+
+    fn insert(&mut self, name: HeaderName, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers_mut().insert(name, value);
+        }
+    }
+}
+
+/// Checks a request: what is agreed on, and the answer that says so.
 ///
 /// # Errors
 ///
 /// Status and reason.
-pub fn examine<B, S: Site>(request: &Request<B>, site: &S) -> Result<Granted<S::Subprotocol>, Refusal> {
-    site.admit(request)?;
-    let headers = request.headers();
-    let mut response = match request.version() {
-        Version::HTTP_2 => check_connect(request)?,
-        _ => check_upgrade(request)?,
+pub fn examine<S: Site, A: Answer>(
+    asked: &Asked<'_>,
+    site: &S,
+) -> Result<(Agreement<S::Subprotocol>, A), Refusal> {
+    site.admit(asked)?;
+    let mut answer: A = match asked.version {
+        Version::HTTP_2 => check_connect(asked)?,
+        _ => check_upgrade(asked)?,
     };
-    if only(headers, header::SEC_WEBSOCKET_VERSION) != Some("13") {
+    if asked.only(header::SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken here"));
     }
-    if request.version() != Version::HTTP_2 {
-        let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
+    if asked.version != Version::HTTP_2 {
+        let key = asked.only(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes()));
         let key = key.ok_or_else(|| {
             Refusal::new(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64")
         })?;
-        insert(&mut response, header::SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
+        answer.insert(header::SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
     }
-    site.check_origin(request)?;
-    let offered: Vec<&str> = tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
+    site.check_origin(asked)?;
+    let offered: SmallVec<[&str; 8]> = asked.tokens(header::SEC_WEBSOCKET_PROTOCOL).collect();
     let subprotocol = site.choose(&offered)?;
-    site.hear(request);
-    let deflate = choose_compression(headers, site.compression())?;
+    site.hear(asked);
+    let deflate = choose_compression(asked, site.compression())?;
     if let Some(name) = S::name(&subprotocol) {
-        insert(&mut response, header::SEC_WEBSOCKET_PROTOCOL, name);
+        answer.insert(header::SEC_WEBSOCKET_PROTOCOL, name);
     }
     if let Some(deflate) = &deflate {
-        insert(&mut response, header::SEC_WEBSOCKET_EXTENSIONS, &deflate.answer());
+        answer.insert(header::SEC_WEBSOCKET_EXTENSIONS, &deflate.answer());
     }
-    Ok((Agreement { subprotocol, deflate }, response))
+    Ok((Agreement { subprotocol, deflate }, answer))
 }
 
 /// RFC 6455, section 4.2.1.
-fn check_upgrade<B>(request: &Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
-    let headers = request.headers();
-    if request.method() != Method::GET {
+fn check_upgrade<A: Answer>(asked: &Asked<'_>) -> Result<A, Refusal> {
+    if asked.method != Method::GET {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket upgrade is a GET request"));
     }
-    if request.version() < Version::HTTP_11 {
+    if asked.version < Version::HTTP_11 {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "a WebSocket upgrade needs HTTP/1.1"));
     }
-    if only(headers, header::HOST).is_none() {
+    if asked.only(header::HOST).is_none() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "a request names its Host, once"));
     }
-    if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket")
-    {
+    if !asked.has_token(header::CONNECTION, "upgrade") || !asked.has_token(header::UPGRADE, "websocket") {
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, WHAT_THIS_IS));
     }
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    insert(&mut response, header::UPGRADE, "websocket");
-    insert(&mut response, header::CONNECTION, "Upgrade");
-    Ok(response)
+    let mut answer = A::new(StatusCode::SWITCHING_PROTOCOLS);
+    answer.insert(header::UPGRADE, "websocket");
+    answer.insert(header::CONNECTION, "Upgrade");
+    Ok(answer)
 }
 
 /// RFC 8441, section 5: neither key nor upgrade, and the answer is 200.
-fn check_connect<B>(request: &Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
-    let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
-    if request.method() != Method::CONNECT || protocol != Some("websocket") {
+fn check_connect<A: Answer>(asked: &Asked<'_>) -> Result<A, Refusal> {
+    if asked.method != Method::CONNECT || asked.protocol != Some("websocket") {
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, WHAT_THIS_IS));
     }
-    Ok(Response::new(Full::default()))
+    Ok(A::new(StatusCode::OK))
 }
 
 /// What somebody reads who opens the address in a browser.
@@ -184,11 +203,10 @@ v12.stomp to it.";
 
 /// The offer of compression that is accepted. What is malformed is refused even where none is wanted. (RFC 6455, section
 /// 9.1)
-fn choose_compression(headers: &HeaderMap, policy: Option<Policy>) -> Result<Option<Agreed>, Refusal> {
+fn choose_compression(asked: &Asked<'_>, policy: Option<Policy>) -> Result<Option<Agreed>, Refusal> {
     const ANY: Policy = Policy { context_takeover: false, window_bits: 15 };
-    let values = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).into_iter();
     // What is no text follows no grammar either.
-    let values = values.map(|value| value.to_str().unwrap_or_default());
+    let values = asked.values(header::SEC_WEBSOCKET_EXTENSIONS).map(Option::unwrap_or_default);
     let agreed = negotiate(values, &policy.unwrap_or(ANY))
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok(agreed.filter(|_| policy.is_some()))
@@ -199,22 +217,22 @@ pub(super) fn refusal(refusal: Refusal, version: Version) -> Response<Full<Bytes
     let Refusal { status, reason, retry_after, kind: _ } = refusal;
     let mut response = Response::new(Full::new(Bytes::from(reason + "\n")));
     *response.status_mut() = status;
-    insert(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    response.insert(header::CONTENT_TYPE, "text/plain; charset=utf-8");
     let is_http_1 = version < Version::HTTP_2;
     if is_http_1 {
-        insert(&mut response, header::CONNECTION, "close");
+        response.insert(header::CONNECTION, "close");
     }
     match status {
         StatusCode::UPGRADE_REQUIRED => {
-            insert(&mut response, header::SEC_WEBSOCKET_VERSION, "13");
+            response.insert(header::SEC_WEBSOCKET_VERSION, "13");
             if is_http_1 {
-                insert(&mut response, header::UPGRADE, "websocket");
+                response.insert(header::UPGRADE, "websocket");
             }
         }
-        StatusCode::METHOD_NOT_ALLOWED => insert(&mut response, header::ALLOW, "GET"),
+        StatusCode::METHOD_NOT_ALLOWED => response.insert(header::ALLOW, "GET"),
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             let secs = retry_after.unwrap_or(RETRY_AFTER).as_millis().div_ceil(1000).max(1);
-            insert(&mut response, header::RETRY_AFTER, &secs.to_string());
+            response.insert(header::RETRY_AFTER, &secs.to_string());
         }
         _ => {}
     }
@@ -224,30 +242,35 @@ pub(super) fn refusal(refusal: Refusal, version: Version) -> Response<Full<Bytes
 /// When it is worth to ask again for a place that somebody else has to leave first.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// What cannot stand in a header is left out; nothing of ours is like that.
-fn insert(response: &mut Response<Full<Bytes>>, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
+/// Whether it is 16 bytes in base64: 22 digits, the last of which stands for two bits, and padding.
+fn is_key(key: &[u8]) -> bool {
+    let Some((digits, b"==")) = key.split_last_chunk() else { return false };
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    digits.len() == 22 && digits.iter().all(is_digit) && matches!(digits[21], b'A' | b'Q' | b'g' | b'w')
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_16_bytes_in_base64() {
+        let of_size = |size: usize| STANDARD.encode(&[0xFB; 32][..size]);
+        let mut keys: Vec<_> = (0..32).map(of_size).collect();
+        let valid = "dGhlIHNhbXBsZSBub25jZQ==";
+        for at in 0..valid.len() {
+            for byte in (b' '..=b'~').chain([0, 0x7F]) {
+                let mut key = valid.to_owned();
+                key.replace_range(at..=at, &char::from(byte).to_string());
+                keys.push(key);
+            }
+        }
+        for key in keys {
+            let expected = STANDARD.decode(&key).is_ok_and(|bytes| bytes.len() == 16);
+            assert_eq!(is_key(key.as_bytes()), expected, "{key:?}");
+        }
     }
-}
-
-fn is_key(key: &str) -> bool {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16)
-}
-
-/// The header's value where it is there once.
-pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name).into_iter();
-    let value = values.next()?.to_str().ok()?.trim();
-    values.next().is_none().then_some(value)
-}
-
-pub(super) fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
-}
-
-pub(super) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }

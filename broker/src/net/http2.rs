@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 
 use super::Socket;
 use super::admission::Admission;
+use super::asked::Asked;
 use super::begun::{Begun, compression_policy};
 use super::demo::Reply;
 use super::handshake::{Agreement, Refusal, Site as _, examine, refusal};
@@ -204,7 +205,7 @@ fn try_begin(
 ) -> Result<(Agreed, Response<Full<Bytes>>), Refusal> {
     let place = Place::take(&carrier.state)?;
     site.admission.enter()?;
-    let (agreement, answer) = examine(&request, site)?;
+    let (agreement, answer) = examine(&Asked::from(&request), site)?;
     let upgrade = hyper::upgrade::on(&mut request);
     Ok((Agreed { carried: Carried::new(carrier), place, agreement, upgrade }, answer))
 }

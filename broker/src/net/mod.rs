@@ -1,6 +1,7 @@
 //! The network: listeners, a connection's first moments, the WebSocket upgrade, and one type for all kinds of streams.
 
 mod admission;
+mod asked;
 mod bearer;
 mod begun;
 mod bind;
@@ -26,10 +27,11 @@ mod upgrade;
 mod web_socket;
 mod whence;
 
+pub use self::asked::{Asked, Values};
 pub use self::bind::{BindError, Bound, bind, bind_or_take};
 pub use self::demo::{PATH as DEMO_PATH, Page};
 pub use self::framing::Framing;
-pub use self::handshake::{Agreement, Granted, Refusal, Site, examine};
+pub use self::handshake::{Agreement, Answer, Refusal, Site, examine};
 pub use self::listener::{serve, serve_socket};
 pub use self::operator::Operators;
 pub use self::passed::Passed;

@@ -13,6 +13,7 @@ use tidewire_protocols::websocket::Subprotocol;
 use tidewire_protocols::websocket::deflate::Policy;
 
 use super::Socket;
+use super::asked::Asked;
 use super::begun::Begun;
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
 use super::listener::{Listed, ListenerState, Place};
@@ -48,8 +49,8 @@ impl Operators {
         mut request: Request<B>,
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> Response<Full<Bytes>> {
-        let granted =
-            Place::take(&self.state).and_then(|place| Ok((place, examine(&request, &OperatorSite)?)));
+        let granted = Place::take(&self.state)
+            .and_then(|place| Ok((place, examine(&Asked::from(&request), &OperatorSite)?)));
         match granted {
             Ok((place, (agreement, answer))) => {
                 let upgrade = hyper::upgrade::on(&mut request);
@@ -110,11 +111,11 @@ struct OperatorSite;
 impl Site for OperatorSite {
     type Subprotocol = Subprotocol;
 
-    fn admit<B>(&self, _request: &Request<B>) -> Result<(), Refusal> {
+    fn admit(&self, _asked: &Asked<'_>) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn check_origin<B>(&self, _request: &Request<B>) -> Result<(), Refusal> {
+    fn check_origin(&self, _asked: &Asked<'_>) -> Result<(), Refusal> {
         Ok(())
     }
 

@@ -1,14 +1,15 @@
 //! A listener's rules for upgrades: paths, pages, subprotocols.
 
-use hyper::header::{self, HeaderValue};
+use hyper::header;
 use hyper::{Request, StatusCode};
 use tidewire_protocols::websocket::Subprotocol;
 use tidewire_protocols::websocket::deflate::Policy;
 
 use super::admission::Admission;
+use super::asked::Asked;
 use super::bearer::{is_token, token};
 use super::demo::{self, Page};
-use super::handshake::{Refusal, Site, only};
+use super::handshake::{Refusal, Site};
 use crate::config::{ListenerConfig, ProtocolName, is_loopback_host};
 
 /// One connection's way through them.
@@ -22,14 +23,8 @@ pub(super) struct ListenerSite<'a> {
 }
 
 impl ListenerSite<'_> {
-    /// The host that a request is for. HTTP/2 has it in the request line, so to speak.
-    fn host<'r, B>(&self, request: &'r Request<B>) -> Option<&'r str> {
-        let authority = request.uri().authority().map(|authority| authority.as_str());
-        authority.or_else(|| only(request.headers(), header::HOST))
-    }
-
     /// Browsers say which page connects; others say nothing. A page of the same host may, and those that are listed.
-    fn is_allowed(&self, origin: &HeaderValue, host: Option<&str>) -> bool {
+    fn is_allowed(&self, origin: &str, host: Option<&str>) -> bool {
         match &self.listener.origins {
             Some(origins) => origins.iter().any(|allowed| allowed == "*") || is_listed(origin, self.listener),
             None => self.is_own_page(origin, host),
@@ -37,7 +32,7 @@ impl ListenerSite<'_> {
     }
 
     /// Whether a page comes from the host that it connects to.
-    fn is_own_page(&self, origin: &HeaderValue, host: Option<&str>) -> bool {
+    fn is_own_page(&self, origin: &str, host: Option<&str>) -> bool {
         let is_ours = !self.must_be_named() || host.map(host_name).is_some_and(is_loopback_host);
         is_ours && is_same_host(origin, host)
     }
@@ -58,9 +53,9 @@ impl Site for ListenerSite<'_> {
         self.has_demo.then(|| demo::page(request)).flatten()
     }
 
-    fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        self.admission.enter_by(request.headers())?;
-        let path = request.uri().path();
+    fn admit(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        self.admission.enter_by(asked)?;
+        let path = asked.path;
         match &self.listener.paths {
             Some(paths) if !paths.iter().any(|served| served == path) => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, format!("nothing is served at {path}")))
@@ -69,23 +64,21 @@ impl Site for ListenerSite<'_> {
         }
     }
 
-    fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
-        if self.is_allowed(origin, self.host(request)) {
+    fn check_origin(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        let Some(origin) = origin(asked) else { return Ok(()) };
+        if self.is_allowed(origin, host(asked)) {
             return Ok(());
         }
-        let origin = origin.to_str().unwrap_or("");
         let reason = format!("pages of origin {origin} may not connect here (setting: origins)");
         Err(Refusal::new(StatusCode::FORBIDDEN, reason))
     }
 
-    fn hear<B>(&self, request: &Request<B>) {
-        let host = self.host(request);
-        let is_own_page = request.headers().get(header::ORIGIN).is_some_and(|origin| {
+    fn hear(&self, asked: &Asked<'_>) {
+        let is_own_page = origin(asked).is_some_and(|origin| {
             // `"*"` lets every page connect, but none have the cookies of others.
-            self.is_own_page(origin, host) || is_listed(origin, self.listener)
+            self.is_own_page(origin, host(asked)) || is_listed(origin, self.listener)
         });
-        self.admission.hear_token(token(request, self.admission.auth(), is_own_page));
+        self.admission.hear_token(token(asked, self.admission.auth(), is_own_page));
     }
 
     /// The first of the client's that the listener serves.
@@ -127,16 +120,25 @@ pub(super) fn spoken(subprotocol: Subprotocol) -> ProtocolName {
     if subprotocol.is_mqtt() { ProtocolName::Mqtt } else { ProtocolName::Stomp }
 }
 
+/// The page that connects, as its browser says; what is no text names no page.
+fn origin<'r>(asked: &Asked<'r>) -> Option<&'r str> {
+    asked.values(header::ORIGIN).next().map(Option::unwrap_or_default)
+}
+
+/// The host that a request is for.
+fn host<'r>(asked: &Asked<'r>) -> Option<&'r str> {
+    asked.authority.or_else(|| asked.only(header::HOST))
+}
+
 /// Whether an origin is named in the listener's list.
-fn is_listed(origin: &HeaderValue, listener: &ListenerConfig) -> bool {
+fn is_listed(origin: &str, listener: &ListenerConfig) -> bool {
     let listed = listener.origins.iter().flatten();
-    origin.to_str().is_ok_and(|origin| listed.into_iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)))
+    listed.into_iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
 
 /// Whether a page names the same host as its request. `localhost`, `127.0.0.1` and `[::1]` are one under several names.
-fn is_same_host(origin: &HeaderValue, host: Option<&str>) -> bool {
-    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    let page = page.map(|(_, authority)| host_name(authority));
+fn is_same_host(origin: &str, host: Option<&str>) -> bool {
+    let page = origin.split_once("://").map(|(_, authority)| host_name(authority));
     host.map(host_name).zip(page).is_some_and(|(own, page)| {
         own.eq_ignore_ascii_case(page) || (is_loopback_host(own) && is_loopback_host(page))
     })

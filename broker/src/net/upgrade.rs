@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 
+use super::asked::Asked;
 use super::demo::Reply;
 use super::handshake::{Agreement, Refusal, Site, examine, refusal};
 use super::{Socket, brief, http2};
@@ -54,10 +55,11 @@ pub async fn upgrade<S: Site>(
 
 /// Grants the request at the front of `bytes`, if it is a plain one and nothing speaks against it: what was agreed on, the
 /// answer, and the request's size.
-fn grant<S: Site>(bytes: &Bytes, site: &S) -> Option<(Agreement<S::Subprotocol>, Vec<u8>, usize)> {
-    let (request, size) = brief::parse(bytes)?;
-    let (agreement, answer) = examine(&request, site).ok()?;
-    Some((agreement, brief::encode(&answer), size))
+fn grant<S: Site>(bytes: &[u8], site: &S) -> Option<(Agreement<S::Subprotocol>, Vec<u8>, usize)> {
+    brief::parse(bytes, |asked, size| {
+        let (agreement, head) = examine::<S, brief::Head>(asked, site).ok()?;
+        Some((agreement, head.into_bytes(), size))
+    })
 }
 
 /// The same for any request: it may be refused, come in pieces, or be none.
@@ -70,7 +72,7 @@ async fn upgrade_by_hyper<S: Site>(
     let service = service_fn(|mut request: Request<Incoming>| {
         let granted = match site.page(&request) {
             Some(page) => page.map(Reply::Page),
-            None => examine(&request, site).map(|(agreement, answer)| {
+            None => examine(&Asked::from(&request), site).map(|(agreement, answer)| {
                 *agreed.lock() = Some((hyper::upgrade::on(&mut request), agreement));
                 Reply::Made(answer)
             }),

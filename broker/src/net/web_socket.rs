@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use tidewire_protocols::websocket::{
-    Closing, Decoder, Event, MessageKind, Opcode, encode_close, encode_head,
+    Closing, Decoder, Event, HEAD_SIZE_MAX, MessageKind, Opcode, encode_close, encode_head,
 };
 use tokio::io::AsyncWrite;
 
@@ -285,6 +285,7 @@ impl WebSocket {
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>, close: &Close) -> Poll<()> {
         if !self.is_close_sent {
             let closing = Closing { code: Some(close.code.number()), reason: &close.reason };
+            self.control.reserve(HEAD_SIZE_MAX + 2 + close.reason.len());
             encode_close(closing, &mut self.control);
             self.is_close_sent = true;
         }

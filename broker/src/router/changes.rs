@@ -51,7 +51,7 @@ impl Changes {
 
     fn count_at(&self, filter: TopicFilter<'_>) -> &AtomicU32 {
         let text = filter.filter();
-        let Some(wildcard) = text.find(['+', '#']) else {
+        let Some(wildcard) = text.bytes().position(|byte| matches!(byte, b'+' | b'#')) else {
             return self.at(Prefix::of(text).whole());
         };
         // A wildcard fills its level: what precedes it is empty or ends with a slash.

@@ -2,10 +2,11 @@
 //! the broker stops. Addresses that are banned because logins failed are in `bans`; both are listed and lifted here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::address::{Address, parse_ip};
@@ -66,6 +67,9 @@ pub struct TooManyBans;
 #[derive(Debug, Default)]
 pub struct Orders {
     bans: DashMap<Banned, Order>,
+    /// How many there are: a map in pieces has to lock each to say so, and whoever connects asks.
+    count: AtomicUsize,
+    counting: Mutex<()>,
     given: AtomicU64,
 }
 
@@ -79,7 +83,24 @@ struct Order {
 impl Orders {
     /// Whether somebody is kept away. Costs next to nothing while nobody is.
     fn holds(&self, banned: impl FnOnce() -> Banned, now: Instant) -> bool {
-        !self.bans.is_empty() && self.bans.get(&banned()).is_some_and(|order| !order.is_over(now))
+        self.has_any() && self.bans.get(&banned()).is_some_and(|order| !order.is_over(now))
+    }
+
+    fn has_any(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Said after each change. The last who counts sees what all have changed.
+    fn count(&self) {
+        let _alone = self.counting.lock();
+        self.count.store(self.bans.len(), Ordering::Relaxed);
+    }
+
+    /// Whether there was one of this number about `banned`, which is lifted.
+    fn lift(&self, banned: &Banned, number: u64) -> bool {
+        let lifted = self.bans.remove_if(banned, |_, order| order.number == number);
+        self.count();
+        lifted.is_some()
     }
 
     /// In place of one that there is about the same.
@@ -92,6 +113,7 @@ impl Orders {
     ) -> Result<Order, TooManyBans> {
         if self.bans.len() >= BANS_MAX {
             self.bans.retain(|_, order| !order.is_over(now));
+            self.count();
         }
         if self.bans.len() >= BANS_MAX && !self.bans.contains_key(&banned) {
             return Err(TooManyBans);
@@ -99,6 +121,7 @@ impl Orders {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         let order = Order { number, until, reason };
         self.bans.insert(banned, order.clone());
+        self.count();
         Ok(order)
     }
 }
@@ -171,17 +194,14 @@ impl Broker {
                 let is_it = |order: &Order| order.number == number && !order.is_over(self.now().instant);
                 let bans = &self.orders.bans;
                 let found = bans.iter().find(|entry| is_it(entry)).map(|entry| entry.key().clone());
-                found.is_some_and(|banned| {
-                    bans.remove_if(&banned, |_, order| order.number == number).is_some()
-                })
+                found.is_some_and(|banned| self.orders.lift(&banned, number))
             }
         }
     }
 
     /// Whether the operator lets nobody log in over `link`, whoever it is.
     pub(in crate::broker) fn keeps_away(&self, link: &Link, now: Instant) -> bool {
-        !self.orders.bans.is_empty()
-            && address_of(link).is_some_and(|address| self.is_banned_address(address, now))
+        self.orders.has_any() && address_of(link).is_some_and(|address| self.is_banned_address(address, now))
     }
 
     /// Whether the operator keeps this address away.
@@ -290,6 +310,9 @@ mod tests {
             assert_eq!(orders.holds(|| user(name), start + after), is_banned, "{name} after {after:?}");
         }
         assert!(!orders.holds(|| Banned::ClientId("ann".into()), start), "a client identifier is no user");
+        assert!(!orders.lift(&user("ann"), 2), "that is bob's");
+        assert!(orders.lift(&user("bob"), 2) && !orders.holds(|| user("bob"), start));
+        assert!(orders.holds(|| user("ann"), start) && orders.lift(&user("ann"), 1) && !orders.has_any());
     }
 
     #[test]

@@ -158,6 +158,11 @@ impl PropertiesBuf {
         self.0.is_empty()
     }
 
+    /// Makes room for so many bytes of properties.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.0.reserve(bytes);
+    }
+
     /// Removes all properties and keeps the memory.
     pub fn clear(&mut self) {
         self.0.clear();
