@@ -230,7 +230,8 @@ impl Connection {
         if self.has_more {
             return (Input::Part, handle(self.protocol.as_mut(), turn, &mut self.tail, &[]));
         }
-        let size_max = if self.broker.memory.is_short() { SHORT_READ_BYTES } else { usize::MAX };
+        let is_short = self.broker.memory.is_short();
+        let size_max = if is_short { SHORT_READ_BYTES } else { self.protocol.read_bytes_max() };
         for read in 0..READS_PER_TURN {
             if read > 0 && (*size > READ_BYTES_MAX || !self.may_read()) {
                 break;

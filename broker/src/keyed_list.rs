@@ -54,6 +54,11 @@ impl<T: Keyed> KeyedList<T> {
         &self.entries
     }
 
+    /// Takes them out.
+    pub(crate) fn into_entries(self) -> Vec<T> {
+        self.entries
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -65,8 +70,12 @@ impl<T: Keyed> KeyedList<T> {
     }
 
     /// The same, to be changed otherwise than in its key.
+    #[inline]
     pub(crate) fn find_mut(&mut self, key: &T::Key) -> Option<&mut T> {
-        let position = self.position_of(key)?;
+        let position = match self.entries.as_slice() {
+            [only] if only.has_key(key) => 0,
+            _ => self.position_of(key)?,
+        };
         self.entries.get_mut(position)
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::{Buf, BufMut, BytesMut};
-use tidewire_protocols::websocket::{HEAD_ROOM, Opcode, close_frame};
+use tidewire_protocols::websocket::{HEAD_ROOM, HEAD_SIZE_MAX, Opcode, close_frame, encode_head};
 
 /// How a stretch of output travels over WebSocket. Over TCP it makes no difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,21 +120,50 @@ impl Output {
 
     /// Begins a WebSocket message, which ends with [`Output::end_message`]. All messages of one connection become frames in
     /// the same way.
+    #[inline]
     pub fn begin_message(&mut self, frames: Frames) -> MessageStart {
         let at = self.bytes.len();
         debug_assert!(at == 0 || self.frames == frames, "one connection, one way of framing");
         self.frames = frames;
         if frames == Frames::Made {
-            self.bytes.put_bytes(0, HEAD_ROOM);
+            self.bytes.put_slice(&[0; HEAD_ROOM]);
         }
         MessageStart { at, frames }
     }
 
     /// Ends a WebSocket message after the bytes written so far.
+    #[inline]
     pub fn end_message(&mut self, start: MessageStart, kind: FrameKind) {
         match start.frames {
             Frames::Made => close_frame(kind.opcode(), start.at, &mut self.bytes),
             Frames::Marked => {
+                let end = self.bytes.len();
+                self.marks().boundaries.push(Boundary { end, kind });
+            }
+        }
+    }
+
+    /// Appends a WebSocket message of `size` bytes, which `write` writes.
+    #[inline]
+    pub fn append_message(
+        &mut self,
+        frames: Frames,
+        kind: FrameKind,
+        size: usize,
+        write: impl FnOnce(&mut BytesMut),
+    ) {
+        debug_assert!(self.is_empty() || self.frames == frames, "one connection, one way of framing");
+        self.frames = frames;
+        self.bytes.reserve(size + HEAD_SIZE_MAX);
+        match frames {
+            Frames::Made => {
+                encode_head(kind.opcode(), false, size, &mut self.bytes);
+                let end = self.bytes.len() + size;
+                write(&mut self.bytes);
+                debug_assert_eq!(self.bytes.len(), end, "the head has said how long it is");
+            }
+            Frames::Marked => {
+                write(&mut self.bytes);
                 let end = self.bytes.len();
                 self.marks().boundaries.push(Boundary { end, kind });
             }
@@ -299,6 +328,27 @@ mod tests {
         first.bytes.extend_from_slice(b"a client's next connection may be another");
         write(&mut third, Frames::Made, b"", FrameKind::Text);
         assert_eq!(&third.bytes[5..], b"\x81\0");
+    }
+
+    #[test]
+    fn a_message_whose_size_is_known_is_the_same() {
+        let lengths = [0, 1, 125, 126, 70_000];
+        for (frames, length) in
+            lengths.map(|length| [(Frames::Marked, length), (Frames::Made, length)]).as_flattened()
+        {
+            let (frames, length) = (*frames, *length);
+            let text = vec![b'x'; length];
+            let (mut known, mut unknown) = (Output::default(), Output::default());
+            for kind in [FrameKind::Text, FrameKind::Binary] {
+                known.append_message(frames, kind, length, |out| out.put_slice(&text));
+                write(&mut unknown, frames, &text, kind);
+            }
+            assert_eq!(
+                (known.bytes == unknown.bytes, messages(&known)),
+                (true, messages(&unknown)),
+                "{length}"
+            );
+        }
     }
 
     #[test]

@@ -138,6 +138,39 @@ fn payloads_around_the_heads_lengths() {
     }
 }
 
+/// Of one kind, whole and in a frame each; others end the row, and begin another.
+#[test]
+fn messages_that_come_together_are_joined() {
+    let text = |text: &[u8]| frame(FIN | TEXT, MASK, text);
+    let stream = [
+        text(b"a"),
+        text("\u{e9}".as_bytes()),
+        text(b""),
+        text(&[b'b'; 200]),
+        frame(FIN | BINARY, [9; 4], b"c"),
+        frame(FIN | BINARY, MASK, b"\xff"),
+        frame(FIN | PING, MASK, b""),
+        frame(FIN | BINARY, MASK, b"d"),
+        frame(BINARY, MASK, b"e"),
+        frame(FIN | CONTINUATION, MASK, b"f"),
+        text(b"g"),
+        text(b"cut \xc3"),
+        text(b"h"),
+    ]
+    .concat();
+    let message = |kind, bytes: &[u8]| Seen::Message(kind, bytes.to_vec());
+    let expected = [
+        message(MessageKind::Text, &["a\u{e9}".as_bytes(), &[b'b'; 200]].concat()),
+        message(MessageKind::Binary, b"c\xff"),
+        Seen::Ping { payload: vec![], at: 0 },
+        message(MessageKind::Binary, b"d"),
+        message(MessageKind::Binary, b"ef"),
+        message(MessageKind::Text, b"g"),
+    ];
+    let joined = Arrival::at_once().decode(Decoder::new(LIMIT, None).joining(), &stream);
+    assert_eq!((joined.seen, joined.error), (expected.to_vec(), Some(DecodeError::Utf8)));
+}
+
 /// WS-CL-4 to -7, for every code there is. (RFC 6455, section 7.4; the IANA registry of close codes)
 #[test]
 fn every_close_code() {

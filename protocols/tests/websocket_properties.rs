@@ -10,7 +10,7 @@ use tidewire_protocols::websocket::{Decoder, MessageKind};
 
 use self::strategy::{Sent, arrival, bytes, hostile, noise, sent, style};
 use self::websocket_support::client::{Client, Style};
-use self::websocket_support::{Arrival, BINARY, DecodeError, FIN, Outcome, RSV1, agreed, frame};
+use self::websocket_support::{Arrival, BINARY, DecodeError, FIN, Outcome, RSV1, Seen, agreed, frame};
 
 const LIMIT: usize = 1 << 20;
 
@@ -40,6 +40,25 @@ proptest! {
         messages.iter().for_each(|message| message.encode(None, &mut stream));
         for arrival in [Arrival::at_once(), arrival, Arrival::one_by_one()] {
             check(&messages, &arrival.decode(Decoder::new(LIMIT, None), &stream))?;
+        }
+    }
+
+    /// Joined, they are the same bytes of the same kinds, and what is wrong among them is wrong in the same way.
+    #[test]
+    fn joined_messages_are_the_same(
+        messages in vec(sent(), 1..5),
+        hostile in prop_oneof![Just(vec![]), hostile()],
+        arrival in arrival(),
+        limit in prop_oneof![0..400_usize, Just(LIMIT)],
+    ) {
+        let mut stream = Vec::new();
+        messages.iter().for_each(|message| message.encode(None, &mut stream));
+        stream.extend(hostile);
+        let apart = Arrival::at_once().decode(Decoder::new(limit, None), &stream).judged();
+        for arrival in [Arrival::at_once(), arrival, Arrival::one_by_one()] {
+            let joined = arrival.decode(Decoder::new(limit, None).joining(), &stream).judged();
+            prop_assert_eq!((&apart.open, &apart.error), (&joined.open, &joined.error));
+            prop_assert_eq!(Seen::joined(apart.seen.clone()), Seen::joined(joined.seen));
         }
     }
 

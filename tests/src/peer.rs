@@ -148,6 +148,11 @@ impl Peer {
     /// A peer and the broker's end of its connection, upgraded already, without TLS: for a test that serves
     /// it itself.
     pub async fn direct(wire: Wire) -> (Self, tidewire::net::Stream) {
+        Self::decoded_by(Decoder::new(16 << 20, None), wire).await
+    }
+
+    /// The same; over WebSocket, what it sends is decoded so.
+    pub async fn decoded_by(decoder: Decoder, wire: Wire) -> (Self, tidewire::net::Stream) {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let far = Socket::from(far);
         let (near, far) = match wire {
@@ -156,7 +161,7 @@ impl Peer {
                 let near: BoxedCarrier = Box::new(near);
                 let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
                 let terms = WebSocketTerms {
-                    decoder: Decoder::new(16 << 20, None),
+                    decoder,
                     framing: Framing::default(),
                     unread: BytesMut::new(),
                     ping_interval: None,

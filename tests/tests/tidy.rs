@@ -135,6 +135,7 @@ const PROTOCOL_LAYERS: &[&str] = &[
     "config",
     "connection",
     "counters",
+    "keyed_list",
     "message",
     "output",
     "pace",

@@ -71,6 +71,12 @@ impl Client {
         client
     }
 
+    /// What has been written since this was called last.
+    pub(crate) fn take_written(&mut self) -> Vec<u8> {
+        let room = Vec::with_capacity(self.written.len());
+        std::mem::replace(&mut self.written, room)
+    }
+
     /// One turn: handles `input`, which is whole packets or frames, commits, and writes what is due.
     pub(crate) fn turn(&mut self, input: &[u8]) {
         self.link.register(Waker::noop());

@@ -18,12 +18,14 @@ mod matching;
 mod meter;
 mod mqtt;
 mod stomp;
+mod web_socket;
 
 use std::io::{self, Write};
 
 use self::coming::{Coming, Stay};
 use self::matching::{Matching, Since};
 use self::meter::{Meter, Scenario};
+use self::web_socket::{Exchange, Spoken};
 
 /// The daemon's own, so that what it costs is counted as well.
 #[global_allocator]
@@ -37,7 +39,7 @@ struct Entry {
     make: fn() -> Box<dyn Scenario>,
 }
 
-const SCENARIOS: [Entry; 20] = [
+const SCENARIOS: [Entry; 25] = [
     Entry { name: "decode-qos-0", unit: "packet", make: || Box::new(codec::Packets::new(0)) },
     Entry { name: "decode-qos-1", unit: "packet", make: || Box::new(codec::Packets::new(1)) },
     Entry { name: "websocket", unit: "frame of 100 B", make: || Box::new(codec::WebSocket::new(100)) },
@@ -58,6 +60,15 @@ const SCENARIOS: [Entry; 20] = [
     Entry { name: "come-and-go", unit: "client", make: || Box::new(Coming::new(Stay::ToTheEnd)) },
     Entry { name: "stomp-publish-to-10", unit: "delivery", make: || Box::new(stomp::Send::new(10, 5)) },
     Entry { name: "stomp-one-head", unit: "delivery", make: || Box::new(stomp::Send::new(1, 1)) },
+    Entry { name: "ws-mqtt", unit: "delivery", make: || Box::new(Exchange::new(Spoken::Mqtt, 1)) },
+    Entry {
+        name: "ws-mqtt-in-frames",
+        unit: "delivery",
+        make: || Box::new(Exchange::new(Spoken::MqttInFrames, 1)),
+    },
+    Entry { name: "ws-stomp", unit: "delivery", make: || Box::new(Exchange::new(Spoken::Stomp, 1)) },
+    Entry { name: "ws-mqtt-to-500", unit: "delivery", make: || Box::new(Exchange::new(Spoken::Mqtt, 500)) },
+    Entry { name: "ws-stomp-to-500", unit: "delivery", make: || Box::new(Exchange::new(Spoken::Stomp, 500)) },
 ];
 
 /// Rounds that are not measured: maps, buffers and the allocator reach the size that they keep.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tidewire::auth::Arrival;
 use tidewire::broker::Broker;
+use tidewire::connection::Protocol;
 use tidewire::mqtt::Mqtt;
+use tidewire::session::Link;
 use tidewire_protocols::mqtt::{
     self, Ack, Connect, Decoded, PACKET_SIZE_MAX, Packet, PacketId, Properties, Qos, Subscribe,
     SubscribeFiltersBuf, SubscribeOptions, Version,
@@ -55,21 +57,10 @@ impl Publish {
     }
 
     fn of(broker: &Arc<Broker>, subscribers: usize, qos: u8, topics: usize, batch_size: usize) -> Self {
-        let connect = |name: &str| {
-            let greeting = bytes_of(Packet::Connect(connect(name)));
-            Client::new(
-                broker,
-                |broker, link| Box::new(Mqtt::new(broker, link, Arrival::default())),
-                &greeting,
-            )
-        };
+        let connect = |name: &str| Client::new(broker, protocol, &greeting(name));
         let subscribe = |number| {
             let mut subscriber = connect(&format!("subscriber-{number}"));
-            let mut filters = SubscribeFiltersBuf::default();
-            filters.push(FILTER, SubscribeOptions::new(quality(qos)));
-            let (packet_id, properties) = (PacketId::FIRST, Properties::EMPTY);
-            let subscribe = Subscribe { packet_id, properties, filters: filters.as_filters() };
-            subscriber.turn(&bytes_of(Packet::Subscribe(subscribe)));
+            subscriber.turn(&subscribe_to_all(qos));
             subscriber.written.clear();
             subscriber
         };
@@ -89,10 +80,10 @@ impl Scenario for Publish {
             subscribers.iter_mut().for_each(|subscriber| subscriber.turn(&[]));
             subscribers.len()
         });
-        let answers = Heard::of(&mut publisher.written);
+        let answers = Heard::of(&publisher.take_written());
         assert_eq!((answers.acks, answers.publishes), (batch_size * usize::from(self.qos), 0));
         let heard: Vec<_> =
-            subscribers.iter_mut().map(|subscriber| Heard::of(&mut subscriber.written)).collect();
+            subscribers.iter_mut().map(|subscriber| Heard::of(&subscriber.take_written())).collect();
         let deliveries = heard.iter().map(|heard| heard.publishes).sum();
         assert_eq!(deliveries, batch_size * subscribers.len(), "every message is delivered");
         if self.qos > 0 {
@@ -116,8 +107,8 @@ struct Heard {
 }
 
 impl Heard {
-    fn of(written: &mut Vec<u8>) -> Self {
-        let (mut heard, mut rest) = (Self::default(), &written[..]);
+    fn of(written: &[u8]) -> Self {
+        let (mut heard, mut rest) = (Self::default(), written);
         while let Ok(Decoded::Packet { packet, size }) = mqtt::decode(Version::V5, PACKET_SIZE_MAX, rest) {
             match packet {
                 Packet::Publish(publish) => {
@@ -133,7 +124,6 @@ impl Heard {
             rest = &rest[size..];
         }
         assert!(rest.is_empty(), "whole packets are written");
-        written.clear();
         heard
     }
 }
@@ -153,8 +143,14 @@ pub(crate) fn publish(number: usize, topic: &str, qos: u8, out: &mut BytesMut) {
     Packet::Publish(publish).encode(Version::V5, out);
 }
 
-fn connect(client_id: &str) -> Connect<'_> {
-    Connect {
+/// MQTT on a new connection.
+pub(crate) fn protocol(broker: Arc<Broker>, link: Arc<Link>) -> Box<dyn Protocol> {
+    Box::new(Mqtt::new(broker, link, Arrival::default()))
+}
+
+/// The CONNECT of a client.
+pub(crate) fn greeting(client_id: &str) -> BytesMut {
+    bytes_of(Packet::Connect(Connect {
         version: Version::V5,
         clean_start: true,
         keep_alive: 60,
@@ -163,7 +159,20 @@ fn connect(client_id: &str) -> Connect<'_> {
         will: None,
         user_name: None,
         password: None,
-    }
+    }))
+}
+
+/// A SUBSCRIBE to all topics.
+pub(crate) fn subscribe_to_all(qos: u8) -> BytesMut {
+    let mut filters = SubscribeFiltersBuf::default();
+    filters.push(FILTER, SubscribeOptions::new(quality(qos)));
+    let (packet_id, properties) = (PacketId::FIRST, Properties::EMPTY);
+    bytes_of(Packet::Subscribe(Subscribe { packet_id, properties, filters: filters.as_filters() }))
+}
+
+/// How many PUBLISHes there are, all of them whole.
+pub(crate) fn count(packets: &[u8]) -> usize {
+    Heard::of(packets).publishes
 }
 
 fn quality(qos: u8) -> Qos {

@@ -60,6 +60,11 @@ pub trait Protocol: Send {
         false
     }
 
+    /// Bytes that are read at a time at most.
+    fn read_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+
     /// Whether text WebSocket messages carry this protocol. MQTT's must be binary. [MQTT-6.0.0-1]
     fn takes_text(&self) -> bool;
 }

@@ -37,8 +37,10 @@ impl Begun<'_> {
         unread: &[u8],
     ) -> (Stream, Box<dyn Protocol>) {
         let limits = &self.broker.config().limits;
+        let decoder = Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref());
         let terms = WebSocketTerms {
-            decoder: Decoder::new(limits.web_socket_message_size_max(), agreement.deflate.as_ref()),
+            // To MQTT and STOMP, where messages end means nothing.
+            decoder: decoder.joining(),
             framing: self.framing(agreement.deflate),
             // Copied, however much it is: the buffer that it lies in would stay otherwise.
             unread: unread.into(),

@@ -138,6 +138,10 @@ impl Protocol for Detect {
         self.decided.as_ref().is_some_and(|protocol| protocol.is_paced())
     }
 
+    fn read_bytes_max(&self) -> usize {
+        self.decided.as_ref().map_or(usize::MAX, |protocol| protocol.read_bytes_max())
+    }
+
     fn takes_text(&self) -> bool {
         self.decided.as_ref().is_some_and(|protocol| protocol.takes_text())
     }

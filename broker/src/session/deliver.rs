@@ -222,6 +222,11 @@ pub trait Deliver: Any + Send {
     /// Has each delivery looked at from now on, or no longer: what is not for the client is discarded.
     fn set_guard(&mut self, _guard: Option<Guard>) {}
 
+    /// Whether what stands before a payload is longer than most payloads are.
+    fn has_long_heads(&self) -> bool {
+        false
+    }
+
     /// Says that a browser of a queue has seen all, where the protocol has a word for it.
     fn end_of_browse(&mut self, _local: u32, _output: &mut Output) {}
 }

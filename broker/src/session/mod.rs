@@ -279,7 +279,8 @@ impl SessionState {
         }
         let waits = options.qos == Qos::ExactlyOnce && commit > durable;
         if self.link.is_some() && !waits && self.outbox.is_passable() {
-            let ready = self.outbox.ready_for(publication.payload.len());
+            let (payload_bytes, deliver) = (publication.payload.len(), &self.deliver);
+            let ready = self.outbox.ready_for(payload_bytes, || deliver.has_long_heads());
             match self.deliver.deliver(now, publication, options, ready) {
                 Delivered::Sent => {
                     self.sent += 1;

@@ -17,9 +17,9 @@ use crate::store::{Answers, CommitId};
 /// less than that for all there is.
 pub const READY_BYTES_MAX: usize = 64 * 1024;
 
-/// Where messages begin with this many bytes of payload or more, there is room at once for as much as last time: moving
-/// them while the room grows took a tenth of all. With smaller ones it takes little, and buffers that have just been given
-/// back are in the cache, which a fan-out of these to many feels more.
+/// Where messages begin with this many bytes of payload or more, or with heads that are longer than small payloads, there is
+/// room at once for as much as last time: moving them while the room grows took a tenth of all. With smaller ones it takes
+/// little, and buffers that have just been given back are in the cache, which a fan-out of these to many feels more.
 const LARGE_BYTES_MIN: usize = 512;
 
 /// The bounds of one outbox.
@@ -101,10 +101,11 @@ impl Outbox {
         &mut self.ready
     }
 
-    /// The same, where a message with such a payload is about to be appended.
+    /// The same, where a message with such a payload is about to be appended; `has_long_heads` says whether more than the
+    /// payload stands before it.
     #[inline]
-    pub fn ready_for(&mut self, payload_bytes: usize) -> &mut Output {
-        if payload_bytes >= LARGE_BYTES_MIN && self.ready.is_empty() {
+    pub fn ready_for(&mut self, payload_bytes: usize, has_long_heads: impl FnOnce() -> bool) -> &mut Output {
+        if self.ready.is_empty() && (payload_bytes >= LARGE_BYTES_MIN || has_long_heads()) {
             self.ready.bytes.reserve(self.usual);
         }
         &mut self.ready

@@ -1,7 +1,8 @@
 //! The half of STOMP that lives in the session: subscriptions with their ack modes, what is unacknowledged, and how a
 //! message becomes a MESSAGE frame.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,8 +11,10 @@ use tidewire_protocols::stomp::{Command, FrameWriter, Version, encode_header};
 
 use super::Travel;
 use super::layout::{Layout, Own};
+use super::serial::Serial;
 use crate::clock::Now;
 use crate::config::{Config, Separator};
+use crate::keyed_list::{Keyed, KeyedList};
 use crate::message::{Deflating, Message, Publication};
 use crate::output::Output;
 use crate::selection::Selection;
@@ -34,12 +37,12 @@ pub struct StompDeliver {
     travel: Travel,
     separator: Separator,
     /// By their number.
-    subscriptions: HashMap<u32, Subscription, foldhash::fast::RandomState>,
+    subscriptions: KeyedList<Subscription>,
     /// Subscriptions there have been. A number is used once: a message of an ended subscription must not be taken for
     /// one of a new one. 0 is nobody's.
     numbered: u32,
-    /// Counts messages sent, for their ids.
-    serial: u64,
+    /// Of the next message, for its id.
+    serial: Serial,
     /// Counts acknowledgements and endings: see [`Deliver::openings`].
     openings: u64,
     prefetch_max: usize,
@@ -49,6 +52,8 @@ pub struct StompDeliver {
 }
 
 struct Subscription {
+    /// Its number.
+    local: u32,
     id: Option<Box<str>>,
     /// What its MESSAGE frames begin with: up to where the message's serial number stands in `message-id`.
     head: Box<[u8]>,
@@ -102,9 +107,9 @@ impl StompDeliver {
             version,
             travel,
             separator: config.stomp.separator,
-            subscriptions: HashMap::default(),
+            subscriptions: KeyedList::default(),
             numbered: 0,
-            serial: 0,
+            serial: Serial::FIRST,
             openings: 0,
             prefetch_max: config.session.inflight_max.into(),
             deflating,
@@ -132,9 +137,11 @@ impl StompDeliver {
         self.numbered += 1;
         let head = head(self.version, id, self.numbered);
         let (id, destination) = (id.map(Into::into), destination.into());
-        let subscription = Subscription { id, head, destination, ack, prefetch, selection, unacknowledged };
-        self.subscriptions.insert(self.numbered, subscription);
-        self.numbered
+        let local = self.numbered;
+        let subscription =
+            Subscription { local, id, head, destination, ack, prefetch, selection, unacknowledged };
+        self.subscriptions.insert(subscription);
+        local
     }
 
     /// Ends a subscription. What it was sent and has not acknowledged goes back to where it came from.
@@ -145,29 +152,29 @@ impl StompDeliver {
 
     /// Whether an ACK or NACK of that message means anything; acknowledging is [`StompDeliver::acknowledge`].
     pub(super) fn is_acknowledgeable(&self, id: MessageId) -> bool {
-        self.subscriptions.get(&id.local).is_some_and(|subscription| match subscription.ack {
+        self.subscriptions.find(&id.local).is_some_and(|subscription| match subscription.ack {
             // Harmless: it has been acknowledged by being sent, or by an ACK for a later one.
-            AckMode::Auto | AckMode::Client => id.serial > 0 && id.serial <= self.serial,
+            AckMode::Auto | AckMode::Client => id.serial > 0 && id.serial < self.serial.number(),
             AckMode::ClientIndividual => subscription.position(id.serial).is_ok(),
         })
     }
 
     /// What an acknowledgement of that message would settle for work queues.
     pub(super) fn claims(&self, id: MessageId) -> impl Iterator<Item = &Claim> {
-        let covered = self.subscriptions.get(&id.local).map(|subscription| subscription.covered(id.serial));
+        let covered = self.subscriptions.find(&id.local).map(|subscription| subscription.covered(id.serial));
         let unacknowledged = covered.into_iter().flatten();
         unacknowledged.filter_map(|one| one.owed.as_ref()?.1.claim().map(Arc::as_ref))
     }
 
     /// The subscription id that a message went to.
     pub(super) fn subscription_id(&self, local: u32) -> Option<&str> {
-        self.subscriptions.get(&local)?.id.as_deref()
+        self.subscriptions.find(&local)?.id.as_deref()
     }
 
     /// Acknowledges a message, and all before it in mode `client`.
     pub(super) fn acknowledge(&mut self, id: MessageId) -> Settled {
         self.openings += 1;
-        let Some(subscription) = self.subscriptions.get_mut(&id.local) else { return Settled::default() };
+        let Some(subscription) = self.subscriptions.find_mut(&id.local) else { return Settled::default() };
         let range = subscription.range(id.serial);
         let count = range.len();
         let owed = match count {
@@ -190,6 +197,27 @@ fn head(version: Version, id: Option<&str>, local: u32) -> Box<[u8]> {
     }
     head.put_slice(format!("message-id:{local}-").as_bytes());
     Vec::from(head).into()
+}
+
+impl Keyed for Subscription {
+    type Key = u32;
+
+    #[inline]
+    fn has_key(&self, local: &u32) -> bool {
+        self.local == *local
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.local == other.local
+    }
+
+    fn hash(&self, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(self.local)
+    }
+
+    fn hash_key(local: &u32, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(local)
+    }
 }
 
 impl Subscription {
@@ -228,7 +256,7 @@ impl Deliver for StompDeliver {
         options: &DeliveryOptions,
         output: &mut Output,
     ) -> Delivered {
-        let Some(subscription) = self.subscriptions.get_mut(&options.local) else {
+        let Some(subscription) = self.subscriptions.find_mut(&options.local) else {
             return Delivered::Discarded;
         };
         if self.guard.as_ref().is_some_and(|guard| !guard(publication.topic)) {
@@ -242,10 +270,9 @@ impl Deliver for StompDeliver {
                 return Delivered::SubscriptionClosed;
             }
         }
-        self.serial += 1;
         let Self { version, travel, separator, deflating, .. } = *self;
         let is_acknowledged = subscription.ack != AckMode::Auto;
-        let own = Own { head: &subscription.head, serial: self.serial, is_acknowledged };
+        let own = Own { head: &subscription.head, serial: &self.serial, is_acknowledged };
         Layout { version, travel, separator, deflating }.write(publication, options, own, output);
         if is_acknowledged {
             let is_owed = match &options.tie {
@@ -254,8 +281,9 @@ impl Deliver for StompDeliver {
                 Tie::None | Tie::Origin(_) => false,
             };
             let owed = is_owed.then(|| (Arc::clone(publication.keep()), options.clone()));
-            subscription.unacknowledged.push_back(Unacknowledged { serial: self.serial, owed });
+            subscription.unacknowledged.push_back(Unacknowledged { serial: self.serial.number(), owed });
         }
+        self.serial.advance();
         Delivered::Sent
     }
 
@@ -264,7 +292,7 @@ impl Deliver for StompDeliver {
     }
 
     fn abandon(&mut self) -> Vec<(Arc<Message>, DeliveryOptions)> {
-        let subscriptions = std::mem::take(&mut self.subscriptions).into_values();
+        let subscriptions = std::mem::take(&mut self.subscriptions).into_entries().into_iter();
         let mut owed: Vec<_> = subscriptions.flat_map(Subscription::into_owed).collect();
         // One queue after the other, and each's in order.
         owed.sort_by(|(_, left), (_, right)| {
@@ -284,22 +312,26 @@ impl Deliver for StompDeliver {
         self.guard = guard;
     }
 
+    fn has_long_heads(&self) -> bool {
+        true
+    }
+
     /// As the brokers say it that know browsing: an empty MESSAGE with `browser:end`.
     fn end_of_browse(&mut self, local: u32, output: &mut Output) {
-        let Some(subscription) = self.subscriptions.get(&local) else { return };
-        self.serial += 1;
+        let Some(subscription) = self.subscriptions.find(&local) else { return };
         self.travel.write(output, |out| {
             let mut writer = FrameWriter::new(out, self.version, Command::Message);
             if let Some(id) = &subscription.id {
                 writer.header("subscription", id);
             }
-            writer.header("message-id", &format!("{local}-{}", self.serial));
+            writer.header("message-id", &format!("{local}-{}", self.serial.number()));
             writer.header("destination", &subscription.destination).header("browser", "end");
             writer.finish();
         });
+        self.serial.advance();
     }
 
     fn inflight(&self) -> usize {
-        self.subscriptions.values().map(|subscription| subscription.unacknowledged.len()).sum()
+        self.subscriptions.as_slice().iter().map(|subscription| subscription.unacknowledged.len()).sum()
     }
 }

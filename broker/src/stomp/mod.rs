@@ -24,6 +24,7 @@ mod leave;
 mod refuse;
 mod renew;
 mod send;
+mod serial;
 mod subscribe;
 mod time;
 mod transaction;
@@ -55,12 +56,17 @@ use crate::message::AttributesBuf;
 use crate::output::{Frames, Output};
 use crate::pace::Pace;
 use crate::replies::Replies;
-use crate::session::{Link, Session, Signal};
+use crate::session::{Link, READY_BYTES_MAX, Session, Signal};
 use crate::store::CommitId;
 use crate::turn::Turn;
 
 /// Frames handled before others on the thread have their turn.
 const FRAMES_PER_TURN: usize = 1024;
+
+/// A MESSAGE is longer than the SEND that it comes from, by a third where bodies are small: what one read brings must have
+/// room in a subscriber's outbox, or the rest of it is kept until that is empty.
+const READ_BYTES_MAX: usize = 40 * 1024;
+const _: () = assert!(READ_BYTES_MAX + READ_BYTES_MAX / 2 < READY_BYTES_MAX, "it has room");
 
 /// One connection that speaks STOMP.
 pub struct Stomp {
@@ -372,6 +378,10 @@ impl Protocol for Stomp {
 
     fn is_paced(&self) -> bool {
         matches!(&self.state, State::Connected(client) if client.pace.is_ahead() || client.is_held)
+    }
+
+    fn read_bytes_max(&self) -> usize {
+        READ_BYTES_MAX
     }
 
     fn takes_text(&self) -> bool {

@@ -8,6 +8,7 @@
 //! ```
 
 mod compressed;
+mod whole;
 
 use std::ops::ControlFlow;
 
@@ -20,7 +21,8 @@ use super::{Closing, DecodeError, HEAD_SIZE_MAX, Opcode};
 /// What has come from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A piece of a message, unmasked and inflated; of text, all so far is UTF-8 but for a character that may be cut.
+    /// A piece of a message, unmasked and inflated; of text, all so far is UTF-8 but for a character that may be cut. Where
+    /// messages are joined, several whole ones.
     Data {
         /// The bytes; may be none.
         bytes: &'a [u8],
@@ -59,8 +61,10 @@ type Progress = (usize, ControlFlow<()>);
 #[derive(Debug)]
 pub struct Decoder {
     message_size_max: usize,
+    is_joining: bool,
     inflater: Option<Inflater>,
-    head: [u8; HEAD_SIZE_MAX],
+    /// What has come of a head; the last byte of the longest one would make it whole.
+    head: [u8; HEAD_SIZE_MAX - 1],
     head_len: u8,
     frame: Option<Frame>,
     message: Option<Message>,
@@ -107,14 +111,22 @@ impl Decoder {
     pub fn new(message_size_max: usize, agreed: Option<&Agreed>) -> Self {
         Self {
             message_size_max,
+            is_joining: false,
             inflater: agreed.map(Inflater::new),
-            head: [0; HEAD_SIZE_MAX],
+            head: [0; HEAD_SIZE_MAX - 1],
             head_len: 0,
             frame: None,
             message: None,
             control: Vec::new(),
             is_closed: false,
         }
+    }
+
+    /// Joins messages of one kind that have come together: they are handed on as one, one behind the other. For a reader to
+    /// whom a WebSocket is a stream of bytes, and who need not be called for each of them.
+    #[must_use]
+    pub fn joining(self) -> Self {
+        Self { is_joining: true, ..self }
     }
 
     /// Decodes `input`, which begins where the last call left off, and has `visit` see each event in turn, until it
@@ -128,6 +140,16 @@ impl Decoder {
         let mut used = 0;
         while !self.is_closed {
             let Some(frame) = self.frame else {
+                if self.head_len == 0 && self.message.is_none() {
+                    let (size, flow) = self.take_whole(&mut input[used..], visit);
+                    used += size;
+                    if flow.is_break() {
+                        return Ok(used);
+                    }
+                    if size > 0 {
+                        continue;
+                    }
+                }
                 match self.take_head(&input[used..])? {
                     Some(size) => used += size,
                     None => break,
@@ -170,14 +192,14 @@ impl Decoder {
         let parsed = if kept == 0 {
             Head::parse(input)?
         } else {
+            let mut head = [0; HEAD_SIZE_MAX];
             let more = input.len().min(HEAD_SIZE_MAX - kept);
-            self.head[kept..kept + more].copy_from_slice(&input[..more]);
-            Head::parse(&self.head[..kept + more])?
+            head[..kept].copy_from_slice(&self.head[..kept]);
+            head[kept..kept + more].copy_from_slice(&input[..more]);
+            Head::parse(&head[..kept + more])?
         };
         let Some((head, size)) = parsed else {
-            if kept == 0 {
-                self.head[..input.len()].copy_from_slice(input);
-            }
+            self.head[kept..kept + input.len()].copy_from_slice(input);
             self.head_len = (kept + input.len()) as u8;
             return Ok(None);
         };

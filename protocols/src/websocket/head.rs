@@ -1,4 +1,5 @@
-//! Frame heads: tungstenite reads and writes them; what it leaves open is checked here.
+//! Frame heads: tungstenite reads those that are not usual; what it leaves open is checked here, and what is read or written
+//! for each message is held against it by tests.
 
 use std::io::Cursor;
 
@@ -36,14 +37,16 @@ impl Opcode {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 
-    fn to_library(self) -> OpCode {
+    /// Its four bits.
+    #[inline]
+    fn number(self) -> u8 {
         match self {
-            Self::Continuation => OpCode::Data(Data::Continue),
-            Self::Text => OpCode::Data(Data::Text),
-            Self::Binary => OpCode::Data(Data::Binary),
-            Self::Close => OpCode::Control(Control::Close),
-            Self::Ping => OpCode::Control(Control::Ping),
-            Self::Pong => OpCode::Control(Control::Pong),
+            Self::Continuation => 0,
+            Self::Text => 1,
+            Self::Binary => 2,
+            Self::Close => 8,
+            Self::Ping => 9,
+            Self::Pong => 10,
         }
     }
 
@@ -74,6 +77,33 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// The same of what most messages come in: whole messages of less than 64 KiB, not compressed. `None` for every other
+    /// head, and for one that is not whole or is wrong.
+    #[inline]
+    pub(super) fn parse_usual(bytes: &[u8]) -> Option<(Self, usize)> {
+        let (opcode, rest) = match bytes {
+            [WHOLE_TEXT, rest @ ..] => (Opcode::Text, rest),
+            [WHOLE_BINARY, rest @ ..] => (Opcode::Binary, rest),
+            _ => return None,
+        };
+        let (payload_len, mask, size) = match *rest {
+            [length @ MASKED..MASKED_LENGTH_16, a, b, c, d, ..] => {
+                (u16::from(length & !MASKED), [a, b, c, d], 6)
+            }
+            [MASKED_LENGTH_16, high, low, a, b, c, d, ..] => {
+                (u16::from_be_bytes([high, low]), [a, b, c, d], 8)
+            }
+            _ => return None,
+        };
+        // A length in more bytes than it takes is wrong.
+        if size == 8 && usize::from(payload_len) <= CONTROL_PAYLOAD_MAX {
+            return None;
+        }
+        let head =
+            Self { opcode, is_final: true, is_compressed: false, mask, payload_len: payload_len.into() };
+        Some((head, size))
+    }
+
     /// Parses what `bytes` begin with; `None` if that is not whole. Returns the head's own size as well.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
         let Some(second) = bytes.get(1) else { return Ok(None) };
@@ -112,13 +142,22 @@ impl Head {
 
 /// Appends the head of an unmasked, unfragmented frame; `is_compressed` sets RSV1. Written by hand, since STOMP has a frame
 /// for each message. (RFC 6455, section 5.2)
+#[inline]
 pub fn encode_head(opcode: Opcode, is_compressed: bool, payload_len: usize, out: &mut BytesMut) {
-    let first = FINAL | if is_compressed { RSV1 } else { 0 } | u8::from(opcode.to_library());
+    let first = FINAL | if is_compressed { RSV1 } else { 0 } | opcode.number();
+    match u16::try_from(payload_len) {
+        Ok(length) if payload_len > CONTROL_PAYLOAD_MAX => {
+            let [high, low] = length.to_be_bytes();
+            out.put_slice(&[first, LENGTH_16, high, low]);
+        }
+        _ => encode_other_head(first, payload_len, out),
+    }
+}
+
+/// The same where the length takes no two bytes of its own.
+fn encode_other_head(first: u8, payload_len: usize, out: &mut BytesMut) {
     if payload_len <= CONTROL_PAYLOAD_MAX {
         out.put_slice(&[first, payload_len as u8]);
-    } else if let Ok(short) = u16::try_from(payload_len) {
-        let [high, low] = short.to_be_bytes();
-        out.put_slice(&[first, LENGTH_16, high, low]);
     } else {
         out.put_slice(&[first, LENGTH_64]);
         out.put_u64(payload_len as u64);
@@ -130,29 +169,33 @@ pub const HEAD_ROOM: usize = 4;
 
 /// Makes an unmasked, unfragmented frame of what stands in `out` behind `start`: [`HEAD_ROOM`] bytes, and the payload. A
 /// payload that wants a shorter or a longer head is moved.
+#[inline]
 pub fn close_frame(opcode: Opcode, start: usize, out: &mut BytesMut) {
-    let payload = start + HEAD_ROOM..out.len();
-    let first = FINAL | u8::from(opcode.to_library());
-    match payload.len() {
-        short @ ..=CONTROL_PAYLOAD_MAX => {
-            out[start..start + 2].copy_from_slice(&[first, short as u8]);
-            out.copy_within(payload.clone(), start + 2);
-            out.truncate(start + 2 + payload.len());
+    let first = FINAL | opcode.number();
+    match u16::try_from(out.len() - start - HEAD_ROOM) {
+        Ok(length) if usize::from(length) > CONTROL_PAYLOAD_MAX => {
+            let [high, low] = length.to_be_bytes();
+            out[start..start + HEAD_ROOM].copy_from_slice(&[first, LENGTH_16, high, low]);
         }
-        length => match u16::try_from(length) {
-            Ok(length) => {
-                let [high, low] = length.to_be_bytes();
-                out[start..payload.start].copy_from_slice(&[first, LENGTH_16, high, low]);
-            }
-            Err(_) => {
-                let behind_head = start + 2 + size_of::<u64>();
-                out.resize(behind_head + length, 0);
-                out.copy_within(payload, behind_head);
-                out[start..start + 2].copy_from_slice(&[first, LENGTH_64]);
-                out[start + 2..behind_head].copy_from_slice(&(length as u64).to_be_bytes());
-            }
-        },
+        _ => close_moved(first, start, out),
     }
+}
+
+/// The same where the payload has to be moved.
+fn close_moved(first: u8, start: usize, out: &mut BytesMut) {
+    let payload = start + HEAD_ROOM..out.len();
+    let length = payload.len();
+    if length <= CONTROL_PAYLOAD_MAX {
+        out[start..start + 2].copy_from_slice(&[first, length as u8]);
+        out.copy_within(payload, start + 2);
+        out.truncate(start + 2 + length);
+        return;
+    }
+    let behind_head = start + 2 + size_of::<u64>();
+    out.resize(behind_head + length, 0);
+    out.copy_within(payload, behind_head);
+    out[start..start + 2].copy_from_slice(&[first, LENGTH_64]);
+    out[start + 2..behind_head].copy_from_slice(&(length as u64).to_be_bytes());
 }
 
 const FINAL: u8 = 0x80;
@@ -160,10 +203,38 @@ const RSV1: u8 = 0x40;
 /// What stands for a length of 16 or 64 bits that follows.
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
+/// The first byte of a message in one frame, not compressed.
+const WHOLE_TEXT: u8 = FINAL | 1;
+const WHOLE_BINARY: u8 = FINAL | 2;
+/// The second byte of a client's frame has this bit.
+const MASKED: u8 = 0x80;
+const MASKED_LENGTH_16: u8 = MASKED | LENGTH_16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever its first four bytes are, and wherever it is cut.
+    #[test]
+    fn a_usual_head_is_what_it_is_to_the_library() {
+        let mut count = 0;
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                for [high, low] in [[0, 0], [0, 125], [0, 126], [1, 0], [0xFF, 0xFF]] {
+                    let head = [first, second, high, low, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
+                    for size in 0..=head.len() {
+                        let bytes = &head[..size];
+                        if let Some(usual) = Head::parse_usual(bytes) {
+                            assert_eq!(Head::parse(bytes), Ok(Some(usual)), "{bytes:x?}");
+                            count += 1;
+                        }
+                    }
+                }
+            }
+        }
+        // Two opcodes; 126 short lengths, each in the nine sizes that are not cut; three longer lengths in seven.
+        assert_eq!(count, 2 * (126 * 5 * 9 + 3 * 7));
+    }
 
     #[test]
     fn a_frame_that_is_closed_is_the_one_that_is_encoded() {
@@ -189,7 +260,7 @@ mod tests {
                 for length in [0, 1, 125, 126, 127, 255, 256, 65_535, 65_536, 1 << 40] {
                     let mut head = BytesMut::new();
                     encode_head(opcode, is_compressed, length, &mut head);
-                    let (rsv1, opcode) = (is_compressed, opcode.to_library());
+                    let (rsv1, opcode) = (is_compressed, OpCode::from(opcode.number()));
                     let mut expected = Vec::new();
                     let library = FrameHeader { rsv1, opcode, ..FrameHeader::default() };
                     library.format(length as u64, &mut expected).unwrap();

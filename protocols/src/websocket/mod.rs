@@ -6,7 +6,8 @@
 //! head    = FIN RSV1-3 opcode / MASK length [ length 16 | length 64 ] [ masking key ]
 //! ```
 //!
-//! Frame heads are tungstenite's; what they mean, and all that spans frames, is decided here. A [`Decoder`] hands on
+//! Frame heads are tungstenite's, but for those that most messages have; what they mean, and all that spans frames, is
+//! decided here. A [`Decoder`] hands on
 //! what a message holds as it arrives, unmasked, inflated and checked, without keeping it: for MQTT and STOMP a
 //! WebSocket is a stream of bytes ([MQTT-6.0.0-2]), and what an incomplete packet needs is kept once, by its protocol.
 //! So an idle connection holds no buffer, and a message of any size costs none.

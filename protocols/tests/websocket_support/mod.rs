@@ -58,6 +58,22 @@ pub(crate) enum Seen {
     Close { code: Option<u16>, reason: String },
 }
 
+impl Seen {
+    /// What a reader sees to whom messages are joined: of several of one kind in a row, one.
+    pub(crate) fn joined(all: Vec<Self>) -> Vec<Self> {
+        let mut joined = Vec::new();
+        for one in all {
+            match (joined.last_mut(), one) {
+                (Some(Self::Message(kind, bytes)), Self::Message(next, more)) if *kind == next => {
+                    bytes.extend(more);
+                }
+                (_, one) => joined.push(one),
+            }
+        }
+        joined
+    }
+}
+
 /// All that came of an input.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Outcome {
