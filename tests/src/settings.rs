@@ -71,7 +71,8 @@ impl Reader<'_> {
             let kind = resolve(definitions, property);
             let section = kind.is_object().then_some((kind, (false, is_absent(property))));
             let element = resolve(definitions, &kind["items"]);
-            let section = section.filter(|(kind, _)| kind["type"] == "object");
+            // A table of names that nobody knows beforehand is a value.
+            let section = section.filter(|(kind, _)| kind["properties"].is_object());
             let list = (element["type"] == "object").then_some((element, (true, is_absent(property))));
             let table = table_of(definitions, property).map(|table| (table, (false, true)));
             let (is_row, inner) = match section.or(list) {

@@ -118,6 +118,19 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("a relative socket", listener("unix:ws.sock", ""), "3:1", "not an absolute path"),
         ("no transport", listener(LOOPBACK, "").replace("\"ws\"", "\"udp\""), "4:13", "\"ws\" or \"tcp\""),
         ("no name", listener(LOOPBACK, "").replace("name = \"a\"\n", ""), "1:1", "missing field \"name\""),
+        ("no overflow", listener(LOOPBACK, "overflow = \"drop\"\n"), "6:12", "\"drop-oldest\""),
+        (
+            "no overflow of a user",
+            "[session.overflow_by_user]\nann = \"disconnect\"\nbob = \"drop\"\n".into(),
+            "3:7",
+            "\"drop-oldest\"",
+        ),
+        (
+            "two overflows of one name",
+            format!("{}{}", listener(LOOPBACK, ""), listener(LOOPBACK, "overflow = \"disconnect\"\n")),
+            "11:1",
+            "another listener is named \"a\" too",
+        ),
         ("an address twice", twice("127.0.0.1:8080"), "8:1", "bound by another listener already"),
         (
             "the admin listener's",

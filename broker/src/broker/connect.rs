@@ -25,6 +25,8 @@ pub struct NewConnection<M, A> {
     pub key: SessionKey,
     /// The user, unless it is anonymous: nobody is given what another user's session holds.
     pub user: Option<Arc<str>>,
+    /// The name of the listener that it came by.
+    pub listener: Arc<str>,
     /// The number of a session that has to be made.
     pub id: SessionId,
     /// Whether a session that is there is ended first. [MQTT-3.1.2-4]
@@ -73,7 +75,8 @@ impl Broker {
         M: Fn() -> Box<dyn Deliver>,
         A: FnOnce(&mut SessionState),
     {
-        let NewConnection { key, user, mut id, clean_start, expiry_secs, will, link, make, attach } = request;
+        let NewConnection { key, user, listener, mut id, clean_start, expiry_secs, will, link, make, attach } =
+            request;
         loop {
             let (session, made) = self.registry.find_or_insert(&key, || {
                 let limits = self.config().session.outbox_limits();
@@ -123,6 +126,10 @@ impl Broker {
             state.attachments += 1;
             state.detached_at = None;
             state.sent = 0;
+            // Looked up under the lock: a reload that is not seen here finds the session afterwards, with its listener.
+            let limits = self.config().outbox_limits(user.as_deref(), Some(&listener));
+            state.outbox.set_limits(limits);
+            state.listener = Some(listener);
             if !made {
                 self.schedule.cancel(session.id());
             }

@@ -17,7 +17,9 @@ use crate::counters::DropReason;
 use crate::message::Publication;
 use crate::output::Output;
 use crate::selection::Selection;
-use crate::session::{Deliver, Delivered, DeliveryOptions, Offered, ProtocolKind, Session, SessionKey};
+use crate::session::{
+    Deliver, Delivered, DeliveryOptions, Offered, OutboxLimits, ProtocolKind, Session, SessionKey,
+};
 use crate::store::Record;
 use crate::turn::Turn;
 
@@ -51,6 +53,20 @@ pub fn durable_queue(standing: &Standing, client_id: &str, name: &str) -> String
     queue.push('/');
     encode(name, &mut queue);
     queue
+}
+
+/// The user whose durable subscription has this queue.
+fn owner(queue: &str) -> Option<String> {
+    let (encoded, _) = queue.strip_prefix(DURABLE)?.split_once('@')?;
+    let mut rest = encoded.bytes();
+    let mut owner = Vec::with_capacity(rest.len());
+    while let Some(byte) = rest.next() {
+        owner.push(match byte {
+            b'%' => u8::from_str_radix(str::from_utf8(&[rest.next()?, rest.next()?]).ok()?, 16).ok()?,
+            _ => byte,
+        });
+    }
+    String::from_utf8(owner).ok()
 }
 
 /// Letters that mean something in a topic name are written as `%` and their code.
@@ -128,6 +144,11 @@ impl Broker {
             }
             return Ok(made);
         }
+    }
+
+    /// The bounds of what waits for a durable subscription. It comes by no listener, and its queue's name says whose it is.
+    pub(super) fn durable_limits(&self, queue: &str) -> OutboxLimits {
+        self.config().outbox_limits(owner(queue).as_deref(), None)
     }
 
     /// Ends a durable subscription, with what waits for it; whether there was one.
@@ -228,14 +249,25 @@ mod tests {
     fn nobody_s_durable_subscription_is_another_s() {
         let store = Arc::new(MemoryStore::default());
         let broker = Broker::new(Config::default(), Arc::new(Gate::default()), store, Clock::system());
-        let queue = |user: Option<&str>, method| {
+        let queue = |user: Option<&str>, method, client_id: &str| {
             let vouched = Vouched { user: user.map(Into::into), method, claims: None };
-            let standing = broker.let_in(broker.now(), vouched, &Arrival::default(), "c".into()).unwrap();
-            durable_queue(&standing, "c", "news")
+            let standing =
+                broker.let_in(broker.now(), vouched, &Arrival::default(), client_id.into()).unwrap();
+            durable_queue(&standing, client_id, "news")
         };
         let users = [None, Some("ann"), Some("%"), Some("operator")];
-        let mut names: HashSet<_> = users.map(|user| queue(user, Method::Certificate)).into();
-        names.insert(queue(None, Method::Operator));
+        let mut names: HashSet<_> = users.map(|user| queue(user, Method::Certificate, "c")).into();
+        names.insert(queue(None, Method::Operator, "c"));
         assert_eq!(names.len(), users.len() + 1, "{names:?}");
+        // What a client calls itself makes it nobody.
+        names.insert(queue(None, Method::Certificate, "ann@c"));
+        names.insert(queue(None, Method::Certificate, "ann"));
+        for user in ["ann", "%", "operator", "a@b/c", "é"] {
+            let own = queue(Some(user), Method::Certificate, "c");
+            assert_eq!(owner(&own).as_deref(), Some(user), "{own}");
+            names.remove(&own);
+        }
+        // Nobody's, and the operator's.
+        assert_eq!(names.iter().find_map(|name| owner(name)), None, "{names:?}");
     }
 }

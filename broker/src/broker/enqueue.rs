@@ -200,7 +200,7 @@ impl Broker {
             ..self.config().queues.limits()
         };
         if name.starts_with(DURABLE) {
-            let outbox = self.config().session.outbox_limits();
+            let outbox = self.durable_limits(name);
             return QueueLimits {
                 length_max: outbox.messages_max,
                 bytes_max: outbox.bytes_max,

@@ -34,10 +34,13 @@ impl Broker {
         self.arrivals
             .set_rate(config.limits.connect_rate_per_address, config.limits.connect_burst_per_address);
         self.bans.set_rules(&config.limits);
-        let outbox = config.session.outbox_limits();
-        self.config.0.store(Arc::new(config));
+        let config = Arc::new(config);
+        self.config.0.store(Arc::clone(&config));
         for session in self.registry.all() {
-            session.lock().outbox.set_limits(outbox);
+            let mut state = session.lock();
+            let user = session.owner().map(|user| &**user);
+            let limits = config.outbox_limits(user, state.listener.as_deref());
+            state.outbox.set_limits(limits);
         }
         for queue in self.queues.all() {
             queue.set_limits(self.queue_limits(queue.name()));

@@ -186,6 +186,11 @@ impl Standing {
         self.user().map(|user| &**user)
     }
 
+    /// The name of the listener that it came by.
+    pub fn listener(&self) -> &Arc<str> {
+        &self.known.identity.listener
+    }
+
     /// Whether it is whoever runs the broker, who has come by the admin listener.
     pub fn is_operator(&self) -> bool {
         self.known.identity.vouched.method == Method::Operator

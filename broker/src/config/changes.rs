@@ -43,7 +43,7 @@ impl fmt::Display for Change {
 
 impl Config {
     /// What a broker that runs by `running` goes by after it was told of these settings: these, but for what is read at the
-    /// start alone. Of a listener that is bound, its TLS can change.
+    /// start alone. Of a listener that is bound, its TLS can change, and its `overflow`.
     pub fn until_restart(&self, running: &Self) -> Self {
         let mut config = self.clone();
         config.data_dir.clone_from(&running.data_dir);
@@ -64,6 +64,7 @@ impl Config {
         for listener in &mut config.listeners {
             let is_it = |other: &&ListenerConfig| other.name == listener.name && other.bind == listener.bind;
             let Some(now) = self.listeners.iter().find(is_it) else { continue };
+            listener.overflow = now.overflow;
             if now.tls.is_some() == listener.tls.is_some() {
                 listener.tls.clone_from(&now.tls);
             }
@@ -218,6 +219,14 @@ mod tests {
                 "[auth.http]\nurl = \"https://b.example/?key=two\"\n",
                 &["auth.http.url: \"https://a.example/?…\" -> \"https://b.example/?…\""],
             ),
+            (
+                "[session]\noverflow_by_user = { ann = \"disconnect\", \"b.c\" = \"drop-oldest\" }\n",
+                "[session.overflow_by_user]\nann = \"drop-newest\"\n",
+                &[
+                    "session.overflow_by_user.ann: \"disconnect\" -> \"drop-newest\"",
+                    "session.overflow_by_user.b.c: \"drop-oldest\" -> absent",
+                ],
+            ),
             ("", "telemetry.sample = 0.5\n", &["telemetry.sample: 0.0 -> 0.5 (takes a restart)"]),
         ] {
             assert_eq!(said(old, new), expected, "{new}");
@@ -225,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_s_tls_changes_and_the_listener_itself_does_not() {
+    fn a_listener_s_tls_and_overflow_change_and_the_listener_itself_does_not() {
         let listener = |rest: &str| {
             format!(
                 "[[listeners]]\nname = \"a\"\nbind = \"127.0.0.1:1\"\ntransport = \"tcp\"\nprotocols = [\"mqtt\"]\n{rest}"
@@ -233,6 +242,10 @@ mod tests {
         };
         let tls = |cert: &str| listener(&format!("[listeners.tls]\ncert = \"{cert}\"\nkey = \"k\"\n"));
         assert_eq!(said(&tls("one"), &tls("two")), ["listeners.a.tls.cert: \"one\" -> \"two\""]);
+        assert_eq!(
+            said(&listener(""), &listener("overflow = \"disconnect\"\n")),
+            ["listeners.a.overflow: absent -> \"disconnect\""]
+        );
         assert_eq!(
             said(&listener(""), &listener("max_connections = 5\n")),
             ["listeners.a.max_connections: 100000 -> 5 (takes a restart)"]

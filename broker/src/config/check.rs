@@ -65,6 +65,13 @@ pub fn check(config: &Config) -> Vec<(String, String)> {
             fault(&key("bind"), text);
         }
     }
+    for index in config.listeners_at_odds() {
+        let text = format!(
+            "another listener is named \"{}\" too, with another overflow: sessions know listeners by their names",
+            config.listeners[index].name
+        );
+        fault(&format!("listeners[{index}].overflow"), text);
+    }
     if config.auth.anonymous == Some(false) && !config.auth.has_users() && !asks_for_certificates(config) {
         fault(
             "auth.anonymous",

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::compression::Compression;
 use super::proxies::{ForwardedHeader, TrustedProxy};
+use crate::session::Overflow;
 use crate::tls::TlsSettings;
 
 /// One bound address.
@@ -42,6 +43,11 @@ pub struct ListenerConfig {
     /// Connections served at once; more get HTTP 503, or are closed on `tcp`.
     #[serde(default = "default_max_connections")]
     pub max_connections: usize,
+    /// What happens where a client that came by this listener has as much waiting as its session may hold, unless its user
+    /// has its own in `session.overflow_by_user`.
+    #[schemars(extend("x-default" = "`session.overflow`"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overflow: Option<Overflow>,
     /// Connections that the system may hold before they are accepted; it may allow less (`net.core.somaxconn`).
     #[serde(default = "default_backlog")]
     pub backlog: u32,
@@ -99,6 +105,7 @@ impl ListenerConfig {
             paths: None,
             origins: None,
             max_connections: default_max_connections(),
+            overflow: None,
             backlog: default_backlog(),
             reuse_port: false,
             ipv6_only: false,

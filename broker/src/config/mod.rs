@@ -17,6 +17,7 @@ mod limits;
 mod listener;
 mod load;
 mod network;
+mod overflow;
 mod overrides;
 mod proxies;
 mod queues;
@@ -27,6 +28,7 @@ mod telemetry;
 mod units;
 mod warnings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -102,8 +104,10 @@ pub struct SessionConfig {
     pub outbox_messages_max: usize,
     /// Bytes of those messages.
     pub outbox_bytes_max: Size,
-    /// What happens beyond.
+    /// What happens beyond, where neither the user nor the listener has its own.
     pub overflow: Overflow,
+    /// The same for some users, whichever listener they come by, as in `{ ann = "disconnect" }`.
+    pub overflow_by_user: BTreeMap<String, Overflow>,
     /// QoS 1 and 2 publishes a client may have under way; announced to MQTT 5 clients.
     pub receive_maximum: u16,
     /// Deliveries a client may have unacknowledged, unless it says less.
@@ -117,6 +121,7 @@ impl Default for SessionConfig {
             outbox_messages_max: 10_000,
             outbox_bytes_max: Size(16 << 20),
             overflow: Overflow::DropNewest,
+            overflow_by_user: BTreeMap::new(),
             receive_maximum: 100,
             inflight_max: 1_000,
         }
@@ -354,7 +359,7 @@ impl Config {
 }
 
 impl SessionConfig {
-    /// The bounds of a session's outbox.
+    /// The bounds of a session's outbox, where nobody has a policy of their own.
     pub fn outbox_limits(&self) -> OutboxLimits {
         OutboxLimits {
             messages_max: self.outbox_messages_max,

@@ -166,6 +166,7 @@ impl Mqtt {
                     ..SessionKey::new(ProtocolKind::Mqtt, Arc::clone(&client_id))
                 },
                 user: standing.user().cloned(),
+                listener: Arc::clone(standing.listener()),
                 id: self.broker.new_session_id(),
                 clean_start: connect.clean_start,
                 expiry_secs,

@@ -78,6 +78,9 @@ pub struct SessionState {
     pub ended: bool,
     /// The network connection that serves the session at present.
     pub link: Option<Arc<Link>>,
+    /// The name of the listener that the client came by last, which may have an overflow policy of its own; `None` where
+    /// the client has not come since the broker's start.
+    pub listener: Option<Arc<str>>,
     /// What waits for the client.
     pub outbox: Outbox,
     /// The protocol's half of delivering.
@@ -148,6 +151,7 @@ impl Session {
             state: Mutex::new(SessionState {
                 ended: false,
                 link: None,
+                listener: None,
                 outbox: Outbox::new(limits),
                 deliver,
                 subscriptions: Subscriptions::default(),

@@ -135,6 +135,7 @@ impl Stomp {
                 // Its name is its own, whoever the client is.
                 key: SessionKey::new(ProtocolKind::Stomp, Arc::clone(&session_name)),
                 user: standing.user().cloned(),
+                listener: Arc::clone(standing.listener()),
                 id: session_id,
                 clean_start: true,
                 expiry_secs: 0,

@@ -3,6 +3,7 @@
 mod arrivals;
 mod bans;
 mod memory;
+mod overflow;
 mod pace;
 
 use std::net::IpAddr;

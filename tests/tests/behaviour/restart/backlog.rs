@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidewire::config::{ListenerConfig, ProtocolName, Transport};
 use tidewire::session::Overflow;
 use tidewire::store::{Owner, Record, Store};
 use tidewire_tests::conversations;
@@ -14,6 +15,7 @@ conversations! {
     a_long_one_comes_in_order_and_little_of_it_is_in_memory => long;
     it_grows_while_it_is_delivered => grows;
     the_oldest_make_room => drop_oldest;
+    a_listener_s_policy_holds_again_once_the_client_is_back => listener_s_policy;
     a_takeover_during_a_fetch_loses_nothing => takeover;
     what_cannot_be_read_is_left_out => unreadable;
     qos_0_keeps_its_place_among_them => mixed;
@@ -95,6 +97,24 @@ async fn drop_oldest(wire: Wire) {
     b.hears_nothing().await;
     let kept = life.store.recover(life.store.applied());
     assert!(kept.sessions.iter().all(|session| session.deliveries.is_empty()));
+}
+
+async fn listener_s_policy(wire: Wire) {
+    let life = Life::with(wire, Duration::ZERO, |config| {
+        config.session.outbox_messages_max = 5;
+        let listener = ListenerConfig::new("test", "127.0.0.1:0", Transport::Tcp, &[ProtocolName::Mqtt]);
+        config.listeners = vec![ListenerConfig { overflow: Some(Overflow::DropOldest), ..listener }];
+    });
+    absent_bob(&life.world).await;
+    fills(&mut life.world.client("alice").await, 1, 7).await;
+    let life = life.restarts();
+    // Nobody knows any more by which listener he came: these are dropped themselves.
+    fills(&mut life.world.client("alice").await, 8, 2).await;
+    let mut b = life.world.client_with(bob(), true).await;
+    takes(&mut b, 3, 5).await;
+    b.says(disconnect()).await.is_closed().await;
+    fills(&mut life.world.client("alice").await, 10, 7).await;
+    takes(&mut life.world.client_with(bob(), true).await, 12, 5).await;
 }
 
 async fn takeover(wire: Wire) {
