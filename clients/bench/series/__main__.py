@@ -38,12 +38,13 @@ def main():
     # What was started must not stay behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("series: terminated"))
     loads = chosen(Scenarios(arguments.duration, arguments.quick), arguments.only)
-    if arguments.list:
-        print("\n".join(f"{part.name:28}{part.section:16}{part.title}" for load in loads for part in load.chain()))
-        return
     if not (arguments.bin / "tw").exists():
         sys.exit(f"series: {arguments.bin / 'tw'} is missing: cargo build --release -p tidewire-client")
     arguments.brokers = usable(arguments.brokers, arguments.bin / "tw")
+    if arguments.list:
+        print("\n".join(f"{part.name:28}{part.section:16}{part.title}" for load in loads for part in load.chain()))
+        print(f"\nof {', '.join(arguments.brokers)}")
+        return
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     Runner(arguments).run(loads)
 
@@ -60,7 +61,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="one round of a second each, nothing twice, a tenth of what is counted")
     parser.add_argument("--only", metavar="NAMES", help="loads or sections, with commas between: see --list")
     parser.add_argument("--brokers", default=",".join(BY_NAME), metavar="NAMES", help="(default: %(default)s)")
-    parser.add_argument("--list", action="store_true", help="name the loads, and run nothing")
+    parser.add_argument("--list", action="store_true", help="name the loads, and the brokers that are here, and run nothing")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="for the brokers' files: on a disk, not tmpfs")
     parser.add_argument("--bin", type=Path, default=machine.TARGET / "release", help="where tidewire and tw are")
     arguments = parser.parse_args()
@@ -83,17 +84,16 @@ def chosen(scenarios, only):
 
 def usable(names, generator):
     """The brokers that are installed, and whose options the generator knows."""
-    options = subprocess.run([generator, "bench", "--help"], capture_output=True, text=True).stdout
     found = []
     for name in names.split(","):
         if name not in BY_NAME:
             sys.exit(f"series: {name} is none of {', '.join(BY_NAME)}")
         broker = BY_NAME[name]
-        unknown = [option for option in broker.options if option.startswith("--") and f"{option} " not in options + " "]
+        knows = subprocess.run([generator, "bench", "pairs", *broker.options, "--help"], capture_output=True).returncode == 0
         if not broker.find():
             print(f"series: {name} is missing and left out: {broker.install}", file=sys.stderr)
-        elif unknown:
-            print(f"series: {name} is left out: {generator} has no {' '.join(unknown)}", file=sys.stderr)
+        elif not knows:
+            print(f"series: {name} is left out: {generator} does not know {' '.join(broker.options)}", file=sys.stderr)
         else:
             found.append(name)
     return found

@@ -197,8 +197,8 @@ class Scenarios:
                 for kind in KINDS for count in counts]
 
     def by_connections(self):
-        counts = (100, 1_000) if self.quick else (100, 1_000, 5_000, 9_000)
-        # As many messages travel together at each of them.
+        counts = (100, 1_000) if self.quick else (100, 1_000, 5_000, 9_950)
+        # As many messages travel together at each of them. The last is what 20,000 open files have room for.
         return [Load(f"connections-{pairs}", f"{pairs:,} pairs", "by-connections",
                      ("pairs", "--pairs", str(pairs), "--window", "10", *self.lasting),
                      figures=(RATE, CPU), line="connections", x=pairs) for pairs in counts]

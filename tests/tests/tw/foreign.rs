@@ -1,5 +1,10 @@
 //! `tw` against other people's brokers.
 
+use std::path::Path;
+use std::process::Command;
+
+use tidewire_tests::binary::binary;
+
 use crate::others::OtherBroker;
 use crate::process::{Running, tw, tw_succeeds};
 use crate::requests::reply;
@@ -106,4 +111,24 @@ fn rabbitmq_hears_is_heard_and_answers() {
         tw(&["pub", "-u", &tcp, "--virtual-host", "/", "-u", "guest", "-P", "rubber", "-t", "a", "-m", "x"]);
     assert_eq!(stranger.status, Some(1), "{stranger:?}");
     assert!(stranger.errors.contains("try: -u USER") && !stranger.errors.contains("rubber"), "{stranger:?}");
+}
+
+/// It would leave a broker out for which `tw bench` lacks an option.
+#[test]
+fn the_benchmark_knows_how_to_load_those_that_are_here() {
+    let series = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/bench/series");
+    let program = binary();
+    let folder = program.parent().expect("it lies in a folder");
+    let output = Command::new("python3")
+        .arg(series)
+        .args(["--list", "--brokers", "tidewire,mosquitto,rabbitmq", "--bin"])
+        .arg(folder)
+        .output()
+        .expect("python3 is installed");
+    let listed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        listed.ends_with("\nof tidewire, mosquitto, rabbitmq\n"),
+        "{listed}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
