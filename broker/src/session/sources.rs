@@ -7,6 +7,7 @@ use super::{Source, SubscriptionKey};
 
 /// See the module.
 #[derive(Default)]
+#[expect(clippy::box_collection, reason = "8 bytes of every session instead of 48")]
 pub struct Sources(Option<Box<HashMap<SubscriptionKey, Arc<dyn Source>>>>);
 
 impl Sources {
