@@ -77,13 +77,13 @@ fn a_dashboard_draws_what_comes_and_what_was_retained() {
     assert_eq!(stand.play("dashboard"), json!({ "sources": ["a tab", "machine", "pump"], "charts": charts }));
 }
 
-/// Frames are dropped for the slow viewer; for the other no more than a busy machine makes it miss.
+/// Frames are dropped for the slow viewer, and for nobody else.
 #[test]
 fn a_slow_viewer_of_a_stream_hurts_nobody_else() {
     assert_eq!(
         Stand::open().play("streaming"),
         json!({
-            "fast": { "isFluent": true, "isTimely": true, "isSpared": true },
+            "fast": { "isFluent": true, "isTimely": true, "isWhole": true },
             "slow": { "isSlow": true, "isTimely": true },
             "isPicture": true,
             "listed": 2,
